@@ -1,0 +1,1 @@
+"""Definitions in NumPy, slow and obvious: what every kernel is tested against."""

@@ -1,0 +1,1 @@
+"""scikit-learn transformers: thin, no mathematics."""

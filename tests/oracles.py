@@ -1,0 +1,42 @@
+"""Definitions by brute force, straight from the formulas. Imports nothing from sigfeat."""
+
+import itertools
+import math
+
+import numpy as np
+
+SUM = {"real": sum, "max_plus": max, "min_plus": min, "max_times": max}
+PRODUCT = {"real": math.prod, "max_plus": math.fsum, "min_plus": math.fsum, "max_times": math.prod}
+EMPTY = {"real": 0.0, "max_plus": -math.inf, "min_plus": math.inf, "max_times": 0.0}
+
+
+def iterated_sum(series, letters, semiring="real", strict=True, decay=0.0):
+    """End value for one series (n_channels, n_timepoints); letters are tuples of channels from 0, decay acts between neighbours and to the end."""
+    n = series.shape[1]
+    choices = itertools.combinations if strict else itertools.combinations_with_replacement
+    terms = []
+    for times in choices(range(n), len(letters)):
+        factors = [series[channel, t] for t, letter in zip(times, letters, strict=True) for channel in letter]
+        steps = [later - earlier for earlier, later in zip(times, [*times[1:], n - 1], strict=True)]
+        for step in steps:
+            factors.append({"real": math.exp(-decay * step), "max_times": math.exp(-decay * step), "max_plus": -decay * step}.get(semiring, decay * step))
+        terms.append(PRODUCT[semiring](factors))
+    return SUM[semiring](terms) if terms else EMPTY[semiring]
+
+
+def pooled(running, pooling, threshold, first, stop, n_undefined):
+    """One pooled value of running values (n_timepoints,) over first <= t < stop, of which the first n_undefined of the series do not count."""
+    start = max(first, n_undefined)
+    values = running[start:stop]
+    if len(values) == 0:
+        return 0.0
+    above = values[values > threshold]
+    return {
+        "end": lambda: values[-1],
+        "mean": lambda: np.mean(values),
+        "max": lambda: np.max(values),
+        "min": lambda: np.min(values),
+        "ppv": lambda: len(above) / len(values),
+        "mpv": lambda: np.mean(above - threshold) if len(above) else 0.0,
+        "argmax": lambda: (start + np.argmax(values) - first) / max(stop - first - 1, 1),
+    }[pooling]()

@@ -1,0 +1,143 @@
+"""The compiled loops against the reference: every semiring, strict and weak, decay, dtype, length, pooling, window, thread."""
+
+import numpy as np
+import pytest
+
+from sigfeat._kernels.iterated_sums import WORDS_PER_TREE, PrefixTrees, end_values, pooled_values, running_values
+from sigfeat._kernels.tree import POOLINGS
+from sigfeat.reference.iss import iterated_sums
+from sigfeat.semirings import SEMIRINGS
+from sigfeat.words import Word, words_of_length, words_of_weight
+from tests.oracles import iterated_sum, pooled
+from tests.tolerances import KERNEL
+
+LENGTHS = np.array([150, 40, 33, 150, 7, 77, 9, 100, 64, 65, 12, 32, 31, 128, 129, 63, 8, 150, 5])
+SHIFT, SCALE = np.array([0.1, -0.2]), np.array([0.9, 1.1])
+DTYPES = [np.float64, np.float32]
+
+
+def padded(dtype, *, non_negative=False, n_channels=2, seed=0):
+    X = np.random.default_rng(seed).normal(size=(len(LENGTHS), n_channels, LENGTHS.max()))
+    X[np.arange(LENGTHS.max()) >= LENGTHS[:, np.newaxis, np.newaxis] + np.zeros((1, n_channels, 1))] = np.nan
+    return (np.abs(X) if non_negative else X).astype(dtype)
+
+
+def own(X, i):
+    """What the kernels see of series i: its own length, standardised and rounded to the working dtype."""
+    return ((X[i, :, : LENGTHS[i]] - SHIFT[:, np.newaxis]) * SCALE[:, np.newaxis]).astype(X.dtype)[np.newaxis]
+
+
+def arguments(ring, strict, decay):
+    shift = np.zeros(2) if ring.non_negative else SHIFT
+    return {"strict": strict, "fade": ring.fade(decay), "shift": shift, "scale": SCALE}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("decay", [0.0, 0.3])
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize("depth", [1, 2, 3, 4, 5])
+def test_full_words_equal_the_reference(depth, strict, decay, dtype):
+    X, chosen = padded(dtype), [word for k in range(1, depth + 1) for word in words_of_length(2, k)]
+    out = np.empty((len(X), len(chosen)), dtype)
+    end_values(X, LENGTHS, depth, n_threads=1, out=out, **arguments(SEMIRINGS["real"], strict, decay))
+    for i in range(len(X)):
+        expected = iterated_sums(own(X, i), chosen, strict=strict, decay=decay)[0, :, -1]
+        size = iterated_sums(np.abs(own(X, i)), chosen, strict=strict, decay=decay)[0, :, -1]
+        assert (np.abs(out[i] - expected) <= size * KERNEL[np.dtype(dtype)]["rtol"]).all()
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_full_words_equal_brute_force(strict):
+    X = np.random.default_rng(1).normal(size=(3, 3, 7))
+    chosen = [word for k in range(1, 5) for word in words_of_length(3, k)]
+    out = np.empty((3, len(chosen)))
+    end_values(X, np.full(3, 7), 4, strict=strict, fade=1.0, shift=np.zeros(3), scale=np.ones(3), n_threads=1, out=out)
+    expected = [[iterated_sum(x, word.letters, strict=strict) for word in chosen] for x in X]
+    np.testing.assert_allclose(out, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_words_that_need_several_passes_over_time(monkeypatch):
+    monkeypatch.setattr("sigfeat._kernels.iterated_sums.PANEL_BYTES", 1)
+    X, chosen = padded(np.float64, n_channels=3)[:, :, :40], [word for k in range(1, 7) for word in words_of_length(3, k)]
+    lengths = np.minimum(LENGTHS, 40)
+    out = np.empty((len(X), len(chosen)))
+    end_values(X, lengths, 6, strict=True, fade=1.0, shift=np.zeros(3), scale=np.ones(3), n_threads=1, out=out)
+    i = 4
+    expected = iterated_sums(X[i : i + 1, :, : lengths[i]], chosen)[0, :, -1]
+    np.testing.assert_allclose(out[i], expected, rtol=1e-11, atol=1e-12 * np.abs(expected).max())
+
+
+WORDS = [word for k in (1, 2, 3) for word in words_of_weight(2, k)] + [Word.parse("[1][2][2][1]"), Word.parse("[2,2,2,1]")]
+N_FINE, RUNS = 4, np.array([[0, 4], [0, 2], [2, 4], [0, 1], [1, 2], [2, 3], [3, 4]])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("decay", [0.0, 0.3])
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize("name", SEMIRINGS)
+def test_running_values_equal_the_reference(name, strict, decay, dtype):
+    ring = SEMIRINGS[name]
+    X = padded(dtype, non_negative=ring.non_negative)
+    (tree,) = PrefixTrees(WORDS, 2).trees
+    running = running_values(X, LENGTHS, tree, ring, **arguments(ring, strict, decay))
+    order = tree[2]
+    for i in range(len(X)):
+        seen = own(X, i) if not ring.non_negative else (X[i : i + 1, :, : LENGTHS[i]] * SCALE[:, np.newaxis]).astype(dtype)
+        expected = iterated_sums(seen, WORDS, semiring=name, strict=strict, decay=decay)[0][order]
+        defined = np.isfinite(expected)
+        np.testing.assert_array_equal(np.isfinite(running[i, :, : LENGTHS[i]]), defined)
+        size = np.abs(expected[defined]).max()
+        np.testing.assert_allclose(running[i, :, : LENGTHS[i]][defined], expected[defined], rtol=KERNEL[np.dtype(dtype)]["rtol"], atol=1e-5 * size if dtype == np.float32 else 1e-13 * size)
+
+
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize("name", SEMIRINGS)
+def test_pooled_values_equal_pooling_the_running_values(name, strict):
+    ring = SEMIRINGS[name]
+    X = padded(np.float64, non_negative=ring.non_negative)
+    thresholds = np.random.default_rng(2).normal(size=len(WORDS))
+    trees = PrefixTrees(WORDS, 2)
+    out = np.empty((len(X), len(WORDS), len(POOLINGS), len(RUNS)))
+    pooled_values(
+        X, LENGTHS, trees, ring, pooling=POOLINGS, thresholds=thresholds, n_fine=N_FINE, windows=RUNS, n_threads=2,
+        out=out.reshape(len(X), -1), **arguments(ring, strict, 0.1),
+    )  # fmt: skip
+    running = running_values(X, LENGTHS, trees.trees[0], ring, **arguments(ring, strict, 0.1))
+    for i, length in enumerate(LENGTHS):
+        bounds = np.arange(N_FINE + 1) * length // N_FINE
+        for place, w in enumerate(trees.trees[0][2]):
+            undefined = WORDS[w].length - 1 if strict else 0
+            for p, pooling in enumerate(POOLINGS):
+                expected = [pooled(running[i, place, :length], pooling, thresholds[w], bounds[a], bounds[b], undefined) for a, b in RUNS]
+                np.testing.assert_allclose(out[i, w, p], expected, rtol=1e-10, atol=1e-11)
+
+
+def test_more_words_than_one_tree_holds_and_any_number_of_threads():
+    chosen = [word for k in range(1, 10) for word in words_of_length(2, k)]
+    trees = PrefixTrees(chosen, 2)
+    assert len(trees.trees) == -(-len(chosen) // WORDS_PER_TREE) > 1
+    X, ring = padded(np.float64), SEMIRINGS["real"]
+    results = []
+    for n_threads in (1, 2, 3):
+        out = np.empty((len(X), len(chosen)))
+        pooled_values(
+            X, LENGTHS, trees, ring, pooling=("end",), thresholds=np.zeros(len(chosen)), n_fine=1, windows=np.array([[0, 1]]), n_threads=n_threads,
+            out=out, **arguments(ring, True, 0.0),
+        )  # fmt: skip
+        results.append(out)
+        full = np.empty_like(out)
+        end_values(X, LENGTHS, 9, n_threads=n_threads, out=full, **arguments(ring, True, 0.0))
+        np.testing.assert_allclose(full, out, rtol=1e-9, atol=1e-9 * np.abs(out).max(axis=1, keepdims=True).min())
+    np.testing.assert_array_equal(results[0], results[1])
+    np.testing.assert_array_equal(results[0], results[2])
+
+
+def test_float32_keeps_its_digits_over_a_long_series():
+    X = np.abs(np.random.default_rng(3).normal(size=(2, 2, 100_000))).astype(np.float32)
+    lengths, chosen = np.full(2, 100_000), [word for k in (1, 2, 3) for word in words_of_length(2, k)]
+    out = np.empty((2, len(chosen)), np.float32)
+    keywords = {"strict": True, "fade": 1.0, "shift": np.zeros(2), "scale": np.ones(2), "n_threads": 1}
+    end_values(X, lengths, 3, out=out, **keywords)
+    exact = np.empty((2, len(chosen)))
+    end_values(X.astype(np.float64), lengths, 3, out=exact, **keywords)
+    np.testing.assert_allclose(out, exact, rtol=1e-6)
