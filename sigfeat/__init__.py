@@ -1,14 +1,57 @@
-"""Time series to features, for scikit-learn."""
+"""Time series to features, for scikit-learn.
+
+Names are loaded on first use, so that importing the package costs next to nothing.
+"""
 
 import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sigfeat.panel import to_panel as to_panel
+    from sigfeat.semirings import Semiring as Semiring
+    from sigfeat.transformers.augmentation import AddBasepoint as AddBasepoint
+    from sigfeat.transformers.augmentation import AddTime as AddTime
+    from sigfeat.transformers.augmentation import CumulativeSum as CumulativeSum
+    from sigfeat.transformers.augmentation import DelayEmbedding as DelayEmbedding
+    from sigfeat.transformers.augmentation import FillMissing as FillMissing
+    from sigfeat.transformers.augmentation import Increments as Increments
+    from sigfeat.transformers.augmentation import LeadLag as LeadLag
+    from sigfeat.transformers.augmentation import StandardizeChannels as StandardizeChannels
+    from sigfeat.transformers.iss import ISSTransformer as ISSTransformer
+    from sigfeat.transformers.signature import SignatureTransformer as SignatureTransformer
+    from sigfeat.words import Word as Word
+    from sigfeat.words import words_of_length as words_of_length
+    from sigfeat.words import words_of_weight as words_of_weight
 
 __version__ = "0.1.0"
-_NAMES = {
-    "to_panel": "sigfeat.panel",
-    "Word": "sigfeat.words", "words_of_length":"sigfeat.words","words_of_weight":"sigfeat.words","ISSTransformer":"sigfeat.transformers.iss"}
+
+_MODULES = {
+    "sigfeat.panel": ("to_panel",),
+    "sigfeat.semirings": ("Semiring",),
+    "sigfeat.words": ("Word", "words_of_length", "words_of_weight"),
+    "sigfeat.transformers.augmentation": (
+        "AddBasepoint",
+        "AddTime",
+        "CumulativeSum",
+        "DelayEmbedding",
+        "FillMissing",
+        "Increments",
+        "LeadLag",
+        "StandardizeChannels",
+    ),
+    "sigfeat.transformers.iss": ("ISSTransformer",),
+    "sigfeat.transformers.signature": ("SignatureTransformer",),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = sorted(_HOME)
 
 
-def __getattr__(name):
-    if name not in _NAMES:
-        raise AttributeError(f"module 'sigfeat' has no attribute {name!r}")
-    return getattr(importlib.import_module(_NAMES[name]), name)
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
