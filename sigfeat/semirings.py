@@ -21,7 +21,8 @@ class Semiring:
     zero, one : float
         Their neutral elements; `zero` is the value of an empty sum.
     fade : callable
-        decay rate -> factor by which one time step multiplies, so that a later look at the same sum sees it weakened.
+        decay rate -> factor by which one time step multiplies, so that a later look at the same sum sees it
+        weakened.
     non_negative : bool
         Whether the distributive law holds for values >= 0 only.
 
@@ -31,7 +32,8 @@ class Semiring:
 
     References
     ----------
-    .. [1] Diehl, Ebrahimi-Fard, Tapia, "Tropical time series, iterated-sums signatures and quasisymmetric functions", 2022, arXiv:2009.08443.
+    .. [1] Diehl, Ebrahimi-Fard, Tapia, "Tropical time series, iterated-sums signatures and quasisymmetric
+       functions", 2022, arXiv:2009.08443.
 
     Examples
     --------

@@ -13,8 +13,8 @@ _LETTER = re.compile(r"\[\s*(\d+(?:\s*,\s*\d+)*)\s*\]")
 class Word:
     """A word over the channels of a series.
 
-    A letter is a monomial in the channels, a word a sequence of letters; the text form counts channels from 1: ``[1][1,2]`` has the two letters
-    x_1 and x_1 x_2.
+    A letter is a monomial in the channels, a word a sequence of letters; the text form counts channels from
+    1: ``[1][1,2]`` has the two letters x_1 and x_1 x_2.
 
     Parameters
     ----------
@@ -47,7 +47,9 @@ class Word:
 
     def __post_init__(self) -> None:
         if not self.letters or not all(self.letters):
-            raise ValueError(f"a word needs at least one letter and a letter at least one channel, got letters={self.letters!r}")
+            raise ValueError(
+                f"a word needs at least one letter and a letter at least one channel, got letters={self.letters!r}"
+            )
         if min(map(min, self.letters)) < 0:
             raise ValueError(f"channels of a word are counted from 0, got letters={self.letters!r}")
         object.__setattr__(self, "letters", tuple(tuple(sorted(letter)) for letter in self.letters))
@@ -73,10 +75,16 @@ class Word:
             If `text` is no word.
         """
         if not isinstance(text, str):
-            raise TypeError(f"a word must be given as text such as '[1][1,2]', got {text!r} of type {type(text).__name__}")
+            raise TypeError(
+                f"a word must be given as text such as '[1][1,2]', got {text!r} of type {type(text).__name__}"
+            )
         if not text.strip() or _LETTER.sub("", text).strip():
-            raise ValueError(f"word {text!r} cannot be read: write letters in brackets with channels counted from 1, such as '[1][1,2]'")
-        letters = tuple(tuple(int(channel) for channel in letter.split(",")) for letter in _LETTER.findall(text))
+            raise ValueError(
+                f"word {text!r} cannot be read: write letters in brackets with channels counted from 1, such as '[1][1,2]'"
+            )
+        letters = tuple(
+            tuple(int(channel) for channel in letter.split(",")) for letter in _LETTER.findall(text)
+        )
         if min(map(min, letters)) < 1:
             raise ValueError(f"word {text!r} names channel 0, but channels are counted from 1")
         return cls(tuple(tuple(channel - 1 for channel in letter) for letter in letters))
@@ -98,7 +106,9 @@ class Word:
 
     def __str__(self) -> str:
         """Text form, channels counted from 1."""
-        return "".join("[" + ",".join(str(channel + 1) for channel in letter) + "]" for letter in self.letters)
+        return "".join(
+            "[" + ",".join(str(channel + 1) for channel in letter) + "]" for letter in self.letters
+        )
 
 
 def words_of_length(n_channels: int, length: int) -> list[Word]:
@@ -126,7 +136,10 @@ def words_of_length(n_channels: int, length: int) -> list[Word]:
     ['[1][1]', '[1][2]', '[2][1]', '[2][2]']
     """
     _check_positive(n_channels=n_channels, length=length)
-    return [Word(tuple((c,) for c in channels)) for channels in itertools.product(range(n_channels), repeat=length)]
+    return [
+        Word(tuple((c,) for c in channels))
+        for channels in itertools.product(range(n_channels), repeat=length)
+    ]
 
 
 def words_of_weight(n_channels: int, weight: int) -> list[Word]:
@@ -149,7 +162,8 @@ def words_of_weight(n_channels: int, weight: int) -> list[Word]:
 
     References
     ----------
-    .. [1] Diehl, Ebrahimi-Fard, Tapia, "Time-warping invariants of multidimensional time series", 2020, arXiv:1906.05823, section 3.
+    .. [1] Diehl, Ebrahimi-Fard, Tapia, "Time-warping invariants of multidimensional time series", 2020,
+       arXiv:1906.05823, section 3.
 
     Examples
     --------
@@ -167,7 +181,9 @@ def count_words(n_channels: int, depth: int, words: str) -> int:
         return sum(n_channels**k for k in range(1, depth + 1))
     counts = [1]
     for weight in range(1, depth + 1):
-        counts.append(sum(math.comb(n_channels + w - 1, w) * counts[weight - w] for w in range(1, weight + 1)))
+        counts.append(
+            sum(math.comb(n_channels + w - 1, w) * counts[weight - w] for w in range(1, weight + 1))
+        )
     return sum(counts[1:])
 
 

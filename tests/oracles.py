@@ -19,7 +19,13 @@ def iterated_sum(series, letters, semiring="real", strict=True, decay=0.0):
         factors = [series[channel, t] for t, letter in zip(times, letters, strict=True) for channel in letter]
         steps = [later - earlier for earlier, later in zip(times, [*times[1:], n - 1], strict=True)]
         for step in steps:
-            factors.append({"real": math.exp(-decay * step), "max_times": math.exp(-decay * step), "max_plus": -decay * step}.get(semiring, decay * step))
+            factors.append(
+                {
+                    "real": math.exp(-decay * step),
+                    "max_times": math.exp(-decay * step),
+                    "max_plus": -decay * step,
+                }.get(semiring, decay * step)
+            )
         terms.append(PRODUCT[semiring](factors))
     return SUM[semiring](terms) if terms else EMPTY[semiring]
 

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from sigfeat._kernels.iterated_sums import WORDS_PER_TREE, PrefixTrees, end_values, pooled_values, running_values
+from sigfeat._kernels.iterated_sums import (
+    WORDS_PER_TREE,
+    PrefixTrees,
+    end_values,
+    pooled_values,
+    running_values,
+)
 from sigfeat._kernels.tree import POOLINGS
 from sigfeat.reference.iss import iterated_sums
 from sigfeat.semirings import SEMIRINGS
@@ -51,24 +57,43 @@ def test_full_words_equal_brute_force(strict):
     X = np.random.default_rng(1).normal(size=(3, 3, 7))
     chosen = [word for k in range(1, 5) for word in words_of_length(3, k)]
     out = np.empty((3, len(chosen)))
-    end_values(X, np.full(3, 7), 4, strict=strict, fade=1.0, shift=np.zeros(3), scale=np.ones(3), n_threads=1, out=out)
+    end_values(
+        X,
+        np.full(3, 7),
+        4,
+        strict=strict,
+        fade=1.0,
+        shift=np.zeros(3),
+        scale=np.ones(3),
+        n_threads=1,
+        out=out,
+    )
     expected = [[iterated_sum(x, word.letters, strict=strict) for word in chosen] for x in X]
     np.testing.assert_allclose(out, expected, rtol=1e-12, atol=1e-12)
 
 
 def test_words_that_need_several_passes_over_time(monkeypatch):
     monkeypatch.setattr("sigfeat._kernels.iterated_sums.PANEL_BYTES", 1)
-    X, chosen = padded(np.float64, n_channels=3)[:, :, :40], [word for k in range(1, 7) for word in words_of_length(3, k)]
+    X, chosen = (
+        padded(np.float64, n_channels=3)[:, :, :40],
+        [word for k in range(1, 7) for word in words_of_length(3, k)],
+    )
     lengths = np.minimum(LENGTHS, 40)
     out = np.empty((len(X), len(chosen)))
-    end_values(X, lengths, 6, strict=True, fade=1.0, shift=np.zeros(3), scale=np.ones(3), n_threads=1, out=out)
+    end_values(
+        X, lengths, 6, strict=True, fade=1.0, shift=np.zeros(3), scale=np.ones(3), n_threads=1, out=out
+    )
     i = 4
     expected = iterated_sums(X[i : i + 1, :, : lengths[i]], chosen)[0, :, -1]
     np.testing.assert_allclose(out[i], expected, rtol=1e-11, atol=1e-12 * np.abs(expected).max())
 
 
-WORDS = [word for k in (1, 2, 3) for word in words_of_weight(2, k)] + [Word.parse("[1][2][2][1]"), Word.parse("[2,2,2,1]")]
-N_FINE, RUNS = 4, np.array([[0, 4], [0, 2], [2, 4], [0, 1], [1, 2], [2, 3], [3, 4]])
+WORDS = [word for k in (1, 2, 3) for word in words_of_weight(2, k)] + [
+    Word.parse("[1][2][2][1]"),
+    Word.parse("[2,2,2,1]"),
+]
+N_FINE = 8
+RUNS = np.array([(i * 8 // n, (i + 1) * 8 // n) for n in (1, 2, 4, 8) for i in range(n)])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -82,12 +107,21 @@ def test_running_values_equal_the_reference(name, strict, decay, dtype):
     running = running_values(X, LENGTHS, tree, ring, **arguments(ring, strict, decay))
     order = tree[2]
     for i in range(len(X)):
-        seen = own(X, i) if not ring.non_negative else (X[i : i + 1, :, : LENGTHS[i]] * SCALE[:, np.newaxis]).astype(dtype)
+        seen = (
+            own(X, i)
+            if not ring.non_negative
+            else (X[i : i + 1, :, : LENGTHS[i]] * SCALE[:, np.newaxis]).astype(dtype)
+        )
         expected = iterated_sums(seen, WORDS, semiring=name, strict=strict, decay=decay)[0][order]
         defined = np.isfinite(expected)
         np.testing.assert_array_equal(np.isfinite(running[i, :, : LENGTHS[i]]), defined)
         size = np.abs(expected[defined]).max()
-        np.testing.assert_allclose(running[i, :, : LENGTHS[i]][defined], expected[defined], rtol=KERNEL[np.dtype(dtype)]["rtol"], atol=1e-5 * size if dtype == np.float32 else 1e-13 * size)
+        np.testing.assert_allclose(
+            running[i, :, : LENGTHS[i]][defined],
+            expected[defined],
+            rtol=KERNEL[np.dtype(dtype)]["rtol"],
+            atol=1e-5 * size if dtype == np.float32 else 1e-13 * size,
+        )
 
 
 @pytest.mark.parametrize("strict", [True, False])
@@ -108,7 +142,12 @@ def test_pooled_values_equal_pooling_the_running_values(name, strict):
         for place, w in enumerate(trees.trees[0][2]):
             undefined = WORDS[w].length - 1 if strict else 0
             for p, pooling in enumerate(POOLINGS):
-                expected = [pooled(running[i, place, :length], pooling, thresholds[w], bounds[a], bounds[b], undefined) for a, b in RUNS]
+                expected = [
+                    pooled(
+                        running[i, place, :length], pooling, thresholds[w], bounds[a], bounds[b], undefined
+                    )
+                    for a, b in RUNS
+                ]
                 np.testing.assert_allclose(out[i, w, p], expected, rtol=1e-10, atol=1e-11)
 
 
@@ -127,7 +166,9 @@ def test_more_words_than_one_tree_holds_and_any_number_of_threads():
         results.append(out)
         full = np.empty_like(out)
         end_values(X, LENGTHS, 9, n_threads=n_threads, out=full, **arguments(ring, True, 0.0))
-        np.testing.assert_allclose(full, out, rtol=1e-9, atol=1e-9 * np.abs(out).max(axis=1, keepdims=True).min())
+        np.testing.assert_allclose(
+            full, out, rtol=1e-9, atol=1e-9 * np.abs(out).max(axis=1, keepdims=True).min()
+        )
     np.testing.assert_array_equal(results[0], results[1])
     np.testing.assert_array_equal(results[0], results[2])
 

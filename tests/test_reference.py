@@ -22,7 +22,9 @@ def end(x, chosen, **kwargs):
 
 def test_hand_values():
     x = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
-    np.testing.assert_array_equal(end(x, ["[1]", "[1,2]", "[1][2]", "[2][1]", "[1][1][1]"]), [6, 32, 1 * 11 + 2 * 6, 4 * 5 + 5 * 3, 6])
+    np.testing.assert_array_equal(
+        end(x, ["[1]", "[1,2]", "[1][2]", "[2][1]", "[1][1][1]"]), [6, 32, 1 * 11 + 2 * 6, 4 * 5 + 5 * 3, 6]
+    )
     np.testing.assert_array_equal(end(x, ["[1][2]"], strict=False), [1 * 15 + 2 * 11 + 3 * 6])
     np.testing.assert_array_equal(end(x, ["[1][2]", "[2][1]"], semiring="max_plus"), [8, 8])
     np.testing.assert_array_equal(end(x, ["[1][2]", "[2][1]"], semiring="min_plus"), [6, 6])
@@ -58,7 +60,11 @@ def test_chen_identity(name, strict, x, word, cut):
     total = ring.zero
     for k in range(word.length + 1):
         head = end(x[:, :cut], [Word(word.letters[:k])], semiring=name, strict=strict)[0] if k else ring.one
-        tail = end(x[:, cut:], [Word(word.letters[k:])], semiring=name, strict=strict)[0] if k < word.length else ring.one
+        tail = (
+            end(x[:, cut:], [Word(word.letters[k:])], semiring=name, strict=strict)[0]
+            if k < word.length
+            else ring.one
+        )
         total = ring.add(total, ring.multiply(head, tail))
     np.testing.assert_allclose(total, expected, rtol=1e-12, atol=1e-12)
 

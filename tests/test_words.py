@@ -24,7 +24,9 @@ def test_letters_are_monomials_so_the_order_of_channels_does_not_matter():
     assert Word.parse("[1][4]").channels == {0, 3}
 
 
-@pytest.mark.parametrize("text", ["", "  ", "1", "[1", "[]", "[1][", "[a]", "[1,]", "[1]x[2]", "[-1]", "[1.5]", "[0]", "[1][0,2]"])
+@pytest.mark.parametrize(
+    "text", ["", "  ", "1", "[1", "[]", "[1][", "[a]", "[1,]", "[1]x[2]", "[-1]", "[1.5]", "[0]", "[1][0,2]"]
+)
 def test_what_is_no_word_is_named(text):
     with pytest.raises(ValueError, match="word '"):
         Word.parse(text)
@@ -47,7 +49,9 @@ def test_levels_hold_every_word_once(n_channels, level):
     assert {word.weight for word in by_weight} == {level}
     assert set(by_length) <= set(by_weight)
     for kind, make in (("length", words_of_length), ("weight", words_of_weight)):
-        assert count_words(n_channels, level, kind) == sum(len(make(n_channels, k)) for k in range(1, level + 1))
+        assert count_words(n_channels, level, kind) == sum(
+            len(make(n_channels, k)) for k in range(1, level + 1)
+        )
 
 
 def test_weight_three_on_one_channel_by_hand():

@@ -2,18 +2,30 @@
 
 from numba import njit
 
-from sigfeat._kernels.simd import block_steps
+from sigfeat._kernels.emitter import block_steps
 
 
 @njit(cache=True, nogil=True)
-def pack_block(series, members, lengths, n_steps, block, padding, shift, scale, rows, lanes):
-    """Write one block of up to `lanes` standardised series to rows[channel, step, lane].
+def longest_of(members, lengths):
+    """Length of the longest of some series."""
+    longest = 0
+    for i in members:
+        longest = max(longest, lengths[i])
+    return longest
 
-    Series are aligned at their ENDS, n_steps being the longest; what lies in front of a shorter one is `padding`, the semiring's zero, which adds nothing.
+
+@njit(cache=True, nogil=True)
+def pack_block(data, members, n_steps, block, padding, rows, lanes):
+    """Write one block of up to `lanes` series to rows[channel, step, lane] as (x - shift) * scale.
+
+    data = (series, lengths, shift, scale): series (n_samples, n_channels, n_timepoints), each read up to its own
+    length. Series are aligned at their ENDS, n_steps being the longest; what lies in front of a shorter one is
+    `padding`, the semiring's zero, which adds nothing to a sum.
     """
-    n_block, n_channels = block_steps(lanes), series.shape[1]
+    series, lengths, shift, scale = data
+    n_block = block_steps(lanes)
     rows[:] = padding
-    for c in range(n_channels):
+    for c in range(series.shape[1]):
         offset, factor = shift[c], scale[c]
         for lane in range(members.shape[0]):
             values, first = series[members[lane], c], n_steps - lengths[members[lane]]

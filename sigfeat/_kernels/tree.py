@@ -1,94 +1,47 @@
-"""Iterated sums along any set of words, in any semiring, as one pass over their prefix tree; running values are pooled as they appear.
+"""Iterated sums along any set of words, in any semiring, as one pass over their prefix tree.
 
-Nodes are the prefixes of the words, sorted by length; a node's row of running sums over one block of time feeds its children's.
+Nodes are the prefixes of the words, sorted by length; the running sums of a node over one block of time feed those of
+its children, and are pooled while they are in the cache. Arguments travel in tuples:
+
+* data = (series, lengths, shift, scale): as for `pack_block`;
+* sums = (tree, semiring, strict, fade): tree = (row of the parent, row of the letter, first node of each length,
+  row of the shorter letter and row of the channel for each letter that is a product); semiring = (code, zero, one);
+  fade = factor of one step.
 """
 
 import numpy as np
 from numba import njit
 
-from sigfeat._kernels.packing import pack_block
-from sigfeat._kernels.simd import (
-    CHAINS,
+from sigfeat._kernels.emitter import block_steps
+from sigfeat._kernels.packing import longest_of, pack_block
+from sigfeat._kernels.simd import CHAINS, MAX_PLUS, MIN_PLUS, REAL, REAL_DECAYED, scan
+from sigfeat._kernels.statistics import (
     END,
     EXCESS,
-    MAX_PLUS,
     MAXIMUM,
-    MIN_PLUS,
     MINIMUM,
     N_ABOVE,
     N_STATISTICS,
     POSITION,
-    REAL,
-    REAL_DECAYED,
     SUM,
-    block_steps,
     gather_statistics,
-    scan,
 )
 
 POOLINGS = ("end", "mean", "max", "min", "ppv", "mpv", "argmax")  # a pooling's code is its place here
 
 
 @njit(cache=True, nogil=True)
-def _power(kind, fade, n):
-    """n-fold semiring product of the factor of one step."""
-    return fade * n if kind in (MAX_PLUS, MIN_PLUS) else fade**n
-
-
-@njit(cache=True, nogil=True)
-def _advance_block(series, members, lengths, n_steps, block, tree, semiring, strict, fade, shift, scale, workspace):
-    """Pack one block, build its composite letters, and advance every node by it."""
-    parent, letter, level_starts, letter_parent, letter_channel = tree
-    kind, zero, one = semiring
-    letters, ones, state, running, lanes = workspace
-    n_block, n_channels = block_steps(lanes), series.shape[1]
-    row = (n_block + 1) * lanes
-    n = min(n_block, n_steps - block * n_block)
-    pack_block(series, members, lengths, n_steps, block, zero, shift, scale, letters[: n_channels * row], lanes)
-    for i in range(letter_parent.shape[0]):
-        target = (n_channels + i) * row
-        for item in range(n * lanes):
-            a, b = letters[letter_parent[i] * row + item], letters[letter_channel[i] * row + item]
-            letters[target + item] = a + b if kind in (MAX_PLUS, MIN_PLUS) else a * b
-    actual = REAL_DECAYED if kind == REAL and fade != one else kind
-    for level in range(level_starts.shape[0] - 1):
-        parents = ones if level == 0 else running
-        slot = 1 if level > 0 and not strict else 0
-        parent_fade = fade if level > 0 and strict else one
-        for i in range(level_starts[level], level_starts[level + 1], CHAINS):
-            count = min(CHAINS, level_starts[level + 1] - i)
-            scan(actual, i, count, parents, parent, slot, letters, letter, n, fade, parent_fade, _power(kind, fade, n), state, running)
-    return n
-
-
-@njit(cache=True, nogil=True)
-def _workspace(series, tree, semiring, lanes):
-    parent, _, _, letter_parent, _ = tree
-    row = (block_steps(lanes) + 1) * lanes
-    letters = np.zeros((series.shape[1] + letter_parent.shape[0]) * row, series.dtype)
-    ones, state = np.full(row, semiring[2], series.dtype), np.empty(parent.shape[0] * lanes)
-    return letters, ones, state, np.empty(parent.shape[0] * row, series.dtype), lanes
-
-
-@njit(cache=True, nogil=True)
-def _longest(members, lengths):
-    longest = 0
-    for r in members:
-        longest = max(longest, lengths[r])
-    return longest
-
-
-@njit(cache=True, nogil=True)
-def running_words(series, rows, lengths, tree, semiring, strict, fade, shift, scale, lanes, nodes, out):
+def running_words(data, rows, sums, lanes, nodes, out):
     """Write the running value of nodes[w] at each own time t of series rows[i] to out[i, w, t]."""
-    workspace = _workspace(series, tree, semiring, lanes)
-    running, n_block = workspace[3], block_steps(lanes)
+    lengths, n_block = data[1], block_steps(lanes)
+    workspace = _workspace(data, sums, lanes)
+    state, running = workspace[2], workspace[3]
     for group in range(0, rows.shape[0], lanes):
         members = rows[group : group + lanes]
-        n_steps = _longest(members, lengths)
-        workspace[2][:] = semiring[1]
+        n_steps = longest_of(members, lengths)
+        state[:] = sums[1][1]
         for block in range(-(-n_steps // n_block)):
-            n = _advance_block(series, members, lengths, n_steps, block, tree, semiring, strict, fade, shift, scale, workspace)
+            n = _advance_block(data, members, n_steps, block, sums, workspace)
             for lane in range(members.shape[0]):
                 first = n_steps - lengths[members[lane]]
                 for w in range(nodes.shape[0]):
@@ -98,97 +51,171 @@ def running_words(series, rows, lengths, tree, semiring, strict, fade, shift, sc
 
 
 @njit(cache=True, nogil=True)
-def pooled_words(
-    series, rows, lengths, tree, semiring, strict, fade, shift, scale, lanes, nodes, columns, n_letters, poolings, thresholds, n_fine, windows, out
-):
-    """Write pooled running values of nodes[w] to out[rows[i], columns[w] : columns[w] + n_poolings * n_windows], pooling slowest.
+def pooled_words(data, rows, sums, lanes, words, pooling, out):
+    """Write pooled running values of nodes[w] to out[rows[i], columns[w] + j], j = pooling * n_windows + window.
 
-    The series is cut into n_fine windows of equal share; windows[v] = (first, stop) is a run of them. n_letters[w] is the length of the word.
+    words = (nodes, columns, n_letters); pooling = (codes, threshold of each word, n_fine, windows): a series is cut
+    into n_fine parts of equal share, and windows[v] = (first, stop) is a run of them.
     """
-    workspace = _workspace(series, tree, semiring, lanes)
-    running, n_block, n_nodes = workspace[3], block_steps(lanes), nodes.shape[0]
-    max_letters = n_letters.max()
-    statistics = np.empty(n_nodes * n_fine * N_STATISTICS * lanes)
-    lower, upper = np.empty(n_fine * max_letters * lanes), np.empty(n_fine * lanes)
-    bounds = np.zeros((lanes, n_fine + 1), np.int64)
-    wanted = np.zeros(N_STATISTICS, np.bool_)
-    for p in poolings:
-        wanted[SUM] |= p == 1
-        wanted[MAXIMUM] |= p in (2, 6)
-        wanted[MINIMUM] |= p == 3
-        wanted[N_ABOVE] |= p in (4, 5)
+    lengths, strict, n_block = data[1], sums[2], block_steps(lanes)
+    nodes, columns, n_letters = words
+    codes, thresholds, n_fine, windows = pooling
+    workspace = _workspace(data, sums, lanes)
+    state, running = workspace[2], workspace[3]
+    statistics = np.empty(nodes.shape[0] * n_fine * N_STATISTICS * lanes)
+    lower, upper = np.empty(n_letters.max() * n_fine * lanes), np.empty(n_fine * lanes)
+    bounds, wanted = np.zeros((lanes, n_fine + 1), np.int64), _wanted(codes)
     for group in range(0, rows.shape[0], lanes):
         members = rows[group : group + lanes]
-        n_steps = _longest(members, lengths)
+        n_steps = longest_of(members, lengths)
         for lane in range(lanes):
             own = lengths[members[lane]] if lane < members.shape[0] else 0
             for f in range(n_fine + 1):
                 bounds[lane, f] = n_steps - own + f * own // n_fine
-        for i in range(n_nodes * n_fine):
-            for s in range(N_STATISTICS):
-                start = -np.inf if s == MAXIMUM else np.inf if s == MINIMUM else 0.0
-                statistics[(i * N_STATISTICS + s) * lanes : (i * N_STATISTICS + s + 1) * lanes] = start
-        workspace[2][:] = semiring[1]
+        _reset(statistics, lanes)
+        state[:] = sums[1][1]
         for block in range(-(-n_steps // n_block)):
-            n = _advance_block(series, members, lengths, n_steps, block, tree, semiring, strict, fade, shift, scale, workspace)
+            n = _advance_block(data, members, n_steps, block, sums, workspace)
             begin = block * n_block
             for f in range(n_fine):
-                touched = False
-                for lane in range(lanes):
-                    first, stop = bounds[lane, f], bounds[lane, f + 1]
-                    touched |= first < begin + n and stop > begin
-                    upper[f * lanes + lane] = stop - begin
-                    for k in range(max_letters):
-                        defined = bounds[lane, 0] + (k if strict else 0)
-                        lower[(k * n_fine + f) * lanes + lane] = max(first, defined) - begin
-                    if lane < members.shape[0] and begin < stop <= begin + n:
-                        for w in range(n_nodes):
-                            value = running[(nodes[w] * (n_block + 1) + stop - begin) * lanes + lane]
-                            statistics[((w * n_fine + f) * N_STATISTICS + END) * lanes + lane] = value
-                if touched:
-                    for s in (SUM, MAXIMUM, MINIMUM, N_ABOVE):
-                        if wanted[s]:
-                            for w in range(n_nodes):
-                                low = lower[(n_letters[w] - 1) * n_fine * lanes :]
-                                place = (w * n_fine + f) * N_STATISTICS
-                                gather_statistics(running, nodes[w], low, upper, f, thresholds[w], begin, n, s, statistics, place)
+                _keep_ends(running, nodes, bounds, f, members.shape[0], begin, n, n_fine, lanes, statistics)
+                if not _set_bounds(bounds, f, strict, begin, n, n_fine, lanes, lower, upper):
+                    continue
+                for s in (SUM, MAXIMUM, MINIMUM, N_ABOVE):
+                    if not wanted[s]:
+                        continue
+                    for w in range(nodes.shape[0]):
+                        low = (n_letters[w] - 1) * n_fine + f
+                        place = (w * n_fine + f) * N_STATISTICS
+                        gather_statistics(
+                            running, nodes[w], lower, low, upper, f, thresholds[w], begin, n, s, statistics, place
+                        )
         for lane in range(members.shape[0]):
-            _finish(statistics, lane, lanes, bounds[lane], n_letters, strict, poolings, n_fine, windows, columns, out[members[lane]])
+            row = out[members[lane]]
+            for w in range(nodes.shape[0]):
+                undefined = n_letters[w] - 1 if strict else 0
+                values = statistics[w * n_fine * N_STATISTICS * lanes + lane :: lanes]
+                _pool(values, bounds[lane], undefined, codes, windows, row[columns[w] :])
 
 
 @njit(cache=True, nogil=True)
-def _finish(statistics, lane, lanes, bounds, n_letters, strict, poolings, n_fine, windows, columns, out):
-    """Merge the fine windows of one series and turn statistics into features. A word without a value in a window gives 0."""
+def _workspace(data, sums, lanes):
+    """Rows of the letters, a row of ones, the state of each node, the rows of the nodes."""
+    series, tree, one = data[0], sums[0], sums[1][2]
+    row, n_nodes = (block_steps(lanes) + 1) * lanes, tree[0].shape[0]
+    letters = np.zeros((series.shape[1] + tree[3].shape[0]) * row, series.dtype)
+    ones = np.full(row, one, series.dtype)
+    return letters, ones, np.empty(n_nodes * lanes), np.empty(n_nodes * row, series.dtype), lanes
+
+
+@njit(cache=True, nogil=True)
+def _advance_block(data, members, n_steps, block, sums, workspace):
+    """Pack one block, multiply its letters, advance every node by it; the number of steps."""
+    (parent, letter, first_of_length, shorter, channel), (kind, zero, one), strict, fade = sums
+    letters, ones, state, running, lanes = workspace
+    n_block, n_channels = block_steps(lanes), data[0].shape[1]
+    row = (n_block + 1) * lanes
+    n = min(n_block, n_steps - block * n_block)
+    tropical = kind in (MAX_PLUS, MIN_PLUS)
+    pack_block(data, members, n_steps, block, zero, letters[: n_channels * row], lanes)
+    for i in range(shorter.shape[0]):
+        for item in range(n * lanes):
+            a, b = letters[shorter[i] * row + item], letters[channel[i] * row + item]
+            letters[(n_channels + i) * row + item] = a + b if tropical else a * b
+    block_fade = fade * n if tropical else fade**n
+    actual = REAL_DECAYED if kind == REAL and fade != one else kind
+    for level in range(first_of_length.shape[0] - 1):
+        parents = ones if level == 0 else running
+        slot = 1 if level > 0 and not strict else 0
+        parent_fade = fade if level > 0 and strict else one
+        stop = first_of_length[level + 1]
+        for i in range(first_of_length[level], stop, CHAINS):
+            scan(
+                actual, i, min(CHAINS, stop - i), parents, parent, slot, letters, letter,
+                n, fade, parent_fade, block_fade, state, running,
+            )  # fmt: skip
+    return n
+
+
+@njit(cache=True, nogil=True)
+def _wanted(codes):
+    wanted = np.zeros(N_STATISTICS, np.bool_)
+    for code in codes:
+        wanted[SUM] |= code == 1
+        wanted[MAXIMUM] |= code in (2, 6)
+        wanted[MINIMUM] |= code == 3
+        wanted[N_ABOVE] |= code in (4, 5)
+    return wanted
+
+
+@njit(cache=True, nogil=True)
+def _reset(statistics, lanes):
+    for place in range(0, statistics.shape[0], lanes):
+        s = (place // lanes) % N_STATISTICS
+        statistics[place : place + lanes] = -np.inf if s == MAXIMUM else np.inf if s == MINIMUM else 0.0
+
+
+@njit(cache=True, nogil=True)
+def _set_bounds(bounds, f, strict, begin, n, n_fine, lanes, lower, upper):
+    """Bounds of part f within the block, by length of word and lane; whether any lane has a time of it there."""
+    touched = False
+    for lane in range(lanes):
+        first, stop = bounds[lane, f], bounds[lane, f + 1]
+        touched |= first < begin + n and stop > begin
+        upper[f * lanes + lane] = stop - begin
+        for k in range(lower.shape[0] // (n_fine * lanes)):
+            defined = bounds[lane, 0] + (k if strict else 0)
+            lower[(k * n_fine + f) * lanes + lane] = max(first, defined) - begin
+    return touched
+
+
+@njit(cache=True, nogil=True)
+def _keep_ends(running, nodes, bounds, f, n_members, begin, n, n_fine, lanes, statistics):
+    """Note the last values of part f for the lanes in which it ends in this block."""
+    n_slots = block_steps(lanes) + 1
+    for lane in range(n_members):
+        stop = bounds[lane, f + 1]
+        if bounds[lane, f] < stop and begin < stop <= begin + n:
+            for w in range(nodes.shape[0]):
+                value = running[(nodes[w] * n_slots + stop - begin) * lanes + lane]
+                statistics[((w * n_fine + f) * N_STATISTICS + END) * lanes + lane] = value
+
+
+@njit(cache=True, nogil=True)
+def _pool(values, bounds, undefined, codes, windows, out):
+    """Merge the parts of one series into windows; statistics become features, 0 where a window has no value."""
     merged = np.empty(N_STATISTICS)
-    for w in range(columns.shape[0]):
-        for v in range(windows.shape[0]):
-            merged[:] = 0.0
-            merged[MAXIMUM], merged[MINIMUM] = -np.inf, np.inf
-            for f in range(windows[v, 0], windows[v, 1]):
-                values = statistics[(w * n_fine + f) * N_STATISTICS * lanes + lane :: lanes]
-                if values[MAXIMUM] > merged[MAXIMUM]:
-                    merged[MAXIMUM], merged[POSITION] = values[MAXIMUM], values[POSITION]
-                merged[MINIMUM] = min(merged[MINIMUM], values[MINIMUM])
-                for s in (SUM, N_ABOVE, EXCESS):
-                    merged[s] += values[s]
-                merged[END] = values[END]
-            first, stop = bounds[windows[v, 0]], bounds[windows[v, 1]]
-            n = stop - max(first, bounds[0] + (n_letters[w] - 1 if strict else 0))
-            for p in range(poolings.shape[0]):
-                code, value = poolings[p], 0.0
-                if n > 0:
-                    if code == 0:
-                        value = merged[END]
-                    elif code == 1:
-                        value = merged[SUM] / n
-                    elif code == 2:
-                        value = merged[MAXIMUM]
-                    elif code == 3:
-                        value = merged[MINIMUM]
-                    elif code == 4:
-                        value = merged[N_ABOVE] / n
-                    elif code == 5:
-                        value = merged[EXCESS] / merged[N_ABOVE] if merged[N_ABOVE] > 0 else 0.0
-                    else:
-                        value = (merged[POSITION] - first) / max(stop - first - 1, 1)
-                out[columns[w] + p * windows.shape[0] + v] = value
+    for v in range(windows.shape[0]):
+        merged[:] = 0.0
+        merged[MAXIMUM], merged[MINIMUM] = -np.inf, np.inf
+        for f in range(windows[v, 0], windows[v, 1]):
+            part = values[f * N_STATISTICS :]
+            if part[MAXIMUM] > merged[MAXIMUM]:
+                merged[MAXIMUM], merged[POSITION] = part[MAXIMUM], part[POSITION]
+            merged[MINIMUM] = min(merged[MINIMUM], part[MINIMUM])
+            for s in (SUM, N_ABOVE, EXCESS):
+                merged[s] += part[s]
+            if bounds[f + 1] > bounds[f]:
+                merged[END] = part[END]
+        first, stop = bounds[windows[v, 0]], bounds[windows[v, 1]]
+        n = stop - max(first, bounds[0] + undefined)
+        for p in range(codes.shape[0]):
+            value = _feature(merged, codes[p], first, stop, n) if n > 0 else 0.0
+            out[p * windows.shape[0] + v] = value
+
+
+@njit(cache=True, nogil=True)
+def _feature(merged, code, first, stop, n):
+    if code == 1:
+        return merged[SUM] / n
+    if code == 2:
+        return merged[MAXIMUM]
+    if code == 3:
+        return merged[MINIMUM]
+    if code == 4:
+        return merged[N_ABOVE] / n
+    if code == 5:
+        return merged[EXCESS] / max(merged[N_ABOVE], 1.0)
+    if code == 6:
+        return (merged[POSITION] - first) / max(stop - first - 1, 1)
+    return merged[END]

@@ -8,11 +8,18 @@ from sigfeat.semirings import SEMIRINGS
 from sigfeat.words import Word
 
 
-def iterated_sums(series: np.ndarray, words: Sequence[Word | str], *, semiring: str = "real", strict: bool = True, decay: float = 0.0) -> np.ndarray:
+def iterated_sums(
+    series: np.ndarray,
+    words: Sequence[Word | str],
+    *,
+    semiring: str = "real",
+    strict: bool = True,
+    decay: float = 0.0,
+) -> np.ndarray:
     """Iterated sums of series along words, at every time.
 
-    For a word w = l_1 ... l_k:  S_w(t) = sum over i_1 < ... < i_k <= t of l_1(x_{i_1}) ... l_k(x_{i_k}) exp(-decay (t - i_1)),
-    with the semiring's sum and product, and <= in place of < for weak sums.
+    For a word w = l_1 ... l_k:  S_w(t) = sum over i_1 < ... < i_k <= t of l_1(x_{i_1}) ... l_k(x_{i_k})
+    exp(-decay (t - i_1)), with the semiring's sum and product, and <= in place of < for weak sums.
 
     Parameters
     ----------
@@ -25,7 +32,8 @@ def iterated_sums(series: np.ndarray, words: Sequence[Word | str], *, semiring: 
     strict : bool, default=True
         Sum over strictly (True) or weakly (False) increasing times.
     decay : float, default=0.0
-        Rate per time step, in the semiring's own product: factors exp(-decay) in "real" and "max_times", -decay added in "max_plus", +decay in "min_plus".
+        Rate per time step, in the semiring's own product: factors exp(-decay) in "real" and "max_times",
+        -decay added in "max_plus", +decay in "min_plus".
 
     Returns
     -------
@@ -39,11 +47,13 @@ def iterated_sums(series: np.ndarray, words: Sequence[Word | str], *, semiring: 
 
     Notes
     -----
-    The factors exp(-decay (i_{j+1} - i_j)) between neighbouring letters and exp(-decay (t - i_k)) at the end multiply to exp(-decay (t - i_1)).
+    The factors exp(-decay (i_{j+1} - i_j)) between neighbouring letters and exp(-decay (t - i_k)) at the end
+    multiply to exp(-decay (t - i_1)).
 
     References
     ----------
-    .. [1] Diehl, Ebrahimi-Fard, Tapia, "Time-warping invariants of multidimensional time series", 2020, arXiv:1906.05823, definition 3.1.
+    .. [1] Diehl, Ebrahimi-Fard, Tapia, "Time-warping invariants of multidimensional time series", 2020,
+       arXiv:1906.05823, definition 3.1.
 
     Examples
     --------
@@ -66,7 +76,9 @@ def iterated_sums(series: np.ndarray, words: Sequence[Word | str], *, semiring: 
             for t in range(n_timepoints):
                 term = values[:, t]
                 if parent is not None:
-                    earlier = np.full(n_samples, ring.zero) if t == 0 else ring.multiply(parent[:, t - 1], fade)
+                    earlier = (
+                        np.full(n_samples, ring.zero) if t == 0 else ring.multiply(parent[:, t - 1], fade)
+                    )
                     term = ring.multiply(term, earlier if strict else parent[:, t])
                 kept = ring.multiply(running[:, t - 1], fade) if t > 0 else ring.zero
                 running[:, t] = ring.add(kept, term)

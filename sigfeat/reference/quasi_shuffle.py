@@ -43,7 +43,11 @@ def _product(left: Letters, right: Letters) -> Counter[Letters]:
         return Counter({left + right: 1})
     total: Counter[Letters] = Counter()
     merged = tuple(sorted(left[-1] + right[-1]))
-    for u, v, last in ((left[:-1], right, left[-1]), (left, right[:-1], right[-1]), (left[:-1], right[:-1], merged)):
+    for u, v, last in (
+        (left[:-1], right, left[-1]),
+        (left, right[:-1], right[-1]),
+        (left[:-1], right[:-1], merged),
+    ):
         for letters, n in _product(u, v).items():
             total[(*letters, last)] += n
     return total
@@ -52,7 +56,8 @@ def _product(left: Letters, right: Letters) -> Counter[Letters]:
 def hoffman_exponential(word: Word) -> dict[Word, Fraction]:
     """Iterated sums of the increments, with coefficients, that add up to one signature term of the piecewise-linear path.
 
-    exp(a_1 ... a_k) = sum over k = i_1 + ... + i_p of (a_1 .. a_{i_1}) ... (.. a_k) / (i_1! ... i_p!), brackets being merged letters.
+    exp(a_1 ... a_k) = sum over k = i_1 + ... + i_p of (a_1 .. a_{i_1}) ... (.. a_k) / (i_1! ... i_p!),
+    brackets being merged letters.
 
     Parameters
     ----------
@@ -66,7 +71,8 @@ def hoffman_exponential(word: Word) -> dict[Word, Fraction]:
 
     References
     ----------
-    .. [1] Hoffman, "Quasi-shuffle products", 2000, arXiv:math/9907173, section 2; Diehl, Ebrahimi-Fard, Tapia, 2020, arXiv:1906.05823, section 5.
+    .. [1] Hoffman, "Quasi-shuffle products", 2000, arXiv:math/9907173, section 2; Diehl, Ebrahimi-Fard,
+       Tapia, 2020, arXiv:1906.05823, section 5.
 
     Examples
     --------

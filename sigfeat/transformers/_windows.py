@@ -10,9 +10,13 @@ def check_windows(windows: object) -> None:
     dyadic = isinstance(windows, tuple) and len(windows) == 2 and windows[0] == "dyadic"
     number = windows[1] if isinstance(windows, tuple) and dyadic else windows
     lowest = 0 if dyadic else 1
-    if windows == "whole" or (isinstance(number, Integral) and not isinstance(number, bool) and number >= lowest):
+    if windows == "whole" or (
+        isinstance(number, Integral) and not isinstance(number, bool) and number >= lowest
+    ):
         return
-    raise ValueError(f'windows must be "whole", a number of windows >= 1, or ("dyadic", depth) with depth >= 0, got {windows!r}')
+    raise ValueError(
+        f'windows must be "whole", a number of windows >= 1, or ("dyadic", depth) with depth >= 0, got {windows!r}'
+    )
 
 
 def fine_windows(windows: object) -> tuple[int, np.ndarray]:
@@ -23,7 +27,11 @@ def fine_windows(windows: object) -> tuple[int, np.ndarray]:
     if isinstance(windows, tuple):
         depth = int(windows[1])
         n_parts = 2**depth
-        runs = [(i * n_parts // 2**level, (i + 1) * n_parts // 2**level) for level in range(depth + 1) for i in range(2**level)]
+        runs = [
+            (i * n_parts // 2**level, (i + 1) * n_parts // 2**level)
+            for level in range(depth + 1)
+            for i in range(2**level)
+        ]
         return n_parts, np.array(runs)
     n_parts = int(windows)  # type: ignore[call-overload]
     return n_parts, np.array([(i, i + 1) for i in range(n_parts)])
@@ -45,13 +53,3 @@ def window_names(windows: object) -> list[str]:
         level = n_parts // (stop - first)
         names.append(f"{first * level // n_parts}/{level}-{stop * level // n_parts}/{level}")
     return names
-
-
-def check_window_lengths(windows: object, lengths: np.ndarray) -> None:
-    """Raise unless every window of every series holds at least one point."""
-    n_parts, _ = fine_windows(windows)
-    if lengths.min() < n_parts:
-        i = int(lengths.argmin())
-        raise ValueError(
-            f"n_timepoints must be at least {n_parts} for windows={windows!r}, one point in each, got {lengths[i]} (n_features={lengths[i]}) in series {i}"
-        )

@@ -12,7 +12,7 @@ from sigfeat.semirings import SEMIRINGS
 from sigfeat.transformers._base import FeatureTransformer
 from sigfeat.transformers._memory import check_output_size
 from sigfeat.transformers._moments import channel_moments
-from sigfeat.transformers._windows import check_window_lengths, check_windows, fine_windows, window_names
+from sigfeat.transformers._windows import check_windows, fine_windows, window_names
 from sigfeat.words import Word, count_words, words_of_length, words_of_weight
 
 THRESHOLD_SERIES = 64
@@ -23,31 +23,37 @@ class ISSTransformer(FeatureTransformer):
 
     For a word w = l_1 ... l_k whose letters are monomials in the channels:
     S_w(t) = sum over i_1 < ... < i_k <= t of l_1(x_{i_1}) ... l_k(x_{i_k}) exp(-decay (t - i_1)),
-    with the sum and the product of a semiring. The running values S_w(1), S_w(2), ... are pooled over the whole series or over windows of it.
+    with the sum and the product of a semiring. The running values S_w(1), S_w(2), ... are pooled over the
+    whole series or over windows of it.
 
     Parameters
     ----------
-    depth : int, default=3
+    depth : int, default=2
         Largest length or weight of the words; not used where `words` is a list.
-    words : {"length", "weight"} or list of str, default="length"
-        "length": all words of 1 to `depth` single channels. "weight": all words of monomials of total degree 1 to `depth`, the full iterated-sums
-        signature. A list: exactly these words, as texts such as "[1][1,2]" with channels counted from 1.
+    words : {"length", "weight"} or list of str, default="weight"
+        "length": all words of 1 to `depth` single channels. "weight": all words of monomials of total degree
+        1 to `depth`, the full iterated-sums signature. A list: exactly these words, as texts such as
+        "[1][1,2]" with channels counted from 1.
     semiring : {"real", "max_plus", "min_plus", "max_times"}, default="real"
         Sum and product. "max_times" takes values >= 0 only.
     strict : bool, default=True
         Sum over strictly (True) or weakly (False) increasing times.
     decay : float, default=0.0
-        Rate per time step, >= 0, at which what lies behind fades (added or subtracted in the tropical semirings).
-    pooling : str or tuple of str, default=("end",)
-        Any of "end" (last value), "mean", "max", "min", "ppv" (share of time above a threshold), "mpv" (mean excess over the threshold while above it),
-        "argmax" (place of the first maximum, 0 at the start of the window and 1 at its end).
-    windows : "whole", int or ("dyadic", int), default="whole"
-        Whole series; this many equal parts; or all dyadic parts down to a depth: 1, 2, 4, ... parts. The sums always start at the start of the series.
+        Rate per time step, >= 0, at which what lies behind fades (added or subtracted in the tropical
+        semirings).
+    pooling : str or tuple of str, default=("end", "mean", "max", "min")
+        Any of "end" (last value), "mean", "max", "min", "ppv" (share of time above a threshold), "mpv" (mean
+        excess over the threshold while above it), "argmax" (place of the first maximum, 0 at the start of the
+        window and 1 at its end).
+    windows : "whole", int or ("dyadic", int), default=("dyadic", 2)
+        Whole series; this many equal parts; or all dyadic parts down to a depth: 1, 2, 4, ... parts. The sums
+        always start at the start of the series.
     scale : {"standard", "std", None}, default="standard"
-        What is learnt at fit and done to each channel: subtract the mean and divide by the standard deviation; divide only (zero stays zero, as
-        increments want); nothing. "max_times" never subtracts.
+        What is learnt at fit and done to each channel: subtract the mean and divide by the standard
+        deviation; divide only (zero stays zero, as increments want); nothing. "max_times" never subtracts.
     quantile : float, default=0.5
-        The thresholds of "ppv" and "mpv" are, for each word, this quantile of its running values on the training series.
+        The thresholds of "ppv" and "mpv" are, for each word, this quantile of its running values on the
+        training series.
     n_jobs : int or None, default=None
         Threads over series, in joblib's convention. The features do not depend on it.
 
@@ -65,8 +71,8 @@ class ISSTransformer(FeatureTransformer):
     Raises
     ------
     ValueError
-        If a word cannot be read or names a missing channel, a series has one point or fewer than windows, values are NaN, infinite, or
-        negative with "max_times", or the output would not fit into memory.
+        If a word cannot be read or names a missing channel, a series has one point only, values are NaN,
+        infinite, or negative with "max_times", or the output would not fit into memory.
 
     See Also
     --------
@@ -74,24 +80,28 @@ class ISSTransformer(FeatureTransformer):
 
     Notes
     -----
-    A word of length k has its first strict value at the k-th point; earlier times are left out of the pooling, and where a series or a window ends
-    before that the features are 0.
-    The end values of all words up to a length are one matrix product per series: O(n_timepoints n_channels^depth) at the speed of a matrix product.
-    Any other choice costs O(n_timepoints) per prefix of the words. Sums run in float64 from block to block of time; the result has the input's dtype.
-    Thresholds are quantiles over at most 64 training series, evenly spread.
+    A word of length k has its first strict value at the k-th point; earlier times are left out of the
+    pooling, and where a series or a window ends before that the features are 0. The end values of all words
+    up to a length are one matrix product per series: O(n_timepoints n_channels^depth) at the speed of a
+    matrix product. Any other choice costs O(n_timepoints) per prefix of the words. Sums run in float64 from
+    block to block of time; the result has the input's dtype. Thresholds are quantiles over at most 64
+    training series, evenly spread.
 
     References
     ----------
-    .. [1] Diehl, Ebrahimi-Fard, Tapia, "Time-warping invariants of multidimensional time series", 2020, arXiv:1906.05823, definition 3.1.
-    .. [2] Diehl, Ebrahimi-Fard, Tapia, "Tropical time series, iterated-sums signatures and quasisymmetric functions", 2022, arXiv:2009.08443.
-    .. [3] Diehl, Krieg, "FRUITS: feature extraction using iterated sums for time series classification", 2024, arXiv:2311.14549: pooling as "sieves".
+    .. [1] Diehl, Ebrahimi-Fard, Tapia, "Time-warping invariants of multidimensional time series", 2020,
+       arXiv:1906.05823, definition 3.1.
+    .. [2] Diehl, Ebrahimi-Fard, Tapia, "Tropical time series, iterated-sums signatures and quasisymmetric
+       functions", 2022, arXiv:2009.08443.
+    .. [3] Diehl, Krieg, "FRUITS: feature extraction using iterated sums for time series classification",
+       2024, arXiv:2311.14549: pooling as "sieves".
 
     Examples
     --------
     >>> import numpy as np
     >>> from sigfeat import ISSTransformer
     >>> X = np.array([[[1.0, 2.0, 3.0], [0.0, 1.0, 0.0]]])
-    >>> iss = ISSTransformer(depth=2, scale=None).fit(X)
+    >>> iss = ISSTransformer(depth=2, words="length", pooling="end", windows="whole", scale=None).fit(X)
     >>> iss.get_feature_names_out()[:3]
     array(['[1]|real|end', '[2]|real|end', '[1][1]|real|end'], dtype=object)
     >>> iss.transform(X)
@@ -113,13 +123,13 @@ class ISSTransformer(FeatureTransformer):
 
     def __init__(
         self,
-        depth=3,
-        words="length",
+        depth=2,
+        words="weight",
         semiring="real",
         strict=True,
         decay=0.0,
-        pooling=("end",),
-        windows="whole",
+        pooling=("end", "mean", "max", "min"),
+        windows=("dyadic", 2),
         scale="standard",
         quantile=0.5,
         n_jobs=None,
@@ -157,7 +167,12 @@ class ISSTransformer(FeatureTransformer):
         n_columns = len(pooling) * len(runs)
         if isinstance(self.words, str):
             n_words = count_words(X.shape[1], self.depth, self.words)
-            check_output_size(len(X), n_words * n_columns, X.dtype, f"ISSTransformer with depth={self.depth}, words={self.words!r}")
+            check_output_size(
+                len(X),
+                n_words * n_columns,
+                X.dtype,
+                f"ISSTransformer with depth={self.depth}, words={self.words!r}",
+            )
             level = words_of_length if self.words == "length" else words_of_weight
             words = tuple(word for k in range(1, self.depth + 1) for word in level(X.shape[1], k))
         else:
@@ -202,7 +217,9 @@ class ISSTransformer(FeatureTransformer):
                 n_fine=n_fine, windows=runs, n_threads=n_threads, out=out, **self._loop_arguments(),
             )  # fmt: skip
         if not np.isfinite(out.sum()) and not np.isfinite(out).all():
-            raise ValueError(f"the iterated sums of depth {max(w.length for w in self.words_)} overflow {out.dtype}: scale the series or lower depth")
+            raise ValueError(
+                f"the iterated sums of depth {max(w.length for w in self.words_)} overflow {out.dtype}: scale the series or lower depth"
+            )
         return out
 
     def _feature_names(self):
@@ -214,7 +231,9 @@ class ISSTransformer(FeatureTransformer):
         pooling = (self.pooling,) if isinstance(self.pooling, str) else tuple(self.pooling)
         unknown = [name for name in pooling if name not in POOLINGS]
         if unknown or not pooling or len(set(pooling)) < len(pooling):
-            raise ValueError(f"pooling must name different ones of {', '.join(POOLINGS)}, got {self.pooling!r}")
+            raise ValueError(
+                f"pooling must name different ones of {', '.join(POOLINGS)}, got {self.pooling!r}"
+            )
         return pooling
 
     def _loop_arguments(self):
@@ -223,20 +242,28 @@ class ISSTransformer(FeatureTransformer):
 
     def _is_full(self):
         """Whether the matrix product gives all that is asked for."""
-        return self.words == "length" and self.semiring == "real" and self._pooling() == ("end",) and self.windows == "whole"
+        return (
+            self.words == "length"
+            and self.semiring == "real"
+            and self._pooling() == ("end",)
+            and self.windows == "whole"
+        )
 
     def _check_alphabet(self, words, n_channels):
         for word in words:
             if max(word.channels) >= n_channels:
-                raise ValueError(f"words: {word} names channel {max(word.channels) + 1}, but X has {n_channels} channels")
+                raise ValueError(
+                    f"words: {word} names channel {max(word.channels) + 1}, but X has {n_channels} channels"
+                )
         if not words or len(set(words)) < len(words):
             raise ValueError(f"words must be different words, at least one, got {self.words!r}")
 
     def _check_lengths(self, words, lengths):
-        check_window_lengths(self.windows, lengths)
         i, longest = int(lengths.argmin()), max(word.length for word in words)
         if self.strict and longest > 1 and lengths[i] < 2:
-            raise ValueError(f"n_timepoints must be at least 2 for words of {longest} letters, got 1 (n_features=1) in series {i}")
+            raise ValueError(
+                f"n_timepoints must be at least 2 for words of {longest} letters, got 1 (n_features=1) in series {i}"
+            )
 
     def _learn_scale(self, X, lengths):
         shift, scale = np.zeros(X.shape[1]), np.ones(X.shape[1])
@@ -258,7 +285,9 @@ class ISSTransformer(FeatureTransformer):
         thresholds = np.empty(len(self.words_))
         for tree in self._trees.trees:
             _, _, places, n_letters = tree
-            values = running_values(X[chosen], lengths[chosen], tree, SEMIRINGS[self.semiring], **self._loop_arguments())
+            values = running_values(
+                X[chosen], lengths[chosen], tree, SEMIRINGS[self.semiring], **self._loop_arguments()
+            )
             for w, place in enumerate(places):
                 first = n_letters[w] - 1 if self.strict else 0
                 thresholds[place] = np.nanquantile(values[:, w, first:], self.quantile)
