@@ -3,64 +3,116 @@
 import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
-from sigfeat.panel import is_table, series_lengths, to_panel
+from sigfeat.panel import channel_names, is_table, series_lengths, to_panel
 
-__all__ = ["Interval", "StrOptions", "_check_feature_names_in", "_fit_context", "check_is_fitted", "validate_panel"]
+__all__ = [
+    "Interval",
+    "StrOptions",
+    "_check_feature_names_in",
+    "_fit_context",
+    "_get_output_config",
+    "check_is_fitted",
+    "validate_panel",
+]
 
 
 def validate_panel(estimator, X, *, reset, allow_missing=False):
     """X as a panel and the own lengths of its series, checked against what `estimator` saw at fit.
 
-    Tables go through scikit-learn's `validate_data`, so its rules and messages hold for them; n_features_in_ is the number of columns of a
-    table, and of channels otherwise.
+    Tables go through scikit-learn's `validate_data`: its rules and messages hold for them, and n_features_in_
+    counts their columns. For every other kind n_features_in_ counts the channels, and feature_names_in_ holds
+    their names where X has them.
+
+    Parameters
+    ----------
+    estimator : PanelTransformer
+        Gets n_channels_, n_features_in_ and feature_names_in_ on reset, is compared with them otherwise.
+    X : array-like
+        Any kind of panel; see `to_panel`.
+    reset : bool
+        True in fit, False in transform.
+    allow_missing : bool, default=False
+        Whether NaN may stand inside a series.
+
+    Returns
+    -------
+    panel : ndarray of shape (n_samples, n_channels, n_timepoints)
+        C-contiguous, float64 or float32, possibly X itself.
+    lengths : ndarray of shape (n_samples,), int64
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `to_panel`; also if channels are not those seen at fit, if a value is infinite or, unless allowed,
+        missing, or if a series has no value at all.
     """
     table = is_table(X)
-    name = type(estimator).__name__
-    if table and not reset and not estimator._fitted_on_table:  # one channel of another length is fine for everything but two tables
-        X, table = to_panel(X), False
-    if table:
-        X = _validate_table(estimator, X, reset)
-        X = X[:, np.newaxis, :] if X.ndim == 2 else X
-    else:
-        X = to_panel(X)
-        if reset:
-            validate_data(estimator, X, reset=True, skip_check_array=True)
+    names = None if table else channel_names(X)
+    if table and not reset:  # a table after a panel is one channel, whose length is free
+        table = estimator._fitted_on_table
+    panel = _validate_table(estimator, X, reset)[:, np.newaxis, :] if table else to_panel(X)
+    if not reset:
+        _check_channels(estimator, panel.shape[1], names)
+    lengths = _check_values(panel, type(estimator).__name__, allow_missing)
     if reset:
-        estimator.n_channels_, estimator._fitted_on_table = X.shape[1], table
-    elif X.shape[1] != estimator.n_channels_:
-        raise ValueError(f"X has {X.shape[1]} channels, but {name} was fitted with {estimator.n_channels_}")
-    return X, _check_values(X, name, allow_missing)
+        if not table:
+            _set_channels(estimator, panel.shape[1], names)
+        estimator.n_channels_, estimator._fitted_on_table = panel.shape[1], table
+    return panel, lengths
 
 
 def _validate_table(estimator, X, reset):
-    dtype = getattr(X, "dtype", None)
-    if isinstance(X, np.ndarray) and dtype.kind in "USMm":
-        raise ValueError(f"X must hold real numbers, got dtype {dtype}")
-    try:
-        return validate_data(estimator, X, reset=reset, dtype=[np.float64, np.float32], order="C", ensure_all_finite=False)
-    except ValueError as error:
-        if "could not convert" in str(error):
-            raise ValueError(f"X must hold real numbers: {error}") from None
-        raise
+    if isinstance(X, np.ma.MaskedArray):
+        X = to_panel(X)[:, 0]
+    array = np.asarray(X)
+    text = array.dtype == object and any(isinstance(value, str | bytes) for value in array.flat)
+    if text or array.dtype.kind in "USMm":
+        raise ValueError(f"X must hold real numbers, got {'text' if text else f'dtype {array.dtype}'}")
+    options = {"dtype": [np.float64, np.float32], "order": "C", "ensure_all_finite": False}
+    return validate_data(estimator, X, reset=reset, **options)
 
 
-def _check_values(X, name, allow_missing):
-    if np.isfinite(X.sum()):
-        return np.full(len(X), X.shape[2])
-    lengths = series_lengths(X)
+def _set_channels(estimator, n_channels, names):
+    estimator.n_features_in_ = n_channels
+    if names is not None:
+        estimator.feature_names_in_ = names
+    elif hasattr(estimator, "feature_names_in_"):
+        del estimator.feature_names_in_
+
+
+def _check_channels(estimator, n_channels, names):
+    if n_channels != estimator.n_channels_:
+        name = type(estimator).__name__
+        raise ValueError(f"X has {n_channels} channels, but {name} was fitted with {estimator.n_channels_}")
+    known = None if estimator._fitted_on_table else getattr(estimator, "feature_names_in_", None)
+    if names is not None and known is not None and not np.array_equal(names, known):
+        raise ValueError(f"the channels of X must be named and ordered as at fit, {list(known)}, got {list(names)}")
+
+
+def _check_values(panel, name, allow_missing):
+    """Own lengths of the series; data whose sum is finite need no elementwise look."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(panel.sum()):
+            return np.full(len(panel), panel.shape[2], dtype=np.int64)
+    lengths = series_lengths(panel)
     if lengths.min() == 0:
-        raise ValueError(f"every series must have at least one value, but series {lengths.argmin()} (from 0) of X is NaN throughout")
-    bad = np.isinf(X)
-    if not bad.any():
-        if allow_missing:
-            return lengths
-        bad = np.isnan(X) & (np.arange(X.shape[2]) < lengths[:, np.newaxis, np.newaxis])
+        raise ValueError(
+            f"every series must have at least one value, but series {lengths.argmin()} (from 0) of X is NaN throughout"
+        )
+    finite = np.isfinite(panel)
+    if np.count_nonzero(finite) == lengths.sum() * panel.shape[1]:  # all that is not finite is padding
+        return lengths
+    inside = (np.arange(panel.shape[2]) < lengths[:, np.newaxis])[:, np.newaxis, :]
+    bad = np.isinf(panel) if allow_missing else inside & ~finite
     if bad.any():
         i, c, t = np.argwhere(bad)[0]
         place = f"in series {i} (from 0), channel {c + 1} (from 1), time {t} (from 0)"
-        if np.isinf(X[i, c, t]):
-            raise ValueError(f"X must be finite for {name}, got {X[i, c, t]} {place}")
-        raise ValueError(f"X must have no missing value inside a series for {name}, got NaN {place}; FillMissing() fills such gaps")
+        if np.isinf(panel[i, c, t]):
+            raise ValueError(f"X must be finite for {name}, got {panel[i, c, t]} {place}")
+        raise ValueError(
+            f"X must have no missing value inside a series for {name}, got NaN {place}; FillMissing() fills such gaps"
+        )
     return lengths

@@ -60,10 +60,7 @@ def to_panel(X: Any) -> Floats:
         panel = _from_array(_as_array(X))
     else:
         dense = "; make a sparse X dense with X.toarray()" if hasattr(X, "toarray") else ""
-        raise TypeError(
-            "X must be an array, a list of arrays, a DataFrame or a tensor, "
-            f"got {type(X).__name__}{dense}"
-        )
+        raise TypeError(f"X must be an array, a list of arrays, a DataFrame or a tensor, got {type(X).__name__}{dense}")
     if 0 in panel.shape:
         raise ValueError(
             "X must hold at least one series, channel and time point, "
@@ -108,13 +105,14 @@ def series_lengths(panel: Floats) -> NDArray[np.int64]:
 def is_table(X: Any) -> bool:
     """Whether X has one row per series of one channel, so that scikit-learn's own rules for tables hold."""
     if _is_from("pandas", X, "DataFrame"):
-        return not (X.index.nlevels > 1 or _holds_series(X.to_numpy()[:1] if X.dtypes.eq(object).any() else X))
+        return not (X.index.nlevels > 1 or _is_nested(X))
     if isinstance(X, list | tuple):
-        rows = all(isinstance(item, list | tuple) and np.ndim(item[:1]) == 1 for item in X)
-        return (rows and len({len(item) for item in X}) <= 1) or all(np.ndim(item) == 0 for item in X)
+        if all(isinstance(item, list | tuple) and np.ndim(item[:1]) == 1 for item in X):
+            return len({len(item) for item in X}) <= 1
+        return all(np.ndim(item) == 0 for item in X)
     if isinstance(X, np.ndarray):
         return X.ndim < 3 and not _holds_series(X)
-    return getattr(X, "ndim", 2) == 2 and not _is_from("torch", X, "Tensor")
+    return getattr(X, "ndim", 2) < 3 and not _is_from("torch", X, "Tensor")
 
 
 def channel_names(X: Any) -> NDArray[np.object_] | None:
@@ -131,6 +129,147 @@ def _is_from(module: str, X: Any, name: str) -> bool:
     return module in sys.modules and isinstance(X, getattr(sys.modules[module], name))
 
 
-def _holds_series(X: Any) -> bool:
-    """Whether the entries of an object array are series rather than numbers."""
-    return bool(X.size) and isinstance(X, np.ndarray) and X.dtype == object and np.ndim(X.flat[0]) > 0
+def _holds_series(X: NDArray[Any]) -> bool:
+    """Whether the entries of an array are series rather than numbers."""
+    return X.dtype == object and X.size > 0 and np.ndim(X.flat[0]) > 0
+
+
+def _is_nested(X: Any) -> bool:
+    objects = any(dtype.kind == "O" for dtype in X.dtypes)
+    return objects and _holds_series(X.iloc[:1].to_numpy(dtype=object))
+
+
+def _as_array(values: Any) -> NDArray[Any]:
+    """Values as an array of any dtype, what is missing as NaN where the dtype has it."""
+    if _is_from("torch", values, "Tensor"):
+        values = values.detach().cpu()
+        return np.asarray(values.double() if "bfloat16" in str(values.dtype) else values)
+    if isinstance(values, np.ma.MaskedArray):
+        if values.dtype.kind in "iub":
+            values = values.astype(np.float64)
+        return np.asarray(values.filled(np.nan) if values.dtype.kind == "f" else values)
+    array = np.asarray(values)
+    if array.dtype == object and (_is_from("pandas", values, "DataFrame") or _is_from("pandas", values, "Series")):
+        array = np.where(values.isna(), np.nan, array)
+    return array
+
+
+def _numbers(values: Any, what: str) -> Floats:
+    """Values as float32 (if they are that) or float64."""
+    try:
+        array = _as_array(values)
+        for value in array.flat if array.dtype == object else ():
+            if isinstance(value, str | bytes | complex):  # what astype would turn into a number
+                raise TypeError(f"got {value!r}")
+        if array.dtype.kind in "fiubO":
+            single = array.dtype.kind == "f" and array.dtype.itemsize == 4
+            return array.astype(np.float32 if single else np.float64, copy=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{what} must hold real numbers: {error}") from None
+    raise ValueError(f"{what} must hold real numbers, got dtype {array.dtype}")
+
+
+def _from_array(X: NDArray[Any]) -> Floats:
+    if _holds_series(X) and X.ndim < 3:
+        return _from_items(X) if X.ndim == 1 else _from_cells(X)
+    if X.ndim not in (2, 3):
+        raise ValueError(
+            "X must have 3 dimensions (n_samples, n_channels, n_timepoints), or 2 (n_samples, n_timepoints) "
+            f"for one channel, got {X.ndim}"
+        )
+    X = _numbers(X, "X")
+    return X[:, np.newaxis, :] if X.ndim == 2 else X
+
+
+def _from_items(X: Sequence[Any] | NDArray[Any]) -> Floats:
+    items: list[Floats] = []
+    columns = getattr(X[0], "columns", None) if len(X) else None
+    for i, item in enumerate(X):
+        array = _numbers(item, f"series {i} of X")
+        if _is_from("pandas", item, "DataFrame"):
+            array = array.T
+            if columns is not None and not item.columns.equals(columns):
+                raise ValueError(
+                    f"all DataFrames of X must have the columns of the first, {list(columns)}, "
+                    f"got {list(item.columns)} in series {i}"
+                )
+        if array.ndim not in (1, 2):
+            raise ValueError(
+                f"series {i} of X must have shape (n_channels, n_timepoints), or (n_timepoints,) "
+                f"for one channel, got {array.shape}"
+            )
+        items.append(array[np.newaxis] if array.ndim == 1 else array)
+    return _padded(items)
+
+
+def _padded(items: list[Floats]) -> Floats:
+    n_channels = items[0].shape[0] if items else 0
+    for i, item in enumerate(items):
+        if item.shape[0] != n_channels:
+            raise ValueError(
+                f"all series of X must have as many channels as the first, {n_channels}, "
+                f"got {item.shape[0]} in series {i}"
+            )
+    dtype = np.float32 if all(item.dtype == np.float32 for item in items) else np.float64
+    longest = max((item.shape[1] for item in items), default=0)
+    panel = np.full((len(items), n_channels, longest), np.nan, dtype=dtype)
+    for i, item in enumerate(items):
+        panel[i, :, : item.shape[1]] = item
+    return panel
+
+
+def _from_frame(X: Any) -> Floats:
+    if X.index.nlevels > 2:
+        raise ValueError(f"the index of X must have the two levels (instance, time), got {X.index.nlevels} levels")
+    if X.index.nlevels == 2:
+        return _from_multiindex(X)
+    return _from_cells(X.to_numpy(dtype=object)) if _is_nested(X) else _from_array(_numbers(X, "X"))
+
+
+def _from_cells(X: NDArray[Any]) -> Floats:
+    items = []
+    for i, row in enumerate(X):
+        cells = [_numbers(cell, f"series {i}, channel {c + 1} of X") for c, cell in enumerate(row)]
+        shapes = [cell.shape for cell in cells]
+        if len(set(shapes)) > 1 or len(shapes[0]) != 1:
+            raise ValueError(
+                "all channels of a series must be 1-D and have the same length, "
+                f"got shapes {', '.join(map(str, shapes))} in series {i} of X"
+            )
+        items.append(np.stack(cells))
+    return _padded(items)
+
+
+def _from_multiindex(X: Any) -> Floats:
+    # Splits on the codes of the index, some 50 times faster than groupby.
+    values = _numbers(X, "X")
+    instances, times = (np.asarray(codes, dtype=np.int64) for codes in X.index.codes)
+    if min(instances.min(initial=0), times.min(initial=0)) < 0:
+        raise ValueError("the index of X must name an instance and a time in every row, got a missing value")
+    level = X.index.levels[1]
+    if not level.is_monotonic_increasing:
+        times = np.argsort(level.argsort())[times]
+    series = _numbered(instances, len(X.index.levels[0]))
+    place = series * len(level) + times
+    if not (place[1:] > place[:-1]).all():
+        order = np.argsort(place)
+        place, series, values = place[order], series[order], values[order]
+        twice = np.flatnonzero(place[1:] == place[:-1])
+        if len(twice):
+            raise ValueError(
+                f"the index of X must name each time of an instance once, got one twice in series {series[twice[0]]}"
+            )
+    lengths = np.bincount(series)
+    shape = (len(lengths), values.shape[1], lengths.max(initial=0))
+    if (lengths == shape[2]).all():
+        return values.reshape(shape[0], shape[2], shape[1]).transpose(0, 2, 1)
+    panel = np.full(shape, np.nan, dtype=values.dtype)
+    panel.transpose(0, 2, 1)[np.arange(shape[2]) < lengths[:, np.newaxis]] = values
+    return panel
+
+
+def _numbered(codes: NDArray[np.int64], n_codes: int) -> NDArray[np.int64]:
+    """Codes renamed 0, 1, ... in the order of their first appearance."""
+    first = np.full(n_codes, len(codes))
+    first[codes[::-1]] = np.arange(len(codes))[::-1]  # of a repeated index the last assignment holds
+    return np.argsort(np.argsort(first))[codes].astype(np.int64, copy=False)

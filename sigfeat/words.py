@@ -79,12 +79,8 @@ class Word:
                 f"a word must be given as text such as '[1][1,2]', got {text!r} of type {type(text).__name__}"
             )
         if not text.strip() or _LETTER.sub("", text).strip():
-            raise ValueError(
-                f"word {text!r} cannot be read: write letters in brackets with channels counted from 1, such as '[1][1,2]'"
-            )
-        letters = tuple(
-            tuple(int(channel) for channel in letter.split(",")) for letter in _LETTER.findall(text)
-        )
+            raise ValueError(f"word {text!r} cannot be read: letters are channels in brackets, such as '[1][1,2]'")
+        letters = tuple(tuple(int(channel) for channel in letter.split(",")) for letter in _LETTER.findall(text))
         if min(map(min, letters)) < 1:
             raise ValueError(f"word {text!r} names channel 0, but channels are counted from 1")
         return cls(tuple(tuple(channel - 1 for channel in letter) for letter in letters))
@@ -106,9 +102,7 @@ class Word:
 
     def __str__(self) -> str:
         """Text form, channels counted from 1."""
-        return "".join(
-            "[" + ",".join(str(channel + 1) for channel in letter) + "]" for letter in self.letters
-        )
+        return "".join("[" + ",".join(str(channel + 1) for channel in letter) + "]" for letter in self.letters)
 
 
 def words_of_length(n_channels: int, length: int) -> list[Word]:
@@ -136,10 +130,7 @@ def words_of_length(n_channels: int, length: int) -> list[Word]:
     ['[1][1]', '[1][2]', '[2][1]', '[2][2]']
     """
     _check_positive(n_channels=n_channels, length=length)
-    return [
-        Word(tuple((c,) for c in channels))
-        for channels in itertools.product(range(n_channels), repeat=length)
-    ]
+    return [Word(tuple((c,) for c in channels)) for channels in itertools.product(range(n_channels), repeat=length)]
 
 
 def words_of_weight(n_channels: int, weight: int) -> list[Word]:
@@ -181,9 +172,7 @@ def count_words(n_channels: int, depth: int, words: str) -> int:
         return sum(n_channels**k for k in range(1, depth + 1))
     counts = [1]
     for weight in range(1, depth + 1):
-        counts.append(
-            sum(math.comb(n_channels + w - 1, w) * counts[weight - w] for w in range(1, weight + 1))
-        )
+        counts.append(sum(math.comb(n_channels + w - 1, w) * counts[weight - w] for w in range(1, weight + 1)))
     return sum(counts[1:])
 
 

@@ -11,7 +11,10 @@ EMPTY = {"real": 0.0, "max_plus": -math.inf, "min_plus": math.inf, "max_times": 
 
 
 def iterated_sum(series, letters, semiring="real", strict=True, decay=0.0):
-    """End value for one series (n_channels, n_timepoints); letters are tuples of channels from 0, decay acts between neighbours and to the end."""
+    """End value for one series (n_channels, n_timepoints); letters are tuples of channels, counted from 0.
+
+    Decay acts between neighbouring letters and from the last one to the end.
+    """
     n = series.shape[1]
     choices = itertools.combinations if strict else itertools.combinations_with_replacement
     terms = []
@@ -31,7 +34,7 @@ def iterated_sum(series, letters, semiring="real", strict=True, decay=0.0):
 
 
 def pooled(running, pooling, threshold, first, stop, n_undefined):
-    """One pooled value of running values (n_timepoints,) over first <= t < stop, of which the first n_undefined of the series do not count."""
+    """One pooled value of running values (n_timepoints,) over max(first, n_undefined) <= t < stop."""
     start = max(first, n_undefined)
     values = running[start:stop]
     if len(values) == 0:

@@ -7,7 +7,18 @@ import pytest
 
 import sigfeat
 
-HEAVY = {"aeon", "dask", "iisignature", "numba", "pandas", "sklearn", "sktime", "tensorboard", "torch", "wandb"}
+HEAVY = {
+    "aeon",
+    "dask",
+    "iisignature",
+    "numba",
+    "pandas",
+    "sklearn",
+    "sktime",
+    "tensorboard",
+    "torch",
+    "wandb",
+}
 NEEDS_TORCH = frozenset[str]()  # public names that may load torch
 
 USE_EVERY_TRANSFORMER = """

@@ -47,9 +47,7 @@ def test_brute_force(semiring, strict, seed, n_timepoints, decay):
     parameters = {"words": "weight", "depth": 3, "semiring": semiring, "strict": strict, "decay": decay}
     iss = ISSTransformer(**parameters, **PLAIN).fit(X)
     for row, series in zip(iss.transform(X), X, strict=True):
-        expected = np.array(
-            [iterated_sum(series, word.letters, semiring, strict, decay) for word in iss.words_]
-        )
+        expected = np.array([iterated_sum(series, word.letters, semiring, strict, decay) for word in iss.words_])
         fits = np.array([not strict or word.length <= n_timepoints for word in iss.words_])
         np.testing.assert_allclose(row[fits], expected[fits], rtol=1e-12, atol=1e-13)
         np.testing.assert_array_equal(row[~fits], 0)
@@ -107,9 +105,7 @@ def test_time_warp_invariance_of_increments(seed, places):
     warped = np.insert(X, np.array(places, dtype=int), X[:, :, places], axis=2)
     iss = ISSTransformer(depth=4, words="length", **PLAIN)
     expected = iss.fit_transform(Increments().fit_transform(X))
-    np.testing.assert_allclose(
-        iss.fit_transform(Increments().fit_transform(warped)), expected, rtol=1e-10, atol=1e-11
-    )
+    np.testing.assert_allclose(iss.fit_transform(Increments().fit_transform(warped)), expected, rtol=1e-10, atol=1e-11)
 
 
 def test_a_basepoint_makes_increments_see_the_level():
@@ -186,9 +182,7 @@ def test_negative_values_in_max_times_are_named():
 
 def test_overflow_is_said_and_not_returned():
     X = np.full((2, 1, 10), 1e30, dtype=np.float32)
-    with pytest.raises(
-        ValueError, match="iterated sums of depth 2 overflow float32: scale the series or lower depth"
-    ):
+    with pytest.raises(ValueError, match="iterated sums of weight 2 overflow float32: scale the series or lower depth"):
         ISSTransformer(scale=None).fit_transform(X)
 
 

@@ -1,4 +1,4 @@
-"""The compiled loops against the reference: every semiring, strict and weak, decay, dtype, length, pooling, window, thread."""
+"""The compiled loops against the reference: semirings, decay, dtypes, lengths, pooling, windows, threads."""
 
 import numpy as np
 import pytest
@@ -80,9 +80,7 @@ def test_words_that_need_several_passes_over_time(monkeypatch):
     )
     lengths = np.minimum(LENGTHS, 40)
     out = np.empty((len(X), len(chosen)))
-    end_values(
-        X, lengths, 6, strict=True, fade=1.0, shift=np.zeros(3), scale=np.ones(3), n_threads=1, out=out
-    )
+    end_values(X, lengths, 6, strict=True, fade=1.0, shift=np.zeros(3), scale=np.ones(3), n_threads=1, out=out)
     i = 4
     expected = iterated_sums(X[i : i + 1, :, : lengths[i]], chosen)[0, :, -1]
     np.testing.assert_allclose(out[i], expected, rtol=1e-11, atol=1e-12 * np.abs(expected).max())
@@ -108,9 +106,7 @@ def test_running_values_equal_the_reference(name, strict, decay, dtype):
     order = tree[2]
     for i in range(len(X)):
         seen = (
-            own(X, i)
-            if not ring.non_negative
-            else (X[i : i + 1, :, : LENGTHS[i]] * SCALE[:, np.newaxis]).astype(dtype)
+            own(X, i) if not ring.non_negative else (X[i : i + 1, :, : LENGTHS[i]] * SCALE[:, np.newaxis]).astype(dtype)
         )
         expected = iterated_sums(seen, WORDS, semiring=name, strict=strict, decay=decay)[0][order]
         defined = np.isfinite(expected)
@@ -132,10 +128,9 @@ def test_pooled_values_equal_pooling_the_running_values(name, strict):
     thresholds = np.random.default_rng(2).normal(size=len(WORDS))
     trees = PrefixTrees(WORDS, 2)
     out = np.empty((len(X), len(WORDS), len(POOLINGS), len(RUNS)))
-    pooled_values(
-        X, LENGTHS, trees, ring, pooling=POOLINGS, thresholds=thresholds, n_fine=N_FINE, windows=RUNS, n_threads=2,
-        out=out.reshape(len(X), -1), **arguments(ring, strict, 0.1),
-    )  # fmt: skip
+    how = POOLINGS, thresholds, N_FINE, RUNS
+    flat = out.reshape(len(X), -1)
+    pooled_values(X, LENGTHS, trees, ring, how, n_threads=2, out=flat, **arguments(ring, strict, 0.1))
     running = running_values(X, LENGTHS, trees.trees[0], ring, **arguments(ring, strict, 0.1))
     for i, length in enumerate(LENGTHS):
         bounds = np.arange(N_FINE + 1) * length // N_FINE
@@ -143,9 +138,7 @@ def test_pooled_values_equal_pooling_the_running_values(name, strict):
             undefined = WORDS[w].length - 1 if strict else 0
             for p, pooling in enumerate(POOLINGS):
                 expected = [
-                    pooled(
-                        running[i, place, :length], pooling, thresholds[w], bounds[a], bounds[b], undefined
-                    )
+                    pooled(running[i, place, :length], pooling, thresholds[w], bounds[a], bounds[b], undefined)
                     for a, b in RUNS
                 ]
                 np.testing.assert_allclose(out[i, w, p], expected, rtol=1e-10, atol=1e-11)
@@ -159,16 +152,12 @@ def test_more_words_than_one_tree_holds_and_any_number_of_threads():
     results = []
     for n_threads in (1, 2, 3):
         out = np.empty((len(X), len(chosen)))
-        pooled_values(
-            X, LENGTHS, trees, ring, pooling=("end",), thresholds=np.zeros(len(chosen)), n_fine=1, windows=np.array([[0, 1]]), n_threads=n_threads,
-            out=out, **arguments(ring, True, 0.0),
-        )  # fmt: skip
+        how = ("end",), np.zeros(len(chosen)), 1, np.array([[0, 1]])
+        pooled_values(X, LENGTHS, trees, ring, how, n_threads=n_threads, out=out, **arguments(ring, True, 0.0))
         results.append(out)
         full = np.empty_like(out)
         end_values(X, LENGTHS, 9, n_threads=n_threads, out=full, **arguments(ring, True, 0.0))
-        np.testing.assert_allclose(
-            full, out, rtol=1e-9, atol=1e-9 * np.abs(out).max(axis=1, keepdims=True).min()
-        )
+        np.testing.assert_allclose(full, out, rtol=1e-9, atol=1e-9 * np.abs(out).max(axis=1, keepdims=True).min())
     np.testing.assert_array_equal(results[0], results[1])
     np.testing.assert_array_equal(results[0], results[2])
 

@@ -61,9 +61,7 @@ def test_chen_identity(name, strict, x, word, cut):
     for k in range(word.length + 1):
         head = end(x[:, :cut], [Word(word.letters[:k])], semiring=name, strict=strict)[0] if k else ring.one
         tail = (
-            end(x[:, cut:], [Word(word.letters[k:])], semiring=name, strict=strict)[0]
-            if k < word.length
-            else ring.one
+            end(x[:, cut:], [Word(word.letters[k:])], semiring=name, strict=strict)[0] if k < word.length else ring.one
         )
         total = ring.add(total, ring.multiply(head, tail))
     np.testing.assert_allclose(total, expected, rtol=1e-12, atol=1e-12)

@@ -1,5 +1,6 @@
 """SignatureTransformer against hand values and the identities of signatures."""
 
+import itertools
 import math
 import sys
 
@@ -8,7 +9,7 @@ import pytest
 
 from sigfeat import SignatureTransformer
 
-pytest.importorskip("iisignature", reason="iisignature is an extra")
+iisignature = pytest.importorskip("iisignature", reason="iisignature is an extra")
 
 
 def signature(X, **parameters):
@@ -16,24 +17,29 @@ def signature(X, **parameters):
     return dict(zip(transformer.get_feature_names_out(), transformer.transform(X).T, strict=True))
 
 
-def test_a_straight_line_gives_powers_of_its_increment():
+def axis_path(n_channels):
+    """One unit along each axis in turn, as one series."""
+    return np.triu(np.ones((n_channels, n_channels + 1)), 1)[np.newaxis]
+
+
+def test_a_straight_line_gives_the_product_of_its_increments_over_a_factorial():
     a, b = 3.0, -2.0
-    values = signature(np.array([[[0.0, a / 2, a], [1.0, 1 + b / 2, 1 + b]]]))
-    for word, increments in (("[1]", [a]), ("[1][2]", [a, b]), ("[2][2][1]", [b, b, a])):
-        expected = math.prod(increments) / math.factorial(len(increments))
-        np.testing.assert_allclose(values[f"{word}|signature"], [expected], rtol=1e-13)
+    values = signature(np.array([[[0.0, a / 2, a], [1.0, 1 + b / 2, 1 + b]]]), depth=4)
+    assert len(values) == 2 + 4 + 8 + 16
+    for k in (1, 2, 3, 4):
+        for word in itertools.product((1, 2), repeat=k):
+            name = "".join(f"[{c}]" for c in word) + "|signature"
+            expected = math.prod({1: a, 2: b}[c] for c in word) / math.factorial(k)
+            np.testing.assert_allclose(values[name], [expected], rtol=1e-13)
 
 
-def test_an_axis_path_by_hand():
-    values = signature(np.array([[[0.0, 1.0, 1.0], [0.0, 0.0, 1.0]]]), depth=2)
-    assert {name: value[0] for name, value in values.items()} == {
-        "[1]|signature": 1.0,
-        "[2]|signature": 1.0,
-        "[1][1]|signature": 0.5,
-        "[1][2]|signature": 1.0,
-        "[2][1]|signature": 0.0,
-        "[2][2]|signature": 0.5,
-    }
+def test_names_belong_to_their_values():
+    values = signature(axis_path(3))
+    for word in itertools.product((1, 2, 3), repeat=3):
+        in_order = list(word) == sorted(word)
+        expected = 1 / math.prod(math.factorial(word.count(c)) for c in (1, 2, 3)) if in_order else 0.0
+        found = values["".join(f"[{c}]" for c in word) + "|signature"]
+        np.testing.assert_allclose(found, [expected], rtol=1e-13, atol=1e-15)
 
 
 def test_chen_identity_of_two_windows(rng):
@@ -48,20 +54,52 @@ def test_chen_identity_of_two_windows(rng):
             np.testing.assert_allclose(total, whole[word], rtol=1e-12)
 
 
-def test_reparametrisation_changes_nothing(rng):
+def test_a_product_of_signatures_is_the_sum_over_shuffles(rng):
+    values = signature(rng.normal(size=(3, 2, 20)), depth=3)
+    product = values["[1][2]|signature"] * values["[1]|signature"]
+    np.testing.assert_allclose(
+        product, 2 * values["[1][1][2]|signature"] + values["[1][2][1]|signature"], rtol=1e-10, atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("kind", ["signature", "logsignature"])
+def test_reparametrisation_and_translation_change_nothing(rng, kind):
     X = rng.normal(size=(2, 3, 10))
-    slow = np.repeat(X, 3, axis=2)
-    np.testing.assert_allclose(SignatureTransformer().fit_transform(slow), SignatureTransformer().fit_transform(X), rtol=1e-10, atol=1e-12)
+    slow = np.repeat(X, 3, axis=2) + 5.0
+    transformer = SignatureTransformer(kind=kind).fit(X)
+    np.testing.assert_allclose(transformer.transform(slow), transformer.transform(X), rtol=1e-10, atol=1e-12)
 
 
-def test_logsignature_of_a_line_is_its_increment_and_its_names_spell_brackets(rng):
-    line = np.outer([2.0, -1.0, 0.5], np.linspace(0, 1, 5))[np.newaxis]
-    values = signature(line, kind="logsignature", depth=3)
-    np.testing.assert_allclose([values[f"[{c}]|logsignature"][0] for c in (1, 2, 3)], [2.0, -1.0, 0.5], rtol=1e-13)
-    np.testing.assert_allclose([v[0] for name, v in values.items() if name.count("[") > 1], 0, atol=1e-14)
-    X = rng.normal(size=(4, 2, 9))
-    area, terms = signature(X, kind="logsignature", depth=2)["[[1],[2]]|logsignature"], signature(X, depth=2)
-    np.testing.assert_allclose(area, (terms["[1][2]|signature"] - terms["[2][1]|signature"]) / 2, rtol=1e-12)
+def test_logsignature_of_a_line_is_its_increment():
+    values = signature(np.outer([2.0, -1.0, 0.5], np.linspace(0, 1, 5))[np.newaxis], kind="logsignature")
+    for c, increment in ((1, 2.0), (2, -1.0), (3, 0.5)):
+        np.testing.assert_allclose(values.pop(f"[{c}]|logsignature"), [increment], rtol=1e-13)
+    np.testing.assert_allclose(list(values.values()), 0, atol=1e-14)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_logsignature_of_two_lines_is_the_series_of_baker_campbell_hausdorff(depth):
+    expected = {"[1]": 1, "[2]": 1, "[[1],[2]]": 1 / 2, "[[1],[[1],[2]]]": 1 / 12, "[[[1],[2]],[2]]": 1 / 12}
+    values = signature(axis_path(2), kind="logsignature", depth=depth)
+    assert list(values) == [f"{name}|logsignature" for name in expected][: (2, 3, 5)[depth - 1]]
+    np.testing.assert_allclose([v[0] for v in values.values()], list(expected.values())[: len(values)], rtol=1e-13)
+
+
+@pytest.mark.parametrize(("n_channels", "depth"), [(2, 8), (3, 5), (9, 3)])
+def test_brackets_are_those_of_iisignature(n_channels, depth):
+    X = np.zeros((1, n_channels, 2))
+    names = SignatureTransformer(kind="logsignature", depth=depth).fit(X).get_feature_names_out()
+    expected = iisignature.basis(iisignature.prepare(n_channels, depth, "S"))
+    plain = [name.removesuffix("|logsignature") for name in names]
+    for c in range(1, n_channels + 1):
+        plain = [name.replace(f"[{c}]", str(c)) for name in plain]
+    assert plain == list(expected)
+
+
+def test_brackets_name_channels_beyond_nine():
+    values = signature(axis_path(12), kind="logsignature", depth=2)
+    assert len(values) == 12 + 12 * 11 // 2
+    np.testing.assert_allclose(values["[[10],[12]]|logsignature"], [0.5])
 
 
 def test_one_channel_has_a_logsignature_too(rng):
@@ -71,24 +109,69 @@ def test_one_channel_has_a_logsignature_too(rng):
     np.testing.assert_allclose(values["[1]|logsignature"], X[:, 0, -1] - X[:, 0, 0])
 
 
-def test_batches_do_not_change_the_features(rng, monkeypatch):
+@pytest.mark.parametrize("kind", ["signature", "logsignature"])
+def test_windows_follow_the_own_length_of_each_series(rng, kind):
+    series = [rng.normal(size=(2, length)) for length in (9, 4, 9, 17)]
+    transformer = SignatureTransformer(kind=kind, depth=2, windows=("dyadic", 1)).fit(series)
+    names = [name.split("|")[2] for name in transformer.get_feature_names_out()[:3]]
+    assert names == ["0/1-1/1", "0/2-1/2", "1/2-2/2"]
+    together = transformer.transform(series)
+    for i, one in enumerate(series):
+        half = one.shape[1] // 2
+        np.testing.assert_array_equal(together[i], transformer.transform(one[np.newaxis])[0])
+        for w, part in enumerate((one, one[:, :half], one[:, half - 1 :])):
+            alone = SignatureTransformer(kind=kind, depth=2).fit_transform(part[np.newaxis])[0]
+            np.testing.assert_allclose(together[i, w::3], alone, rtol=1e-12, atol=1e-14)
+
+
+def test_a_window_without_an_increment_has_only_zeros():
+    values = signature(np.array([[[0.0, 1.0, 3.0]]]), depth=1, windows=4)  # points 0, 1, 2 are in windows 2, 3, 4
+    assert [value[0] for value in values.values()] == [0.0, 0.0, 1.0, 2.0]
+
+
+@pytest.mark.parametrize("kind", ["signature", "logsignature"])
+def test_float32_is_computed_in_float64(rng, kind):
+    X = rng.normal(size=(5, 3, 200)).cumsum(axis=2).astype(np.float32)
+    single = SignatureTransformer(kind=kind, depth=4).fit_transform(X)
+    assert single.dtype == np.float32
+    double = SignatureTransformer(kind=kind, depth=4).fit_transform(X.astype(np.float64))
+    np.testing.assert_array_equal(single, double.astype(np.float32))
+
+
+@pytest.mark.parametrize("kind", ["signature", "logsignature"])
+def test_batches_do_not_change_the_features(rng, monkeypatch, kind):
     X = rng.normal(size=(7, 2, 9))
-    expected = SignatureTransformer().fit_transform(X)
-    monkeypatch.setattr("sigfeat.transformers.signature.BATCH_BYTES", 1)
-    np.testing.assert_array_equal(SignatureTransformer().fit_transform(X), expected)
+    expected = SignatureTransformer(kind=kind).fit_transform(X)
+    monkeypatch.setattr("sigfeat.transformers.signature.BATCH_BYTES", 8 * (9 * 2 + 14) * 3)
+    np.testing.assert_array_equal(SignatureTransformer(kind=kind).fit_transform(X), expected)
 
 
-def test_too_deep_for_memory_fails_at_once_with_the_size():
-    with pytest.raises(ValueError, match=r"depth=20.* 1\.11111e\+20|depth=20 would give 111111111111111111110 features.*GiB"):
-        SignatureTransformer(depth=20).fit(np.zeros((1, 10, 3)))
+@pytest.mark.parametrize("depth", [20, 1000])
+@pytest.mark.parametrize("kind", ["signature", "logsignature"])
+def test_too_deep_for_memory_fails_at_once_with_the_size(kind, depth):
+    with pytest.raises(ValueError, match=rf'kind="{kind}", depth={depth} would give .* features .* GiB'):
+        SignatureTransformer(kind=kind, depth=depth).fit(np.zeros((1, 10, 3)))
+
+
+def test_overflow_is_one_sentence():
+    X = np.array([[[0.0, 1e30]]], dtype=np.float32)
+    with pytest.raises(ValueError, match="a signature of depth 3 overflows float32: scale the series or lower depth"):
+        SignatureTransformer().fit(X).transform(X)
+
+
+def test_a_single_point_is_no_path():
+    with pytest.raises(ValueError, match=r"n_timepoints must be at least 2 for a signature, got 1 .* in series 1"):
+        SignatureTransformer().fit([np.zeros((2, 3)), np.zeros((2, 1))])
+
+
+def test_logsignatures_of_very_many_channels_are_refused():
+    X = np.zeros((1, 256, 2))
+    assert SignatureTransformer("logsignature", 2).fit_transform(X).shape == (1, 256 + 256 * 255 // 2)
+    with pytest.raises(ValueError, match='n_channels must be at most 255 for kind="logsignature" of depth 3, got 256'):
+        SignatureTransformer("logsignature", 3).fit(X)
 
 
 def test_without_iisignature_one_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "iisignature", None)
-    with pytest.raises(ImportError, match="--no-build-isolation --no-cache-dir iisignature"):
+    with pytest.raises(ImportError, match="pip install numpy .* --no-build-isolation --no-cache-dir iisignature"):
         SignatureTransformer().fit(np.zeros((1, 2, 3)))
-
-
-def test_a_single_point_is_no_path():
-    with pytest.raises(ValueError, match="n_timepoints must be at least 2 for a signature, got 1"):
-        SignatureTransformer().fit([np.zeros((2, 3)), np.zeros((2, 1))])

@@ -49,9 +49,7 @@ def test_levels_hold_every_word_once(n_channels, level):
     assert {word.weight for word in by_weight} == {level}
     assert set(by_length) <= set(by_weight)
     for kind, make in (("length", words_of_length), ("weight", words_of_weight)):
-        assert count_words(n_channels, level, kind) == sum(
-            len(make(n_channels, k)) for k in range(1, level + 1)
-        )
+        assert count_words(n_channels, level, kind) == sum(len(make(n_channels, k)) for k in range(1, level + 1))
 
 
 def test_weight_three_on_one_channel_by_hand():

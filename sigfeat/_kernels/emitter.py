@@ -54,9 +54,7 @@ class Emitter:
         kind = "f32" if a.type.element == ir.FloatType() else "f64"
         function_type = ir.FunctionType(a.type, [a.type] * 3)
         name = f"llvm.fmuladd.v{self.lanes}{kind}"
-        return self.builder.call(
-            cgutils.get_or_insert_function(self.builder.module, function_type, name), (a, b, c)
-        )
+        return self.builder.call(cgutils.get_or_insert_function(self.builder.module, function_type, name), (a, b, c))
 
     def larger(self, a, b):
         return self.builder.select(self.builder.fcmp_ordered(">", a, b), a, b)

@@ -31,7 +31,10 @@ def full_words(data, rows, depth, strict, fade, lanes, panel_bytes, out):
     n_left, n_right, n_prefixes = sizes[m], starts[q + 1], starts[m + 1]
     panel = min(n_left, max(4 * TILE, panel_bytes // (n_right * lanes * 8)))
     n_blocks = -(-longest_of(rows, lengths) // n_block)
-    packed, weights = np.empty((n_blocks, n_channels * row), series.dtype), np.ones((n_blocks, row), series.dtype)
+    packed, weights = (
+        np.empty((n_blocks, n_channels * row), series.dtype),
+        np.ones((n_blocks, row), series.dtype),
+    )
     forward = np.zeros(max(n_prefixes, 1) * lanes), np.empty(max(n_prefixes, 1) * row, series.dtype)
     backward = np.zeros(max(starts[q], 1) * lanes), np.empty(max(starts[q], 1) * row, series.dtype)
     right, ones = np.empty(n_right * row, series.dtype), np.ones(row, series.dtype)
@@ -136,7 +139,7 @@ def _add_product(left, first, slot, n_rows, right, n_columns, totals, n_steps):
 
 @njit(cache=True, nogil=True)
 def _unpack(vectors, first, n, pitch, n_rows, members, lanes, place, out):
-    """Copy vectors [row, first : first + n] of each row, lane by lane, to the series' rows of `out` from `place` on."""
+    """Copy vectors first, ..., first + n - 1 of each row, lane by lane, to rows of `out` from `place` on."""
     for u in range(n_rows):
         source = (u * pitch + first) * lanes
         for v in range(n):

@@ -37,18 +37,20 @@ class PrefixTrees:
         self.trees = [_tree(words, part, n_channels) for part in parts]
 
 
-def pooled_values(
-    series, lengths, trees, semiring, *, strict, fade, shift, scale, pooling, thresholds, n_fine, windows, n_threads, out
-):  # fmt: skip
-    """Fill `out`, of n_words * n_poolings * n_windows columns, with pooled running values."""
+def pooled_values(series, lengths, trees, semiring, pooling, *, strict, fade, shift, scale, n_threads, out):
+    """Fill `out`, of n_words * n_poolings * n_windows columns, with pooled running values.
+
+    pooling = (names, threshold of each word, n_fine, windows): a series is cut into n_fine parts of equal share, and
+    windows (n_windows, 2) are runs (first, stop) of them.
+    """
     data, lanes, ring = (series, lengths, shift, scale), _lanes(series), _ring(semiring)
-    codes = np.array([POOLINGS.index(name) for name in pooling])
-    n_columns = len(pooling) * len(windows)
+    names, thresholds, n_fine, windows = pooling
+    codes = np.array([POOLINGS.index(name) for name in names])
+    n_columns = len(names) * len(windows)
 
     def work(rows):
         for tree, nodes, places, n_letters in trees.trees:
-            words = nodes, places * n_columns, n_letters
-            how = codes, thresholds[places], n_fine, windows
+            words, how = (nodes, places * n_columns, n_letters), (codes, thresholds[places], n_fine, windows)
             pooled_words(data, rows, (tree, ring, strict, fade), lanes, words, how, out)
 
     _over_series(work, lengths, lanes, n_threads)

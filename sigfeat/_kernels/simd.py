@@ -64,7 +64,20 @@ def scan(
     """
     index, real = types.intp, types.float64
     signature = types.void(
-        index, index, index, parents, parent_of, index, letters, letter_of, index, real, real, real, state, running
+        index,
+        index,
+        index,
+        parents,
+        parent_of,
+        index,
+        letters,
+        letter_of,
+        index,
+        real,
+        real,
+        real,
+        state,
+        running,
     )
 
     def codegen(context, builder, signature, args):

@@ -19,9 +19,7 @@ def gather_statistics(
     which is at `position`. The float64 statistics of this word start at vector k.
     """
     index, real = types.intp, types.float64
-    signature = types.void(
-        running, index, lower, index, upper, index, real, real, index, index, statistics, index
-    )
+    signature = types.void(running, index, lower, index, upper, index, real, real, index, index, statistics, index)
 
     def codegen(context, builder, signature, args):
         _, word, _, low_window, _, window, threshold, position, n_steps, wanted, _, k = args
@@ -54,7 +52,10 @@ class _Block:
 
         def count(t, values):
             clock, value = values[-1], emit.read(self.row, builder.add(t, emit.integer(1)))
-            after, before = builder.fcmp_ordered(">=", clock, self.low), builder.fcmp_ordered("<", clock, self.high)
+            after, before = (
+                builder.fcmp_ordered(">=", clock, self.low),
+                builder.fcmp_ordered("<", clock, self.high),
+            )
             new = step(values[:-1], value, builder.and_(after, before), clock)
             return [*new, builder.fadd(clock, emit.constant(1.0))]
 

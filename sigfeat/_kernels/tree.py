@@ -88,7 +88,18 @@ def pooled_words(data, rows, sums, lanes, words, pooling, out):
                         low = (n_letters[w] - 1) * n_fine + f
                         place = (w * n_fine + f) * N_STATISTICS
                         gather_statistics(
-                            running, nodes[w], lower, low, upper, f, thresholds[w], begin, n, s, statistics, place
+                            running,
+                            nodes[w],
+                            lower,
+                            low,
+                            upper,
+                            f,
+                            thresholds[w],
+                            begin,
+                            n,
+                            s,
+                            statistics,
+                            place,
                         )
         for lane in range(members.shape[0]):
             row = out[members[lane]]

@@ -76,9 +76,7 @@ def iterated_sums(
             for t in range(n_timepoints):
                 term = values[:, t]
                 if parent is not None:
-                    earlier = (
-                        np.full(n_samples, ring.zero) if t == 0 else ring.multiply(parent[:, t - 1], fade)
-                    )
+                    earlier = np.full(n_samples, ring.zero) if t == 0 else ring.multiply(parent[:, t - 1], fade)
                     term = ring.multiply(term, earlier if strict else parent[:, t])
                 kept = ring.multiply(running[:, t - 1], fade) if t > 0 else ring.zero
                 running[:, t] = ring.add(kept, term)

@@ -54,7 +54,9 @@ def _product(left: Letters, right: Letters) -> Counter[Letters]:
 
 
 def hoffman_exponential(word: Word) -> dict[Word, Fraction]:
-    """Iterated sums of the increments, with coefficients, that add up to one signature term of the piecewise-linear path.
+    """Iterated sums of the increments, with coefficients, that add up to a term of the path's signature.
+
+    The path is piecewise linear.
 
     exp(a_1 ... a_k) = sum over k = i_1 + ... + i_p of (a_1 .. a_{i_1}) ... (.. a_k) / (i_1! ... i_p!),
     brackets being merged letters.

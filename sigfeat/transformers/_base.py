@@ -1,17 +1,28 @@
 """What all transformers of panels share."""
 
+import functools
+import sys
+
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from sigfeat._validation import _check_feature_names_in, check_is_fitted, validate_panel
+from sigfeat._validation import (
+    _check_feature_names_in,
+    _fit_context,
+    _get_output_config,
+    check_is_fitted,
+    validate_panel,
+)
 
 
 class PanelTransformer(TransformerMixin, BaseEstimator):
     """A transformer whose input is a panel of series; see `to_panel`."""
 
     _allow_missing = False
+    _parameter_constraints: dict = {}
 
     def _check_panel(self, X, *, reset):
+        """Panel and own lengths of its series; reset is True in fit and False in transform."""
         return validate_panel(self, X, reset=reset, allow_missing=self._allow_missing)
 
     def __sklearn_tags__(self):
@@ -23,7 +34,15 @@ class PanelTransformer(TransformerMixin, BaseEstimator):
 
 
 class FeatureTransformer(PanelTransformer):
-    """Panel in, one row of features per series out; subclasses spell the features in `_feature_names`."""
+    """Panel in, one row of features per series out.
+
+    Subclasses set `_n_features_out` as the last step of `fit` and spell the features in `_feature_names`.
+    """
+
+    def __init_subclass__(cls, **kwargs):
+        if "transform" in cls.__dict__:
+            cls.transform = _indexed_by_instance(cls.transform)
+        super().__init_subclass__(**kwargs)
 
     def get_feature_names_out(self, input_features=None):
         """Names of the features.
@@ -31,29 +50,77 @@ class FeatureTransformer(PanelTransformer):
         Parameters
         ----------
         input_features : array-like of str or None, default=None
-            Checked as scikit-learn does where the input was a table; the names do not depend on it.
+            Checked against the columns or channels seen at fit; the names do not depend on it.
 
         Returns
         -------
-        names : ndarray of str objects
+        names : ndarray of str objects, shape (n_features_out,)
         """
         check_is_fitted(self)
-        if self._fitted_on_table:
-            _check_feature_names_in(self, input_features)
+        _check_feature_names_in(self, input_features, generate_names=False)
         return np.asarray(self._feature_names(), dtype=object)
 
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_n_features_out")
 
-class PanelAugmentation(PanelTransformer):
-    """Panel in, panel out."""
+
+class PanelAugmentation(PanelTransformer, auto_wrap_output_keys=None):
+    """Panel in, panel out.
+
+    Subclasses give the panel in `_augment`, what they learn in `_learn`, the shortest length that they take
+    in `_needed_timepoints` and the names of their channels in `_name_channels`.
+    """
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(auto_wrap_output_keys=None, **kwargs)  # a panel is no table
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Check the series, and learn from them where there is something to learn.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_channels, n_timepoints), or any other panel
+            Series; see `to_panel`.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : PanelAugmentation
+        """
+        X, lengths = self._check_panel(X, reset=True)
+        self._check_lengths(lengths)
+        self._learn(X, lengths)
+        return self
+
+    def transform(self, X):
+        """Augmented series.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_channels, n_timepoints), or any other panel
+            Series, of any length, with as many channels as at fit.
+
+        Returns
+        -------
+        panel : ndarray of shape (n_samples, n_channels_out, n_timepoints_out), dtype of X
+            Shorter series padded at the end with NaN.
+        """
+        check_is_fitted(self)
+        X, lengths = self._check_panel(X, reset=False)
+        self._check_lengths(lengths)
+        return self._augment(X, lengths)
 
     def set_output(self, *, transform=None):
         """Accept scikit-learn's choice of output container and keep giving arrays.
 
-        A panel is no table, so this only lets a `Pipeline` that ends in a feature transformer be told what its end should give.
+        A panel is no table, so this only lets a `Pipeline` that ends in a feature transformer be told what
+        its end should give.
 
         Parameters
         ----------
-        transform : {"default", "pandas", "polars"} or None
+        transform : {"default", "pandas", "polars"} or None, default=None
             Ignored.
 
         Returns
@@ -68,13 +135,52 @@ class PanelAugmentation(PanelTransformer):
         Parameters
         ----------
         input_features : array-like of str or None, default=None
-            Checked as scikit-learn does where the input was a table; the names do not depend on it.
+            Names of the input channels; by default those seen at fit, else "channel1", "channel2", ... Where
+            the input was a table they name its columns, which are times, and are only checked.
 
         Returns
         -------
-        names : ndarray of str objects
+        names : ndarray of str objects, shape (n_channels_out,)
         """
         check_is_fitted(self)
-        if self._fitted_on_table:
-            _check_feature_names_in(self, input_features)
-        return np.asarray([f"{type(self).__name__.lower()}{c}" for c in range(self.n_channels_out_)], dtype=object)
+        names = _check_feature_names_in(self, input_features, generate_names=False)
+        if names is None or self._fitted_on_table:
+            names = [f"channel{c + 1}" for c in range(self.n_channels_)]
+        return np.asarray(self._name_channels(list(names)), dtype=object)
+
+    def _learn(self, X, lengths):
+        pass
+
+    def _augment(self, X, lengths):
+        raise NotImplementedError
+
+    def _needed_timepoints(self):
+        return 1
+
+    def _name_channels(self, names):
+        return names
+
+    def _check_lengths(self, lengths):
+        needed, i = self._needed_timepoints(), int(lengths.argmin())
+        if lengths[i] < needed:
+            raise ValueError(
+                f"n_timepoints must be at least {needed} for {type(self).__name__}, "
+                f"got {lengths[i]} (n_features={lengths[i]}) in series {i}"
+            )
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "n_channels_")
+
+
+def _indexed_by_instance(transform):
+    """A transform whose DataFrames have a row per instance also where X has one per instance and time."""
+
+    @functools.wraps(transform)
+    def wrapped(self, X):
+        features = transform(self, X)
+        index = getattr(X, "index", None)
+        if getattr(index, "nlevels", 1) == 1 or _get_output_config("transform", self)["dense"] != "pandas":
+            return features
+        return sys.modules["pandas"].DataFrame(features, index=index.get_level_values(0).unique())
+
+    return wrapped

@@ -1,36 +1,70 @@
 """Fail before an allocation that cannot succeed."""
 
 import os
+import sys
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 
+WORTH_A_LOOK = 2**24  # bytes; less is granted unseen, for reading the limits would cost as much as filling it
 
-def check_output_size(n_samples, n_features, dtype, what):
-    """Raise a ValueError that names the size unless (n_samples, n_features) values fit into the memory that is available."""
-    size, available = n_samples * n_features * np.dtype(dtype).itemsize, available_memory()
-    if size > available:
+
+def check_output_size(n_samples, n_features, dtype, what, workspace=0):
+    """Raise a ValueError naming the size unless all values, and `workspace` more bytes, fit into memory."""
+    size = n_samples * n_features * np.dtype(dtype).itemsize
+    if size + workspace <= WORTH_A_LOOK:
+        return
+    available = available_memory()
+    if size + workspace > available:
+        beside = f" and {_gibibytes(workspace)} to work in" if workspace else ""
         raise ValueError(
-            f"{what} would give {n_features} features for each of {n_samples} series, {size / 2**30:.3g} GiB, but {available / 2**30:.3g} GiB of memory are "
-            "available: lower the depth or transform fewer series at once"
+            f"{what} would give {Decimal(n_features):.6g} features for each of {n_samples} series, "
+            f"{_gibibytes(size)}{beside}, but {_gibibytes(available)} of memory are available: "
+            "lower the depth or transform fewer series at once"
         )
 
 
-def available_memory():
-    """Bytes that this process may still take: what the machine has left, or a control group's limit leaves."""
-    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    for line in _lines("/proc/meminfo"):
-        if line.startswith("MemAvailable:"):
-            limits.append(int(line.split()[1]) * 1024)
-    for limit, used in (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes")):
-        numbers = [text for name in (limit, used) for text in _lines(f"/sys/fs/cgroup/{name}") if text.isdigit()]
-        if len(numbers) == 2:
-            limits.append(max(0, int(numbers[0]) - int(numbers[1])))
-    return min(limits)
+def available_memory(root="/"):
+    """Count the bytes that the machine and the limits of its control groups leave to this process."""
+    root = Path(root)
+    free = [line.split()[1] for line in _lines(root / "proc/meminfo") if line.startswith("MemAvailable:")]
+    limits = [1024 * int(kibibytes) for kibibytes in free]
+    for line in _lines(root / "proc/self/cgroup"):
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":
+            names = ("memory.max", "memory.current", "inactive_file")
+            limits += _group_limits(root / "sys/fs/cgroup", path, *names)
+        elif "memory" in controllers.split(","):
+            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+            limits += _group_limits(root / "sys/fs/cgroup/memory", path, *names)
+    return min(limits, default=_physical_memory())
+
+
+def _group_limits(mount, path, limit, usage, reclaimable):
+    """Give what each control group from `path` up leaves; a container may see only its own, as the root."""
+    for group in (Path(path), *Path(path).parents):
+        folder = mount / group.relative_to(group.anchor)
+        allowed, used = (text for name in (limit, usage) for text in _lines(folder / name) or [""])
+        if allowed.isdigit() and used.isdigit():
+            statistics = (line.split() for line in _lines(folder / "memory.stat"))
+            cached = sum(int(size) for name, size in statistics if name == reclaimable)
+            yield max(0, int(allowed) - int(used) + cached)
+
+
+def _physical_memory():
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # a system that does not say
+        return sys.maxsize
+
+
+def _gibibytes(size):
+    return f"{Decimal(size) / 2**30:.3g} GiB"
 
 
 def _lines(path):
     try:
-        return Path(path).read_text().splitlines()
+        return path.read_text().splitlines()
     except OSError:
         return []

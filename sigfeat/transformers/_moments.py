@@ -4,7 +4,7 @@ import numpy as np
 
 
 def channel_moments(X, lengths):
-    """Mean and standard deviation (float64, (n_channels,)) over all series and own times; 1 for the deviation of a constant channel."""
+    """Mean and standard deviation over all series and own times, float64; 1 for the deviation of a constant channel."""
     if lengths.min() == X.shape[2]:
         mean, deviation = X.mean(axis=(0, 2), dtype=np.float64), X.std(axis=(0, 2), dtype=np.float64)
     else:

@@ -1,7 +1,5 @@
 """Windows: the parts of a series over which values are pooled."""
 
-from numbers import Integral
-
 import numpy as np
 
 
@@ -11,7 +9,7 @@ def check_windows(windows: object) -> None:
     number = windows[1] if isinstance(windows, tuple) and dyadic else windows
     lowest = 0 if dyadic else 1
     if windows == "whole" or (
-        isinstance(number, Integral) and not isinstance(number, bool) and number >= lowest
+        isinstance(number, int | np.integer) and not isinstance(number, bool) and number >= lowest
     ):
         return
     raise ValueError(
@@ -38,7 +36,7 @@ def fine_windows(windows: object) -> tuple[int, np.ndarray]:
 
 
 def window_bounds(windows: object, length: int) -> np.ndarray:
-    """(n_windows, 2) times [start, stop) of the windows of a series of `length` points; part i of n starts at floor(i * length / n)."""
+    """Times [start, stop) of the windows of a series; part i of n parts starts at floor(i * length / n)."""
     n_parts, runs = fine_windows(windows)
     return runs * length // n_parts
 

@@ -211,15 +211,12 @@ class ISSTransformer(FeatureTransformer):
         if self._trees is None:
             end_values(X, lengths, self.depth, n_threads=n_threads, out=out, **self._loop_arguments())
         else:
-            n_fine, runs = fine_windows(self.windows)
-            pooled_values(
-                X, lengths, self._trees, SEMIRINGS[self.semiring], pooling=self._pooling(), thresholds=self.thresholds_,
-                n_fine=n_fine, windows=runs, n_threads=n_threads, out=out, **self._loop_arguments(),
-            )  # fmt: skip
+            pooling = self._pooling(), self.thresholds_, *fine_windows(self.windows)
+            ring, arguments = SEMIRINGS[self.semiring], self._loop_arguments()
+            pooled_values(X, lengths, self._trees, ring, pooling, n_threads=n_threads, out=out, **arguments)
         if not np.isfinite(out.sum()) and not np.isfinite(out).all():
-            raise ValueError(
-                f"the iterated sums of depth {max(w.length for w in self.words_)} overflow {out.dtype}: scale the series or lower depth"
-            )
+            longest = max(word.weight for word in self.words_)
+            raise ValueError(f"iterated sums of weight {longest} overflow {out.dtype}: scale the series or lower depth")
         return out
 
     def _feature_names(self):
@@ -231,9 +228,7 @@ class ISSTransformer(FeatureTransformer):
         pooling = (self.pooling,) if isinstance(self.pooling, str) else tuple(self.pooling)
         unknown = [name for name in pooling if name not in POOLINGS]
         if unknown or not pooling or len(set(pooling)) < len(pooling):
-            raise ValueError(
-                f"pooling must name different ones of {', '.join(POOLINGS)}, got {self.pooling!r}"
-            )
+            raise ValueError(f"pooling must name different ones of {', '.join(POOLINGS)}, got {self.pooling!r}")
         return pooling
 
     def _loop_arguments(self):
@@ -276,9 +271,8 @@ class ISSTransformer(FeatureTransformer):
     def _check_sign(self, X):
         if SEMIRINGS[self.semiring].non_negative and np.nanmin(X) < 0:
             i, c, t = np.argwhere(X < 0)[0]
-            raise ValueError(
-                f'semiring="{self.semiring}" needs values >= 0, got {X[i, c, t]:.6g} in series {i} (from 0), channel {c + 1} (from 1), time {t} (from 0)'
-            )
+            place = f"in series {i} (from 0), channel {c + 1} (from 1), time {t} (from 0)"
+            raise ValueError(f'semiring="{self.semiring}" needs values >= 0, got {X[i, c, t]:.6g} {place}')
 
     def _learn_thresholds(self, X, lengths):
         chosen = np.unique(np.linspace(0, len(X) - 1, THRESHOLD_SERIES).round().astype(int))

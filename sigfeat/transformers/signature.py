@@ -1,8 +1,6 @@
-"""Path signatures by iisignature as a scikit-learn transformer."""
+"""Path signatures as a scikit-learn transformer."""
 
-import functools
-import itertools
-import re
+from functools import lru_cache
 from numbers import Integral
 
 import numpy as np
@@ -10,25 +8,32 @@ import numpy as np
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted
 from sigfeat.transformers._base import FeatureTransformer
 from sigfeat.transformers._memory import check_output_size
-from sigfeat.transformers._windows import check_window_lengths, check_windows, fine_windows, window_bounds, window_names
-from sigfeat.words import Word, count_words
+from sigfeat.transformers._windows import check_windows, window_bounds, window_names
+from sigfeat.words import words_of_length
 
-BATCH_BYTES = 1 << 28
+BATCH_BYTES = 2**28
+MOST_CHANNELS = 255  # of iisignature's logarithm from depth 3 on
 
 
 class SignatureTransformer(FeatureTransformer):
-    """Signature, or logsignature, of the piecewise-linear path through the points of a series.
+    """Signature, or its logarithm, of the piecewise-linear path through the points of a series.
 
-    S_{a_1 ... a_k} = integral over s_1 < ... < s_k of dx_{a_1}(s_1) ... dx_{a_k}(s_k), the logsignature being its logarithm in a basis of brackets.
+    For channels c_1, ..., c_k and the path X through the points x_1, ..., x_T: S_{c_1 ... c_k} = integral
+    over t_1 < ... < t_k of dX_{c_1}(t_1) ... dX_{c_k}(t_k), which for a straight line is the product of the k
+    increments divided by k!. The logarithm is taken in the tensor algebra and written in the Lyndon basis of
+    the free Lie algebra. Computed by iisignature.
 
     Parameters
     ----------
     kind : {"signature", "logsignature"}, default="signature"
-        What is computed. The logsignature holds the same information in fewer numbers.
+        All iterated integrals up to `depth`, or the shorter logarithm that determines them.
     depth : int, default=3
-        Highest level kept.
+        Largest number of channels in a word or bracket.
     windows : "whole", int or ("dyadic", int), default="whole"
-        The path as a whole; this many equal parts; or all dyadic parts down to a depth: 1, 2, 4, ... parts. The signature starts anew in each window.
+        Whole series; this many equal parts; or all dyadic parts down to a depth: 1, 2, 4, ... parts. The
+        signature starts anew in each window. The path of a window that does not start the series begins at
+        the point before it, so that every increment is in exactly one of the parts; a path of fewer than two
+        points has only zeros.
 
     Attributes
     ----------
@@ -40,7 +45,8 @@ class SignatureTransformer(FeatureTransformer):
     ImportError
         At fit, if iisignature is not installed.
     ValueError
-        If a series has one point or fewer than windows, a value is NaN or infinite, or the output would not fit into memory.
+        If a series has fewer than 2 points, values are NaN or infinite, or the output would not fit into
+        memory.
 
     See Also
     --------
@@ -48,22 +54,38 @@ class SignatureTransformer(FeatureTransformer):
 
     Notes
     -----
-    Computed in float64 by iisignature [1]_, returned in the dtype of the input. A window that does not begin at the first point includes the point
-    before it, so that no increment is lost. The names of a logsignature spell the brackets of the Lyndon basis: "[[1],[2]]".
+    iisignature comes as source: run ``pip install numpy setuptools wheel``, then
+    ``pip install --no-build-isolation --no-cache-dir iisignature``.
+
+    Signatures do not change when the path is run through at another speed, or moved by a constant; put
+    `AddTime` or `AddBasepoint` in front where these matter. Series of one length are one call of iisignature,
+    in batches of 256 MiB, in float64; the result has the dtype of X. There is no `n_jobs`: iisignature keeps
+    Python's lock while it computes. Processes help, as in ``GridSearchCV(..., n_jobs=2)``.
+
+    Features are named ``[1][2]|signature``, channels counted from 1; a logarithm's
+    ``[[1],[[1],[2]]]|logsignature`` spells the Lie brackets of iisignature.basis. Windows add their share of
+    the series, ``[1][2]|signature|0/2-1/2``. Logarithms of depth 3 and more take at most 255 channels.
 
     References
     ----------
-    .. [1] Reizenstein, Graham, "Algorithm 1004: The iisignature library", 2020, ACM TOMS 46(1), arXiv:1802.08252.
-    .. [2] Morrill, Fermanian, Kidger, Lyons, "A generalised signature method for multivariate time series feature extraction", 2021, arXiv:2006.00873.
+    .. [1] Chen, "Integration of paths, geometric invariants and a generalized Baker-Hausdorff formula", 1957,
+       Annals of Mathematics 65.
+    .. [2] Reizenstein, Graham, "Algorithm 1004: The iisignature library: efficient calculation of
+       iterated-integral signatures and log signatures", 2020, ACM Transactions on Mathematical Software 46,
+       arXiv:1802.08252.
+    .. [3] Morrill, Fermanian, Kidger, Lyons, "A generalised signature method for multivariate time series
+       feature extraction", 2021, arXiv:2006.00873: windows and augmentations.
 
     Examples
     --------
     >>> import numpy as np
     >>> from sigfeat import SignatureTransformer
-    >>> X = np.array([[[0.0, 1.0, 1.0], [0.0, 0.0, 1.0]]])
-    >>> signature = SignatureTransformer(depth=2).fit(X)  # doctest: +SKIP
-    >>> signature.transform(X)  # doctest: +SKIP
-    array([[1. , 1. , 0.5, 1. , 0. , 0.5]])
+    >>> X = np.array([[[0.0, 1.0], [0.0, 2.0]]])
+    >>> signature = SignatureTransformer(depth=2).fit(X)
+    >>> signature.get_feature_names_out()[:3]
+    array(['[1]|signature', '[2]|signature', '[1][1]|signature'], dtype=object)
+    >>> signature.transform(X)
+    array([[1. , 2. , 0.5, 1. , 1. , 2. ]])
     """
 
     _parameter_constraints = {
@@ -79,7 +101,7 @@ class SignatureTransformer(FeatureTransformer):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
-        """Check the panel; nothing is learnt.
+        """Check the series, and that their features fit into memory; nothing is learnt.
 
         Parameters
         ----------
@@ -92,88 +114,147 @@ class SignatureTransformer(FeatureTransformer):
         -------
         self : SignatureTransformer
         """
-        iisignature = _iisignature()
-        check_windows(self.windows)
+        _iisignature()
         X, lengths = self._check_panel(X, reset=True)
-        self._check_lengths(lengths)
-        n_channels = X.shape[1]
-        n_terms = count_words(n_channels, self.depth, "length")
-        if self.kind == "logsignature":
-            n_terms = 1 if n_channels == 1 else iisignature.logsiglength(n_channels, self.depth)
-        self._n_terms = n_terms
-        self._n_features_out = n_terms * len(fine_windows(self.windows)[1])
-        self._check_size(X)
+        check_windows(self.windows)
+        if self.kind == "logsignature" and self.depth > 2 and X.shape[1] > MOST_CHANNELS:
+            raise ValueError(
+                f'n_channels must be at most {MOST_CHANNELS} for kind="logsignature" of depth {self.depth}, '
+                f"got {X.shape[1]}"
+            )
+        self._n_features_out = self._n_words() * len(window_names(self.windows))
+        self._check_series(X, lengths)
         return self
 
     def transform(self, X):
-        """Signature features.
+        """Signatures of the series, or of their windows.
 
         Parameters
         ----------
         X : array of shape (n_samples, n_channels, n_timepoints), or any other panel
-            Series, of any length from 2, with as many channels as at fit.
+            Series, of any length from 2 points, with as many channels as at fit.
 
         Returns
         -------
         features : ndarray of shape (n_samples, n_features_out), dtype of X
+            Words or brackets in iisignature's order; of each, all windows.
         """
         check_is_fitted(self)
         X, lengths = self._check_panel(X, reset=False)
-        self._check_lengths(lengths)
-        self._check_size(X)
-        out = np.empty((len(X), self._n_features_out), X.dtype)
-        n_windows = self._n_features_out // self._n_terms
-        columns = out.reshape(len(X), self._n_terms, n_windows)
-        per_batch = max(1, BATCH_BYTES // (8 * (self._n_terms + X.shape[1] * X.shape[2])))
-        for length in np.unique(lengths):
+        self._check_series(X, lengths)
+        out = np.zeros((len(X), self._n_words(), len(window_names(self.windows))), X.dtype)
+        for length in np.unique(lengths).tolist():
             rows = np.flatnonzero(lengths == length)
-            for begin in range(0, len(rows), per_batch):
-                batch = rows[begin : begin + per_batch]
-                paths = np.ascontiguousarray(X[batch, :, :length].swapaxes(1, 2), dtype=np.float64)
-                for w, (first, stop) in enumerate(window_bounds(self.windows, length)):
-                    columns[batch, :, w] = self._terms(paths[:, max(first - 1, 0) : stop])
-        return out
+            for window, (start, stop) in enumerate(window_bounds(self.windows, length).tolist()):
+                first = max(start - 1, 0)
+                if stop - first > 1:
+                    self._fill(out[:, :, window], X[:, :, first:stop], rows)
+        if not np.isfinite(out.sum()) and not np.isfinite(out).all():
+            raise ValueError(
+                f"a {self.kind} of depth {self.depth} overflows {out.dtype}: scale the series or lower depth"
+            )
+        return out.reshape(len(X), -1)
 
-    def _terms(self, paths):
-        if self.kind == "logsignature" and paths.shape[2] == 1:
-            return paths[:, -1] - paths[:, 0]  # one channel commutes with itself: nothing beyond level 1
-        paths = np.ascontiguousarray(paths)
-        if self.kind == "signature":
-            return _iisignature().sig(paths, self.depth)
-        return _iisignature().logsig(paths, _lyndon_basis(self.n_channels_, self.depth))
+    def _fill(self, out, X, rows):
+        """Write the values of the paths of some rows, all of one length, in batches."""
+        features, per_batch = self._features(), self._rows_per_batch(X.shape[2])
+        for i in range(0, len(rows), per_batch):
+            batch = rows[i : i + per_batch]
+            paths = np.ascontiguousarray(X[batch].transpose(0, 2, 1), dtype=np.float64)
+            with np.errstate(over="ignore"):  # `transform` tells it in one sentence
+                out[batch] = features(paths)
 
     def _feature_names(self):
-        if self.kind == "signature":
-            alphabet, lengths = range(self.n_channels_), range(1, self.depth + 1)
-            terms = [str(Word(tuple((c,) for c in word))) for k in lengths for word in itertools.product(alphabet, repeat=k)]
-        elif self.n_channels_ == 1:
-            terms = ["[1]"]
+        if self.kind == "logsignature":
+            words = _brackets(self.n_channels_, self.depth)
         else:
-            brackets = _iisignature().basis(_lyndon_basis(self.n_channels_, self.depth))
-            terms = [re.sub(r"\d+", r"[\g<0>]", bracket) for bracket in brackets]
-        windows = [f"|{name}" if name else "" for name in window_names(self.windows)]
-        return [f"{term}|{self.kind}{window}" for term in terms for window in windows]
+            levels = (words_of_length(self.n_channels_, k) for k in range(1, self.depth + 1))
+            words = [str(word) for level in levels for word in level]
+        endings = [f"|{self.kind}|{name}" if name else f"|{self.kind}" for name in window_names(self.windows)]
+        return [f"{word}{ending}" for word in words for ending in endings]
 
-    def _check_lengths(self, lengths):
-        check_window_lengths(self.windows, lengths)
-        if lengths.min() < 2:
-            raise ValueError(f"n_timepoints must be at least 2 for a signature, got 1 (n_features=1) in series {lengths.argmin()}")
+    def _features(self):
+        """Give the function from paths (n, length, n_channels), float64, to values (n, n_words)."""
+        iisignature = _iisignature()
+        if self.kind == "signature":
+            return lambda paths: iisignature.sig(paths, self.depth)
+        if self.n_channels_ == 1:  # all brackets vanish, and iisignature asks for two channels
+            return lambda paths: paths[:, -1] - paths[:, 0]
+        method, basis = _prepared(self.n_channels_, self.depth)
+        return lambda paths: iisignature.logsig(paths, basis, method)
 
-    def _check_size(self, X):
-        check_output_size(len(X), self._n_features_out, X.dtype, f"SignatureTransformer with depth={self.depth}")
+    def _n_words(self):
+        count = _count_brackets if self.kind == "logsignature" else _count_words
+        return count(self.n_channels_, self.depth)
+
+    def _rows_per_batch(self, length):
+        return max(1, BATCH_BYTES // (8 * (length * self.n_channels_ + self._n_words())))
+
+    def _check_series(self, X, lengths):
+        i = int(lengths.argmin())
+        if lengths[i] < 2:
+            raise ValueError(
+                f"n_timepoints must be at least 2 for a {self.kind}, got {lengths[i]} "
+                f"(n_features={lengths[i]}) in series {i}"
+            )
+        workspace = 8 * min(len(X), self._rows_per_batch(X.shape[2])) * self._n_words()
+        if self.kind == "logsignature":
+            workspace += 2 * 8 * _count_words(self.n_channels_, self.depth)
+        what = f'SignatureTransformer with kind="{self.kind}", depth={self.depth}'
+        check_output_size(len(X), self._n_features_out, X.dtype, what, workspace)
 
 
 def _iisignature():
     try:
         import iisignature
-    except ImportError:
+    except ImportError as error:
         raise ImportError(
-            "SignatureTransformer needs iisignature: `pip install numpy setuptools wheel`, "
-            "then `pip install --no-build-isolation --no-cache-dir iisignature`"
-        ) from None
+            "SignatureTransformer needs iisignature, which is built on installation: run "
+            "`pip install numpy setuptools wheel`, then "
+            "`pip install --no-build-isolation --no-cache-dir iisignature`"
+        ) from error
     return iisignature
 
 
-@functools.lru_cache(maxsize=16)
-def _lyndon_basis(n_channels, depth):
-    return _iisignature().prepare(n_channels, depth)
+@lru_cache(maxsize=16)
+def _prepared(n_channels, depth):
+    """Prepare iisignature; what it gives cannot be pickled, so the process keeps it and not the estimator."""
+    method = "A" if depth <= 2 else "S"
+    return method, _iisignature().prepare(n_channels, depth, method)
+
+
+def _count_words(n_channels, depth):
+    return depth if n_channels == 1 else (n_channels ** (depth + 1) - n_channels) // (n_channels - 1)
+
+
+def _count_brackets(n_channels, depth):
+    """Count Lyndon words: each word is a power of a rotation of exactly one (Witt's formula)."""
+    primitive = {k: n_channels**k for k in range(1, depth + 1)}
+    for k in primitive:
+        for multiple in range(2 * k, depth + 1, k):
+            primitive[multiple] -= primitive[k]
+    return sum(count // k for k, count in primitive.items())
+
+
+def _brackets(n_channels, depth):
+    """Spell the Lyndon basis in the order of iisignature.basis, which writes "?" from channel 10 on."""
+    words = sorted(_lyndon_words(n_channels, depth), key=lambda word: (len(word), word))
+    return [_bracket(word) for word in words]
+
+
+def _lyndon_words(n_channels, depth):
+    """Words that come before all their rotations (Duval's algorithm)."""
+    word = [0]
+    while word:
+        word[-1] += 1
+        yield tuple(word)
+        word = [word[i % len(word)] for i in range(depth)]
+        while word and word[-1] == n_channels:
+            word.pop()
+
+
+def _bracket(word):
+    if len(word) == 1:
+        return f"[{word[0]}]"
+    cut = min(range(1, len(word)), key=lambda i: word[i:])  # the least suffix is the longest Lyndon one
+    return f"[{_bracket(word[:cut])},{_bracket(word[cut:])}]"

@@ -1,0 +1,63 @@
+# Every target does its own set-up: a virtual environment in .venv with the versions of constraints.txt.
+# Needs Python 3.11, pip's package index and a C compiler (iisignature is built from source).
+
+PYTHON ?= python3.11
+PYTEST_ARGS ?=
+
+BIN := .venv/bin
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
+READY := .venv/.ready
+READY_BENCH := .venv/.ready-bench
+
+.PHONY: help demo test lint docs bench clean
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+help:
+	@echo "make demo   grid search over iterated-sums features on two data sets"
+	@echo "make test   lint, then the test suite (PYTEST_ARGS is passed on)"
+	@echo "make lint   format, style, spelling, types and direction of imports"
+	@echo "make docs   the documentation site"
+	@echo "make bench  time the kernels against iisignature and pySigLib"
+	@echo "make clean  remove what the other targets made, except .venv"
+
+demo: $(READY)
+	$(BIN)/python examples/demo.py
+
+test: lint
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/codespell
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs:
+	@echo "The documentation site does not exist yet; the docstrings and README.md are the documentation." >&2
+	@exit 1
+
+bench: $(READY_BENCH)
+	$(BIN)/python -m benchmarks.kernels
+
+clean:
+	rm -rf build dist *.egg-info examples/output .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find sigfeat tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+# torch comes first, so that no other package's requirement can pick another version of it. iisignature needs
+# numpy to build and does not say so, hence no build isolation; a wheel of it that was built against another
+# numpy may lie in the cache, hence no cache.
+$(READY): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP_INSTALL) torch
+	$(PIP_INSTALL) numpy setuptools wheel
+	$(PIP_INSTALL) --no-build-isolation --no-cache-dir iisignature
+	$(PIP_INSTALL) --no-build-isolation -e ".[dev,iisignature,sktime,torch]"
+	@touch $@
+
+$(READY_BENCH): $(READY)
+	$(PIP_INSTALL) --no-build-isolation -e ".[bench]"
+	@touch $@
+
+$(BIN)/python:
+	$(PYTHON) -m venv .venv

@@ -1,0 +1,1 @@
+"""Measurements, run as ``python -m benchmarks.<name>``; of sigfeat they use public names only."""

@@ -1,0 +1,58 @@
+"""Speed of the compiled loops: ``python -m benchmarks.kernels``.
+
+Every number in the tables comes from a JSON file with all raw times; ``--table FILE`` prints the tables of such a file.
+A further family of cases is one more module with TITLE, records(threads, repeat) and table(records).
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from benchmarks import full_words, prefix_tree
+from benchmarks.measure import circumstances
+
+FAMILIES = {"iss": full_words, "tree": prefix_tree}
+RESULTS = Path(__file__).parent / "results" / "kernels.json"
+
+
+def main() -> None:
+    """Measure and write, or print what was written."""
+    options = _options()
+    if options.table:
+        print(_tables(json.loads(options.table.read_text())))
+        return
+    results = json.loads(options.out.read_text()) if options.out.exists() else {}
+    measured = {}
+    for name in options.only:
+        print(f"measuring {name}: {FAMILIES[name].TITLE} ...", flush=True)
+        records = FAMILIES[name].records(options.threads, options.repeat)
+        measured[name] = circumstances() | {"repeat": options.repeat, "records": records}
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(results | measured, indent=1) + "\n")
+    print(f"\n{_tables(measured)}\n\nwritten to {options.out}")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.kernels", description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", choices=FAMILIES, default=list(FAMILIES), help="families of cases")
+    parser.add_argument("--threads", nargs="+", type=int, default=[1, 2], help="numbers of threads")
+    parser.add_argument("--repeat", type=int, default=5, help="measured runs of each contestant")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="JSON file; families not run stay in it")
+    parser.add_argument("--table", type=Path, metavar="FILE", help="measure nothing, print the tables of this file")
+    return parser.parse_args()
+
+
+def _tables(results: dict) -> str:
+    """Markdown of every family in a results file, each with its circumstances."""
+    parts = []
+    for name, family in results.items():
+        versions = ", ".join(f"{package} {version}" for package, version in family["versions"].items())
+        where = f"{family['cpu']}, {family['n_cpus']} CPUs, Python {family['python']}, {versions}"
+        when = f"commit {family['commit']}, {family['date'][:10]}, median of {family['repeat']}"
+        module = FAMILIES[name]
+        parts.append(f"### {module.TITLE}\n\n{module.table(family['records'])}\n\n{where}; {when}.")
+    return "\n\n".join(parts)
+
+
+if __name__ == "__main__":
+    main()
