@@ -1,6 +1,7 @@
 """All words up to a length against path signatures with as many features, from the same numbers."""
 
 import importlib
+import itertools
 import statistics
 from typing import Any
 
@@ -33,29 +34,33 @@ def table(found: list[dict[str, Any]]) -> str:
     header = ["threads", "dtype", "series x steps x channels, depth", "sigfeat ms"]
     header += [f"{PEERS[peer]} ms" for peer in peers] + [f"vs {PEERS[peer]}" for peer in peers] + ["of peak"]
     rows = []
-    groups = sorted({(record["threads"], record["dtype"]) for record in found}, key=lambda g: (g[0], g[1] == "float32"))
-    for group in groups:
-        members = [record for record in found if (record["threads"], record["dtype"]) == group]
-        lines = [_row(record, peers) for record in members]
-        for record, (own, others, ratios, share) in zip(members, lines, strict=True):
+    for (n_threads, dtype), group in itertools.groupby(found, key=lambda record: (record["threads"], record["dtype"])):
+        figures = []
+        for record in group:
             n, steps, channels, depth = record["shape"]
-            row = [str(group[0]), group[1], f"{n} x {steps} x {channels}, {depth}", f"{own:.2f}"]
-            row += [f"{other:.1f}" for other in others] + [f"{ratio:.1f}x" for ratio in ratios]
-            rows.append([*row, f"{share:.0%}"])
-        means = [
-            statistics.geometric_mean(column) for column in zip(*(ratios for _, _, ratios, _ in lines), strict=True)
-        ]
-        share = statistics.geometric_mean([share for *_, share in lines])
-        mean_row = [str(group[0]), group[1], "**geometric mean**", "", *[""] * len(peers)]
-        rows.append([*mean_row, *(f"**{mean:.1f}x**" for mean in means), f"**{share:.0%}**"])
+            own, *others = (median_ms(record["seconds"][name]) for name in ("sigfeat", *peers))
+            peak = record["matrix_product_gflops"]
+            share = record["flops"] / (1e6 * own * peak)
+            figures.append([*(other / own for other in others), share])
+            times = [f"{own:.2f}", *(f"{other:.1f}" for other in others)]
+            sizes = f"{n} x {steps} x {channels}, {depth}"
+            rows.append([str(n_threads), dtype, sizes, *times, *_ratios(figures[-1])])
+        means = _ratios([statistics.geometric_mean(column) for column in zip(*figures, strict=True)])
+        means[-1] += f" of {peak:.0f} GFLOP/s"
+        rows.append([str(n_threads), dtype, "**geometric mean**", "", *[""] * len(peers), *means])
     note = (
         "Medians. Signatures are other objects than iterated sums: equal are the data and the number of features. "
         "The peak is NumPy's best product of two 1500 x 1500 matrices with the same dtype and threads; counted are "
         "the operations of the matrix product alone, 2 series steps sum(channels^k, k = depth//2 + 1 .. depth)."
     )
-    if max(group[0] for group in groups) > 1 and "iisignature" in peers:
+    if "iisignature" in peers:
         note += " iisignature has one thread only."
     return f"{markdown_table(header, rows)}\n\n{note}"
+
+
+def _ratios(figures: list[float]) -> list[str]:
+    *ratios, share = figures
+    return [*(f"{ratio:.1f}x" for ratio in ratios), f"{share:.0%}"]
 
 
 def _record(shape, dtype, n_threads, repeat, peers):
@@ -63,7 +68,8 @@ def _record(shape, dtype, n_threads, repeat, peers):
     steps = np.random.default_rng(0).standard_normal((n_series, n_steps, n_channels)) / 30
     time_major = np.ascontiguousarray(steps.cumsum(axis=1), dtype=dtype)
     channel_major = np.ascontiguousarray(time_major.swapaxes(1, 2))
-    iss = ISSTransformer(depth=depth, scale=None, n_jobs=n_threads).fit(channel_major)
+    iss = ISSTransformer(depth, "length", pooling="end", windows="whole", scale=None, n_jobs=n_threads)
+    iss.fit(channel_major)
     contestants = {"sigfeat": lambda: iss.transform(channel_major)}
     if "pysiglib" in peers:
         contestants["pysiglib"] = lambda: peers["pysiglib"].sig(time_major, depth, n_jobs=n_threads)
@@ -81,14 +87,6 @@ def _record(shape, dtype, n_threads, repeat, peers):
         "flops": 2 * n_series * n_steps * products,
         "seconds": alternating_times(contestants, repeat),
     }
-
-
-def _row(record, peers):
-    """Own median, peers' medians (ms), their ratios to the own one, fraction of the peak."""
-    own = median_ms(record["seconds"]["sigfeat"])
-    others = [median_ms(record["seconds"][peer]) for peer in peers]
-    share = record["flops"] / (own * 1e-3) / (record["matrix_product_gflops"] * 1e9)
-    return own, others, [other / own for other in others], share
 
 
 def _installed_peers():

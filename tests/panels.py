@@ -13,7 +13,8 @@ def ragged(lengths=LENGTHS, n_channels=3, dtype=np.float64, seed=0):
 
 
 def padded(series):
-    panel = np.full((len(series), series[0].shape[0], max(s.shape[1] for s in series)), np.nan, dtype=series[0].dtype)
+    shape = (len(series), series[0].shape[0], max(s.shape[1] for s in series))
+    panel = np.full(shape, np.nan, dtype=series[0].dtype)
     for i, s in enumerate(series):
         panel[i, :, : s.shape[1]] = s
     return panel
@@ -26,21 +27,37 @@ def object_array(series):
 
 
 def df_list(series):
-    return [pd.DataFrame(s.T, columns=[f"channel{c}" for c in range(len(s))]) for s in series]
+    return [pd.DataFrame(s.T, columns=[f"channel{c + 1}" for c in range(len(s))]) for s in series]
 
 
 def multiindex(series):
     return pd.concat(df_list(series), keys=range(len(series)), names=["instance", "time"])
 
 
+def interleaved(series):
+    """All series at the first time, then all at the second, ..., instances named in no order."""
+    names = [f"s{(7 * i) % 11}" for i in range(len(series))]
+    frame = pd.concat(df_list(series), keys=names, names=["instance", "time"])
+    frame = frame.swaplevel().sort_index(level="time", sort_remaining=False, kind="stable").swaplevel()
+    assert list(frame.index.get_level_values(0)[: len(series)]) == names
+    return frame
+
+
 def nested(series):
-    return pd.DataFrame({f"channel{c}": [pd.Series(s[c]) for s in series] for c in range(len(series[0]))})
+    columns = {f"channel{c + 1}": [pd.Series(s[c]) for s in series] for c in range(len(series[0]))}
+    return pd.DataFrame(columns, index=[f"s{i}" for i in range(len(series))])
 
 
 def tensor(series):
     import torch
 
-    return torch.from_numpy(padded(series))
+    return torch.from_numpy(padded(series)).requires_grad_()
+
+
+def tensors(series):
+    import torch
+
+    return [torch.from_numpy(s) for s in series]
 
 
 KINDS = {
@@ -50,6 +67,9 @@ KINDS = {
     "object array": object_array,
     "df-list": df_list,
     "pd-multiindex": multiindex,
+    "pd-multiindex, interleaved": interleaved,
     "nested_univ": nested,
+    "nested_univ as array": lambda series: nested(series).to_numpy(),
     "torch": tensor,
+    "list of tensors": tensors,
 }

@@ -1,0 +1,47 @@
+"""The benchmarks run, and their tables come from what they write."""
+
+import json
+import sys
+
+import pytest
+
+from benchmarks import full_words, kernels, prefix_tree
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    monkeypatch.setattr(full_words, "SHAPES", ((3, 20, 2, 4), (2, 30, 3, 3)))
+    monkeypatch.setattr("benchmarks.measure.MATRIX_SIDE", 20)
+    monkeypatch.setattr(prefix_tree, "N_STEPS", 20)
+
+
+def run(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["kernels", *map(str, arguments)])
+    kernels.main()
+
+
+def test_all_raw_times_are_written_and_the_table_is_made_from_them(tiny, monkeypatch, capsys, tmp_path):
+    monkeypatch.setitem(sys.modules, "pysiglib", None)
+    out = tmp_path / "results" / "kernels.json"
+    run(monkeypatch, "--threads", 1, 2, "--repeat", 3, "--out", out)
+    printed = capsys.readouterr().out
+    assert "pysiglib is not installed: its columns are left out." in printed
+    results = json.loads(out.read_text())
+    assert list(results) == list(kernels.FAMILIES)
+    assert len(results["iss"]["records"]) == 2 * 2 * 2
+    for family in results.values():
+        assert {"numpy", "numba", "scikit-learn"} <= set(family["versions"])
+        assert all(len(times) == 3 for record in family["records"] for times in record["seconds"].values())
+    run(monkeypatch, "--table", out)
+    table = capsys.readouterr().out
+    assert table.strip() in printed
+    assert table.count("geometric mean") == 4
+    assert "pySigLib" not in table.replace("pysiglib", "")
+
+
+def test_a_family_that_is_not_run_stays_in_the_file(tiny, monkeypatch, capsys, tmp_path):
+    out = tmp_path / "kernels.json"
+    out.write_text(json.dumps({"another": {}}))
+    run(monkeypatch, "--only", "tree", "--threads", 1, "--repeat", 1, "--out", out)
+    assert list(json.loads(out.read_text())) == ["another", "tree"]
+    assert "ns per word and step" in capsys.readouterr().out
