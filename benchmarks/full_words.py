@@ -68,7 +68,8 @@ def _record(shape, dtype, n_threads, repeat, peers):
     steps = np.random.default_rng(0).standard_normal((n_series, n_steps, n_channels)) / 30
     time_major = np.ascontiguousarray(steps.cumsum(axis=1), dtype=dtype)
     channel_major = np.ascontiguousarray(time_major.swapaxes(1, 2))
-    iss = ISSTransformer(depth, "length", pooling="end", windows="whole", scale=None, n_jobs=n_threads)
+    plain = {"decay": 0, "pooling": "end", "windows": "whole", "scale": None}
+    iss = ISSTransformer(depth, "length", n_jobs=n_threads, **plain)
     iss.fit(channel_major)
     contestants = {"sigfeat": lambda: iss.transform(channel_major)}
     if "pysiglib" in peers:

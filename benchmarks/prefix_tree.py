@@ -22,7 +22,7 @@ def records(threads: list[int], repeat: int) -> list[dict[str, Any]]:
             X = panel.astype(dtype)
             cases = {
                 (semiring, pooling): ISSTransformer(
-                    DEPTH, "weight", semiring, pooling=names, windows="whole", scale=None, n_jobs=n_threads
+                    DEPTH, "weight", semiring, decay=0, pooling=names, windows="whole", scale=None, n_jobs=n_threads
                 ).fit(X)
                 for semiring in SEMIRINGS
                 for pooling, names in POOLINGS.items()

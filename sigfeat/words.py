@@ -154,7 +154,7 @@ def words_of_weight(n_channels: int, weight: int) -> list[Word]:
     References
     ----------
     .. [1] Diehl, Ebrahimi-Fard, Tapia, "Time-warping invariants of multidimensional time series", 2020,
-       arXiv:1906.05823, section 3.
+       arXiv:1906.05823.
 
     Examples
     --------

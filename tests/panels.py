@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 LENGTHS = (9, 14, 12, 14, 7, 11)
 
@@ -49,14 +50,12 @@ def nested(series):
 
 
 def tensor(series):
-    import torch
-
+    torch = pytest.importorskip("torch")
     return torch.from_numpy(padded(series)).requires_grad_()
 
 
 def tensors(series):
-    import torch
-
+    torch = pytest.importorskip("torch")
     return [torch.from_numpy(s) for s in series]
 
 

@@ -16,7 +16,7 @@ from tests.oracles import iterated_sum, pooled
 from tests.panels import padded, ragged
 from tests.strategies import words
 
-PLAIN = {"pooling": "end", "windows": "whole", "scale": None}
+PLAIN = {"decay": 0.0, "pooling": "end", "windows": "whole", "scale": None}
 
 
 def values(transformer, X):
@@ -45,7 +45,7 @@ def test_words_by_length_and_by_weight():
 def test_brute_force(semiring, strict, seed, n_timepoints, decay):
     X = np.random.default_rng(seed).uniform(0, 2, size=(2, 2, n_timepoints))
     parameters = {"words": "weight", "depth": 3, "semiring": semiring, "strict": strict, "decay": decay}
-    iss = ISSTransformer(**parameters, **PLAIN).fit(X)
+    iss = ISSTransformer(**{**PLAIN, **parameters}).fit(X)
     for row, series in zip(iss.transform(X), X, strict=True):
         expected = np.array([iterated_sum(series, word.letters, semiring, strict, decay) for word in iss.words_])
         fits = np.array([not strict or word.length <= n_timepoints for word in iss.words_])
@@ -57,7 +57,7 @@ def test_pooling_and_windows_against_the_reference(rng):
     X = rng.normal(size=(3, 2, 37))
     poolings = ("end", "mean", "max", "min", "ppv", "mpv", "argmax")
     iss = ISSTransformer(pooling=poolings, windows=("dyadic", 2), quantile=0.7, scale="std").fit(X)
-    running = iterated_sums(X * iss.scale_[:, np.newaxis], iss.words_)
+    running = iterated_sums(X * iss.scale_[:, np.newaxis], iss.words_, decay=0.1)
     thresholds = [np.quantile(running[:, w, word.length - 1 :], 0.7) for w, word in enumerate(iss.words_)]
     np.testing.assert_allclose(iss.thresholds_, thresholds, rtol=1e-9)
     shares = [(0, 4), (0, 2), (2, 4), (0, 1), (1, 2), (2, 3), (3, 4)]
@@ -129,7 +129,7 @@ def test_threads_do_not_change_the_features_and_may_share_an_estimator():
 
 def test_thresholds_come_from_at_most_64_series(monkeypatch):
     X = np.random.default_rng(0).normal(size=(300, 1, 20))
-    iss = ISSTransformer(pooling="ppv", depth=1, windows="whole", scale=None).fit(X)
+    iss = ISSTransformer(pooling="ppv", depth=1, decay=0, windows="whole", scale=None).fit(X)
     chosen = np.unique(np.linspace(0, 299, 64).round().astype(int))
     np.testing.assert_allclose(iss.thresholds_, [np.median(np.cumsum(X[chosen, 0], axis=1))])
 

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,38 +88,47 @@ def test_a_right_array_is_not_copied(tmp_path):
     np.save(tmp_path / "X.npy", X)
     mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
     assert np.shares_memory(to_panel(mapped), mapped)
-    shared = torch.from_numpy(np.ones((2, 3, 4)))
-    assert np.shares_memory(to_panel(shared), shared.numpy())
 
 
 ONE_CHANNEL = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
 
 
-@pytest.mark.parametrize(
-    "X",
-    [
-        ONE_CHANNEL,
-        ONE_CHANNEL.tolist(),
-        list(ONE_CHANNEL),
-        [ONE_CHANNEL[0], ONE_CHANNEL[1:]],  # 1-D beside 2-D
-        [pd.Series(ONE_CHANNEL[0], index=[5, 1, 2]), tuple(ONE_CHANNEL[1])],
-        pd.Series([ONE_CHANNEL[0], ONE_CHANNEL[1]]),
-        pd.DataFrame(ONE_CHANNEL, columns=list("abc")),
-        pd.DataFrame(ONE_CHANNEL).convert_dtypes(),
-        torch.tensor(ONE_CHANNEL),
-        torch.tensor(ONE_CHANNEL, dtype=torch.bfloat16),
-        np.asfortranarray(ONE_CHANNEL)[:, np.newaxis],
-        ONE_CHANNEL[:, ::-1][:, ::-1],
-        np.ma.MaskedArray(ONE_CHANNEL),
-        np.repeat(ONE_CHANNEL, 2, axis=1)[:, ::2],
-    ],
-    ids=lambda X: type(X).__name__,
-)
-def test_one_channel(X):
-    panel = to_panel(X)
+FORMS = {
+    "array": ONE_CHANNEL,
+    "nested lists": ONE_CHANNEL.tolist(),
+    "list of 1-D arrays": list(ONE_CHANNEL),
+    "list of 1-D and 2-D arrays": [ONE_CHANNEL[0], ONE_CHANNEL[1:]],
+    "list of a Series and a tuple": [pd.Series(ONE_CHANNEL[0], index=[5, 1, 2]), tuple(ONE_CHANNEL[1])],
+    "Series of arrays": pd.Series([ONE_CHANNEL[0], ONE_CHANNEL[1]]),
+    "DataFrame": pd.DataFrame(ONE_CHANNEL, columns=list("abc")),
+    "DataFrame of pandas' own dtypes": pd.DataFrame(ONE_CHANNEL).convert_dtypes(),
+    "Fortran order": np.asfortranarray(ONE_CHANNEL)[:, np.newaxis],
+    "negative strides": ONE_CHANNEL[:, ::-1].copy()[:, ::-1],
+    "every second": np.repeat(ONE_CHANNEL, 2, axis=1)[:, ::2],
+    "masked array": np.ma.MaskedArray(ONE_CHANNEL),
+    "matrix": np.asmatrix(ONE_CHANNEL),
+}
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
+@pytest.mark.parametrize("form", FORMS)
+def test_one_channel(form):
+    panel = to_panel(FORMS[form])
     assert panel.dtype == np.float64
     assert panel.flags.c_contiguous
     np.testing.assert_array_equal(panel, ONE_CHANNEL[:, np.newaxis])
+
+
+def test_tensors():
+    torch = pytest.importorskip("torch")
+    for dtype, expected in [(torch.float32, np.float32), (torch.bfloat16, np.float64), (torch.int8, np.float64)]:
+        panel = to_panel(torch.tensor(ONE_CHANNEL, dtype=dtype))
+        assert panel.dtype == expected
+        np.testing.assert_array_equal(panel, ONE_CHANNEL[:, np.newaxis])
+    shared = torch.ones(2, 3, 4)
+    assert np.shares_memory(to_panel(shared), shared.numpy())
+    with pytest.raises(ValueError, match="X must have 3 dimensions .* got 4"):
+        to_panel(torch.ones(1, 2, 3, 4))
 
 
 @pytest.mark.parametrize("dtype", ["float16", "int8", "uint64", "bool", "object", "longdouble", ">f8"])
@@ -205,7 +213,6 @@ REFUSED = {
     "numbers": ([1.0, 2.0], r"series 0 of X must have shape \(n_channels, n_timepoints\), .* got \(\)"),
     "4-D": (np.ones((1, 2, 3, 4)), "X must have 3 dimensions .* got 4"),
     "4-D list": (list(np.ones((1, 2, 3, 4))), r"series 0 of X must have shape .* got \(2, 3, 4\)"),
-    "4-D tensor": (torch.ones(1, 2, 3, 4), "X must have 3 dimensions .* got 4"),
     "empty": ([], "at least one series, channel and time point, got shape"),
     "no series": (np.ones((0, 2, 3)), r"got shape \(0, 2, 3\)"),
     "no channel": (np.ones((2, 0, 3)), r"got shape \(2, 0, 3\)"),

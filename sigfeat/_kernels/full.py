@@ -11,10 +11,12 @@ from numba import njit
 
 from sigfeat._kernels.emitter import block_steps
 from sigfeat._kernels.packing import longest_of, pack_block
-from sigfeat._kernels.simd import CHAINS, REAL, TILE, add_outer_tile, scan, scan_back
+from sigfeat._kernels.simd import CHAINS, REAL, TILE, add_outer_tile, multiply, scan, scan_back
 
 # Totals of one pass over time. More words than fit are taken in several passes, so that memory stays bounded.
 PANEL_BYTES = 1 << 22
+# Suffix sums of a whole series are kept up to this size, else made again, block after block, from checkpoints.
+STORE_BYTES = 1 << 24
 
 
 @njit(cache=True, nogil=True)
@@ -35,16 +37,17 @@ def full_words(data, rows, depth, strict, fade, lanes, panel_bytes, out):
         np.empty((n_blocks, n_channels * row), series.dtype),
         np.ones((n_blocks, row), series.dtype),
     )
-    forward = np.zeros(max(n_prefixes, 1) * lanes), np.empty(max(n_prefixes, 1) * row, series.dtype)
-    backward = np.zeros(max(starts[q], 1) * lanes), np.empty(max(starts[q], 1) * row, series.dtype)
+    stored = n_blocks if n_blocks * starts[q] * row * series.itemsize <= STORE_BYTES else 1
+    prefix_state, prefixes = np.zeros(max(n_prefixes, 1) * lanes), np.empty(max(n_prefixes, 1) * row, series.dtype)
+    suffix_state, suffixes = np.zeros(starts[q] * lanes), np.empty((stored, starts[q] * row), series.dtype)
     right, ones = np.empty(n_right * row, series.dtype), np.ones(row, series.dtype)
-    checkpoints = np.zeros((n_blocks, backward[0].shape[0]))
+    checkpoints = np.zeros((n_blocks, suffix_state.shape[0]))
     totals = np.empty(panel * n_right * lanes)
     for group in range(0, rows.shape[0], lanes):
         members = rows[group : group + lanes]
         n_steps = longest_of(members, lengths)
         n_blocks = -(-n_steps // n_block)
-        backward[0][:] = 0.0
+        suffix_state[:] = 0.0
         for block in range(n_blocks - 1, -1, -1):
             n = min(n_block, n_steps - block * n_block)
             pack_block(data, members, n_steps, block, 0.0, packed[block], lanes)
@@ -52,26 +55,28 @@ def full_words(data, rows, depth, strict, fade, lanes, panel_bytes, out):
                 for t in range(n):
                     age = n_steps - 1 - block * n_block - t
                     weights[block, t * lanes : (t + 1) * lanes] = fade**age
-            checkpoints[block] = backward[0]
-            _scan_suffixes(packed[block], levels, q - 1, q - 1, strict, n, ones, backward, right)
+            checkpoints[block] = suffix_state
+            _scan_suffixes(packed[block], levels, q - 1, strict, n, ones, suffix_state, suffixes[block % stored])
         for first in range(0, n_left, panel):
             n_rows = min(panel, n_left - first)
             totals[:] = 0.0
-            forward[0][:] = 0.0
+            prefix_state[:] = 0.0
             for block in range(n_blocks):
-                n = min(n_block, n_steps - block * n_block)
-                _scan_prefixes(packed[block], levels, m, strict, n, weights[block], forward)
-                backward[0][:] = checkpoints[block]
-                _scan_suffixes(packed[block], levels, q - 1, q, strict, n, ones, backward, right)
+                n, letters, after = min(n_block, n_steps - block * n_block), packed[block], suffixes[block % stored]
+                _scan_prefixes(letters, levels, m, strict, n, weights[block], prefix_state, prefixes)
+                if stored == 1:
+                    suffix_state[:] = checkpoints[block]
+                    _scan_suffixes(letters, levels, q - 1, strict, n, ones, suffix_state, after)
+                _multiply_suffixes(letters, levels, q, strict, n, ones, after, right)
                 if m == 0:
                     _add_product(weights[block], 0, 0, n_rows, right, n_right, totals, n)
                 else:
                     slot = 0 if strict else 1
-                    _add_product(forward[1], starts[m] + first, slot, n_rows, right, n_right, totals, n)
+                    _add_product(prefixes, starts[m] + first, slot, n_rows, right, n_right, totals, n)
             for j in range(1, q + 1):
                 place = n_prefixes + starts[j] * n_left + first * sizes[j]
                 _unpack(totals, starts[j], sizes[j], n_right, n_rows, members, lanes, place, out)
-        _unpack(forward[0], 0, n_prefixes, n_prefixes, 1, members, lanes, 0, out)
+        _unpack(prefix_state, 0, n_prefixes, n_prefixes, 1, members, lanes, 0, out)
 
 
 @njit(cache=True, nogil=True)
@@ -98,9 +103,8 @@ def _levels(n_channels, depth):
 
 
 @njit(cache=True, nogil=True)
-def _scan_prefixes(letters, levels, depth, strict, n, weights, forward):
+def _scan_prefixes(letters, levels, depth, strict, n, weights, state, running):
     sizes, starts, before, newest, _, _ = levels
-    state, running = forward
     for k in range(1, depth + 1):
         parents = weights if k == 1 else running
         slot = 1 if k > 1 and not strict else 0
@@ -111,17 +115,24 @@ def _scan_prefixes(letters, levels, depth, strict, n, weights, forward):
 
 
 @njit(cache=True, nogil=True)
-def _scan_suffixes(letters, levels, n_kept, depth, strict, n, ones, backward, product):
-    """Sums are kept for the levels up to n_kept: those of the last level are nobody's parents."""
+def _scan_suffixes(letters, levels, depth, strict, n, ones, state, running):
     sizes, starts, _, _, first, after = levels
-    state, running = backward
     for k in range(1, depth + 1):
         parents = ones if k == 1 else running
-        slot = 1 if k > 1 and strict else 0
-        keep, stop = 1 if k <= n_kept else 0, starts[k] + sizes[k]
+        slot, stop = 1 if k > 1 and strict else 0, starts[k] + sizes[k]
         for i in range(starts[k], stop, CHAINS):
-            count = min(CHAINS, stop - i)
-            scan_back(keep, i, count, parents, after, slot, letters, first, n, state, running, product)
+            scan_back(i, min(CHAINS, stop - i), parents, after, slot, letters, first, n, state, running)
+
+
+@njit(cache=True, nogil=True)
+def _multiply_suffixes(letters, levels, depth, strict, n, ones, running, product):
+    """Values of the words whose first letter sits at t: that letter times the sum of the rest behind it."""
+    sizes, starts, _, _, first, after = levels
+    for k in range(1, depth + 1):
+        parents = ones if k == 1 else running
+        slot, stop = 1 if k > 1 and strict else 0, starts[k] + sizes[k]
+        for i in range(starts[k], stop, CHAINS):
+            multiply(i, min(CHAINS, stop - i), parents, after, slot, letters, first, n, product)
 
 
 @njit(cache=True, nogil=True)

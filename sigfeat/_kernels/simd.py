@@ -19,6 +19,7 @@ CHAINS = 4  # running sums advanced together: enough to hide the latency of an a
 TILE = 5 if llvm.get_host_cpu_features().get("avx512f") else 2
 
 REAL, MAX_PLUS, MIN_PLUS, MAX_TIMES, REAL_DECAYED = range(5)
+TROPICAL = (MAX_PLUS, MIN_PLUS)  # their product is a sum
 
 
 def _advance(emit, kind, n, parents, letters, running, fade, parent_fade, old, n_steps):
@@ -28,7 +29,7 @@ def _advance(emit, kind, n, parents, letters, running, fade, parent_fade, old, n
     """
     builder = emit.builder
     plus = emit.smaller if kind == MIN_PLUS else emit.larger
-    times = builder.fadd if kind in (MAX_PLUS, MIN_PLUS) else builder.fmul
+    times = builder.fadd if kind in TROPICAL else builder.fmul
     real, decayed = kind in (REAL, REAL_DECAYED), kind != REAL
     base = [emit.round(value) for value in old]
     for s in range(n):
@@ -108,47 +109,67 @@ def scan(
 
 @intrinsic
 def scan_back(
-    typing_context, keep, first, n_words, parents, parent_of, slot, letters, letter_of, n_steps, state, running, product
+    typing_context, first, n_words, parents, parent_of, slot, letters, letter_of, n_steps, state, running
 ):  # fmt: skip
-    """Advance words by one block against time, in the real semiring.
-
-    Row w of `product` is letter(t) * parent(t); with keep == 1 its sums from the end of the series on go to
-    `running` and `state`. Otherwise as `scan`.
-    """
+    """Advance words by one block against time, in the real semiring; otherwise as `scan`."""
     index = types.intp
-    signature = types.void(
-        index, index, index, parents, parent_of, index, letters, letter_of, index, state, running, product
-    )
+    signature = types.void(index, index, parents, parent_of, index, letters, letter_of, index, state, running)
 
     def codegen(context, builder, signature, args):
-        keep, first, n_words, _, _, slot, _, _, n_steps, _, _, _ = args
-        p, p_of, x, x_of, kept, w, v = array_data(context, builder, signature, args)
+        first, n_words, _, _, slot, _, _, n_steps, _, _ = args
+        p, p_of, x, x_of, kept, y = array_data(context, builder, signature, args)
         emit = Emitter(builder, letters.dtype)
 
-        def body(keeps, n):
+        def body(_, n):
             places = [builder.add(first, emit.integer(s)) for s in range(n)]
             parent_rows, letter_rows = emit.rows(p, p_of, first, n, slot), emit.rows(x, x_of, first, n)
-            running_rows, product_rows = ([emit.row(data, place) for place in places] for data in (w, v))
-            old = [emit.read(kept, place, emit.wide) for place in places] if keeps else []
+            own_rows = [emit.row(y, place) for place in places]
+            old = [emit.read(kept, place, emit.wide) for place in places]
             base = [emit.round(value) for value in old]
-            for s in range(len(base)):
-                emit.write(base[s], running_rows[s], n_steps)
+            for s in range(n):
+                emit.write(base[s], own_rows[s], n_steps)
 
             def step(t, sums):
                 new = []
                 for s in range(n):
-                    value = builder.fmul(emit.read(letter_rows[s], t), emit.read(parent_rows[s], t))
-                    emit.write(value, product_rows[s], t)
-                    if keeps:
-                        new.append(builder.fadd(sums[s], value))
-                        emit.write(builder.fadd(base[s], new[s]), running_rows[s], t)
+                    new.append(emit.fma(emit.read(letter_rows[s], t), emit.read(parent_rows[s], t), sums[s]))
+                    emit.write(builder.fadd(base[s], new[s]), own_rows[s], t)
                 return new
 
-            new = emit.loop(n_steps, [emit.constant(0.0)] * len(base), step, backward=True)
-            for s in range(len(new)):
+            new = emit.loop(n_steps, [emit.constant(0.0)] * n, step, backward=True)
+            for s in range(n):
                 emit.write(builder.fadd(old[s], emit.widen(new[s])), kept, places[s])
 
-        emit.choose((keep, n_words), (range(2), range(1, CHAINS + 1)), body)
+        emit.choose((emit.integer(0), n_words), ((0,), range(1, CHAINS + 1)), body)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def multiply(typing_context, first, n_words, parents, parent_of, slot, letters, letter_of, n_steps, product):
+    """Write letter(t) * parent(t) to row w of `product`; otherwise as `scan`."""
+    index = types.intp
+    signature = types.void(index, index, parents, parent_of, index, letters, letter_of, index, product)
+
+    def codegen(context, builder, signature, args):
+        first, n_words, _, _, slot, _, _, n_steps, _ = args
+        p, p_of, x, x_of, y = array_data(context, builder, signature, args)
+        emit = Emitter(builder, letters.dtype)
+
+        def body(_, n):
+            parent_rows, letter_rows = emit.rows(p, p_of, first, n, slot), emit.rows(x, x_of, first, n)
+            own_rows = [emit.row(y, builder.add(first, emit.integer(s))) for s in range(n)]
+
+            def step(t, _):
+                for s in range(n):
+                    value = builder.fmul(emit.read(letter_rows[s], t), emit.read(parent_rows[s], t))
+                    emit.write(value, own_rows[s], t)
+                return []
+
+            emit.loop(n_steps, [], step)
+
+        emit.choose((emit.integer(0), n_words), ((0,), range(1, CHAINS + 1)), body)
         return context.get_dummy_value()
 
     return signature, codegen

@@ -14,7 +14,7 @@ from numba import njit
 
 from sigfeat._kernels.emitter import block_steps
 from sigfeat._kernels.packing import longest_of, pack_block
-from sigfeat._kernels.simd import CHAINS, MAX_PLUS, MIN_PLUS, REAL, REAL_DECAYED, scan
+from sigfeat._kernels.simd import CHAINS, REAL, REAL_DECAYED, TROPICAL, scan
 from sigfeat._kernels.statistics import (
     END,
     EXCESS,
@@ -127,7 +127,7 @@ def _advance_block(data, members, n_steps, block, sums, workspace):
     n_block, n_channels = block_steps(lanes), data[0].shape[1]
     row = (n_block + 1) * lanes
     n = min(n_block, n_steps - block * n_block)
-    tropical = kind in (MAX_PLUS, MIN_PLUS)
+    tropical = kind in TROPICAL
     pack_block(data, members, n_steps, block, zero, letters[: n_channels * row], lanes)
     for i in range(shorter.shape[0]):
         for item in range(n * lanes):

@@ -53,7 +53,7 @@ def iterated_sums(
     References
     ----------
     .. [1] Diehl, Ebrahimi-Fard, Tapia, "Time-warping invariants of multidimensional time series", 2020,
-       arXiv:1906.05823, definition 3.1.
+       arXiv:1906.05823.
 
     Examples
     --------

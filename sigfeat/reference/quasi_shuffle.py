@@ -26,7 +26,7 @@ def quasi_shuffle(left: Word, right: Word) -> Counter[Word]:
 
     References
     ----------
-    .. [1] Hoffman, "Quasi-shuffle products", 2000, arXiv:math/9907173, equation (2.1).
+    .. [1] Hoffman, "Quasi-shuffle products", 2000, arXiv:math/9907173.
 
     Examples
     --------
@@ -73,8 +73,8 @@ def hoffman_exponential(word: Word) -> dict[Word, Fraction]:
 
     References
     ----------
-    .. [1] Hoffman, "Quasi-shuffle products", 2000, arXiv:math/9907173, section 2; Diehl, Ebrahimi-Fard,
-       Tapia, 2020, arXiv:1906.05823, section 5.
+    .. [1] Hoffman, "Quasi-shuffle products", 2000, arXiv:math/9907173; Diehl, Ebrahimi-Fard,
+       Tapia, 2020, arXiv:1906.05823.
 
     Examples
     --------

@@ -64,7 +64,7 @@ class FeatureTransformer(PanelTransformer):
         return hasattr(self, "_n_features_out")
 
 
-class PanelAugmentation(PanelTransformer, auto_wrap_output_keys=None):
+class PanelAugmentation(PanelTransformer, auto_wrap_output_keys=None):  # type: ignore[call-arg]  # not in its types
     """Panel in, panel out.
 
     Subclasses give the panel in `_augment`, what they learn in `_learn`, the shortest length that they take

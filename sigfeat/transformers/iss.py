@@ -38,9 +38,9 @@ class ISSTransformer(FeatureTransformer):
         Sum and product. "max_times" takes values >= 0 only.
     strict : bool, default=True
         Sum over strictly (True) or weakly (False) increasing times.
-    decay : float, default=0.0
-        Rate per time step, >= 0, at which what lies behind fades (added or subtracted in the tropical
-        semirings).
+    decay : float, default=0.1
+        Rate per time step, >= 0, at which what lies behind fades: by half every 0.7 / decay steps in "real" and
+        "max_times", by `decay` a step in the tropical semirings. 0 for the iterated sums of the literature.
     pooling : str or tuple of str, default=("end", "mean", "max", "min")
         Any of "end" (last value), "mean", "max", "min", "ppv" (share of time above a threshold), "mpv" (mean
         excess over the threshold while above it), "argmax" (place of the first maximum, 0 at the start of the
@@ -80,6 +80,9 @@ class ISSTransformer(FeatureTransformer):
 
     Notes
     -----
+    The defaults were chosen by cross-validation on training data (`benchmarks/settings.py`). The plain signature is
+    ``ISSTransformer(depth, decay=0, pooling="end", windows="whole", scale=None)``.
+
     A word of length k has its first strict value at the k-th point; earlier times are left out of the
     pooling, and where a series or a window ends before that the features are 0. The end values of all words
     up to a length are one matrix product per series: O(n_timepoints n_channels^depth) at the speed of a
@@ -90,18 +93,19 @@ class ISSTransformer(FeatureTransformer):
     References
     ----------
     .. [1] Diehl, Ebrahimi-Fard, Tapia, "Time-warping invariants of multidimensional time series", 2020,
-       arXiv:1906.05823, definition 3.1.
+       arXiv:1906.05823.
     .. [2] Diehl, Ebrahimi-Fard, Tapia, "Tropical time series, iterated-sums signatures and quasisymmetric
        functions", 2022, arXiv:2009.08443.
     .. [3] Diehl, Krieg, "FRUITS: feature extraction using iterated sums for time series classification",
-       2024, arXiv:2311.14549: pooling as "sieves".
+       2023, arXiv:2311.14549: pooling as "sieves".
 
     Examples
     --------
     >>> import numpy as np
     >>> from sigfeat import ISSTransformer
     >>> X = np.array([[[1.0, 2.0, 3.0], [0.0, 1.0, 0.0]]])
-    >>> iss = ISSTransformer(depth=2, words="length", pooling="end", windows="whole", scale=None).fit(X)
+    >>> plain = {"words": "length", "decay": 0, "pooling": "end", "windows": "whole", "scale": None}
+    >>> iss = ISSTransformer(depth=2, **plain).fit(X)
     >>> iss.get_feature_names_out()[:3]
     array(['[1]|real|end', '[2]|real|end', '[1][1]|real|end'], dtype=object)
     >>> iss.transform(X)
@@ -127,7 +131,7 @@ class ISSTransformer(FeatureTransformer):
         words="weight",
         semiring="real",
         strict=True,
-        decay=0.0,
+        decay=0.1,
         pooling=("end", "mean", "max", "min"),
         windows=("dyadic", 2),
         scale="standard",

@@ -1,0 +1,100 @@
+"""Cross-validated accuracy of settings of ISSTransformer: ``python -m benchmarks.settings [--data DIR]``.
+
+Only the training parts of the data sets are used: those that sktime ships, or every NAME/NAME_TRAIN.ts of a folder.
+This is what the defaults were chosen by.
+"""
+
+import argparse
+import itertools
+import json
+import statistics
+import time
+from pathlib import Path
+
+import numpy as np
+from sklearn.linear_model import RidgeClassifierCV
+from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sktime.datasets import load_from_tsfile, load_UCR_UEA_dataset
+
+from benchmarks.measure import circumstances, markdown_table, thread_limit
+from sigfeat import ISSTransformer, to_panel
+
+RESULTS = Path(__file__).parent / "results" / "settings.json"
+BUNDLED = ("BasicMotions", "JapaneseVowels", "ArrowHead", "GunPoint", "OSULeaf", "ItalyPowerDemand", "ACSF1")
+MAX_FEATURES = 50_000  # a setting that gives more is left out for this data set, and for its mean
+ALL = ("end", "mean", "max", "min", "ppv")
+SETTINGS = {
+    f"{words} {depth}, {label}, {windows if isinstance(windows, str) else f'dyadic {windows[1]}'}, decay {decay}": {
+        "words": words,
+        "depth": depth,
+        "pooling": pooling,
+        "windows": windows,
+        "decay": decay,
+    }
+    for (words, depth), (label, pooling), windows, decay in itertools.product(
+        (("length", 1), ("length", 2), ("weight", 2), ("weight", 3)),
+        (("end", "end"), ("end mean max min", ALL[:4]), ("with ppv", ALL)),
+        ("whole", ("dyadic", 2)),
+        (0.0, 0.1),
+    )
+}
+
+
+def main() -> None:
+    """Measure and write, or print what was written."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.settings", description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, help="folder of NAME/NAME_TRAIN.ts; default: what sktime ships")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--table", type=Path, metavar="FILE", help="measure nothing, print the table of this file")
+    options = parser.parse_args()
+    if options.table:
+        print(_table(json.loads(options.table.read_text())))
+        return
+    scores: dict[str, dict[str, list[float]]] = {label: {} for label in SETTINGS}
+    with thread_limit(1):
+        for name, X, y in _training_sets(options.data):
+            start = time.perf_counter()
+            for label, setting in SETTINGS.items():
+                score = _cross_validate(X, y, setting)
+                if score is not None:
+                    scores[label][name] = score
+            print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
+    results = circumstances() | {"scores": scores}
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(results, indent=1) + "\n")
+    print(_table(results))
+
+
+def _training_sets(folder):
+    if folder is None:
+        for name in BUNDLED:
+            X, y = load_UCR_UEA_dataset(name, split="train")
+            yield name, to_panel(X), y
+        return
+    for path in sorted(folder.glob("*/*_TRAIN.ts")):
+        X, y = load_from_tsfile(str(path), return_data_type="nested_univ")
+        yield path.parent.name, to_panel(X), y
+
+
+def _cross_validate(X, y, setting):
+    if ISSTransformer(**setting).fit(X[:2]).get_feature_names_out().size > MAX_FEATURES:
+        return None
+    model = make_pipeline(ISSTransformer(**setting), StandardScaler(), RidgeClassifierCV(np.logspace(-3, 3, 10)))
+    smallest_class = min(np.unique(y, return_counts=True)[1])
+    folds = StratifiedKFold(min(3, int(smallest_class)), shuffle=True, random_state=0)
+    return round(float(cross_val_score(model, X, y, cv=folds).mean()), 4)
+
+
+def _table(results):
+    """Settings by mean accuracy over the data sets that every setting could do."""
+    shared = set.intersection(*(set(by_set) for by_set in results["scores"].values()))
+    means = {label: statistics.mean(by_set[name] for name in shared) for label, by_set in results["scores"].items()}
+    rows = [[label, f"{mean:.3f}"] for label, mean in sorted(means.items(), key=lambda item: -item[1])]
+    header = ["words, pooling, windows, decay", f"mean accuracy on {len(shared)} training sets"]
+    return f"{markdown_table(header, rows)}\n\nLeft out: {sorted(set(results['scores'][next(iter(means))]) - shared)}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""Grid search over iterated-sums features of two data sets that come with sktime.
+
+Run ``make demo``, or ``python examples/demo.py``. It prints a table and draws examples/output/demo.png.
+"""
+
+import time
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.callback import ProgressBar
+from sklearn.linear_model import RidgeClassifierCV
+from sklearn.manifold import TSNE
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sktime.datasets import load_basic_motions, load_japanese_vowels
+
+from sigfeat import AddTime, Increments, ISSTransformer, LeadLag, to_panel
+
+# 6 channels of motion sensors, and 12 of speech with series of 7 to 29 points
+LOADERS = {"BasicMotions": load_basic_motions, "JapaneseVowels": load_japanese_vowels}
+AUGMENTATIONS = {
+    "none": "passthrough",
+    "time": AddTime(),
+    "lead-lag": LeadLag(),
+    "increments": Increments(basepoint=True),
+    "increments, time": make_pipeline(AddTime(), Increments(basepoint=True)),
+}
+SEMIRINGS = {"real": "#2f5d8a", "max_plus": "#d1603d", "min_plus": "#e3b23c"}
+DEPTHS = {1: "o", 2: "D"}
+PICTURE = Path(__file__).parent / "output" / "demo.png"
+
+
+def load(loader):
+    """Training and test series as arrays (series, channels, time), shorter series padded with NaN, and their classes."""
+    data = []
+    for split in ("train", "test"):
+        series, y = loader(split=split, return_type="df-list")
+        data += [to_panel(series), y]
+    return data
+
+
+def grid_search():
+    """Every combination of augmentation, semiring and depth, by cross-validation on the training series."""
+    pipeline = Pipeline(
+        [
+            ("augmentation", "passthrough"),
+            ("features", ISSTransformer()),
+            ("scaler", StandardScaler()),
+            ("classifier", RidgeClassifierCV(alphas=np.logspace(-3, 5, 9))),
+        ]
+    )
+    grid = {
+        "augmentation": list(AUGMENTATIONS.values()),
+        "features__semiring": list(SEMIRINGS),
+        "features__depth": list(DEPTHS),
+    }
+    search = GridSearchCV(pipeline, grid, cv=5, n_jobs=-1)
+    return search.set_callbacks(ProgressBar(max_propagation_depth=0))
+
+
+def setting(parameters):
+    """Names of the augmentation, the semiring and the depth of one setting of the grid."""
+    augmentation = next(name for name, step in AUGMENTATIONS.items() if step is parameters["augmentation"])
+    return augmentation, parameters["features__semiring"], parameters["features__depth"]
+
+
+def draw_series(axes, X, y):
+    """First channel of one series of each class, one above the other."""
+    for place, label in enumerate(np.unique(y)):
+        series = X[y == label][0, 0]
+        spread = np.nanmax(series) - np.nanmin(series)
+        axes.plot((series - np.nanmean(series)) / spread - place, color=mpl.color_sequences["tab10"][place])
+    axes.set_yticks(-np.arange(place + 1), np.unique(y))
+    axes.set_xlabel("time step")
+
+
+def draw_settings(axes, search):
+    """Accuracy of each setting as a dot, the best one in a ring."""
+    accuracies = search.cv_results_["mean_test_score"]
+    for parameters, accuracy in zip(search.cv_results_["params"], accuracies, strict=True):
+        augmentation, semiring, depth = setting(parameters)
+        place = list(AUGMENTATIONS).index(augmentation) + 0.2 * (list(SEMIRINGS).index(semiring) - 1)
+        axes.plot(accuracy, place, DEPTHS[depth], color=SEMIRINGS[semiring], markersize=6, alpha=0.85)
+        if parameters == search.best_params_:
+            axes.plot(accuracy, place, "o", markersize=15, markerfacecolor="none", markeredgecolor="black")
+    axes.set_yticks(range(len(AUGMENTATIONS)), AUGMENTATIONS)
+    axes.invert_yaxis()
+    axes.grid(axis="x", alpha=0.3)
+    axes.set_xlabel("cross-validated accuracy")
+
+
+def draw_test_series(axes, search, X, y):
+    """The unseen series by what the classifier says of them, wrong answers crossed out."""
+    scores = search.decision_function(X)
+    points = TSNE(perplexity=min(30, len(y) / 4), random_state=0).fit_transform(scores)
+    for place, label in enumerate(np.unique(y)):
+        axes.plot(*points[y == label].T, "o", markersize=4, color=mpl.color_sequences["tab10"][place])
+    axes.plot(*points[search.predict(X) != y].T, "x", markersize=9, color="black", label="classified wrongly")
+    axes.set(xticks=[], yticks=[], xlabel=f"{len(y)} test series (t-SNE of the scores)")
+
+
+def main():
+    """Search, tell, draw."""
+    figure, rows = plt.subplots(len(LOADERS), 3, figsize=(12, 7), width_ratios=[1, 1.2, 1], layout="constrained")
+    table = []
+    for (name, loader), (left, middle, right) in zip(LOADERS.items(), rows, strict=True):
+        X_train, y_train, X_test, y_test = load(loader)
+        print(f"{name}: {len(X_train)} training and {len(X_test)} test series of {X_train.shape[1]} channels")
+        start = time.perf_counter()
+        search = grid_search().fit(X_train, y_train)
+        seconds = time.perf_counter() - start
+        augmentation, semiring, depth = setting(search.best_params_)
+        best = f"{augmentation}; {semiring}; depth {depth}"
+        accuracy = search.score(X_test, y_test)
+        table.append(f"{name:15} {best:36} {search.best_score_:16.3f} {accuracy:8.3f} {seconds:8.1f}")
+        draw_series(left, X_test, y_test)
+        draw_settings(middle, search)
+        draw_test_series(right, search, X_test, y_test)
+        left.set_title(f"{name}: one series of each class", loc="left")
+        right.set_title(f"test accuracy {accuracy:.3f}", loc="left")
+    print(f"\n{'data set':15} {'best setting':36} {'cross-validation':>16} {'test':>8} {'seconds':>8}")
+    print("\n".join(table))
+    rows[0, 1].set_title("grid search", loc="left")
+    PICTURE.parent.mkdir(exist_ok=True)
+    figure.savefig(PICTURE, dpi=150)
+    print(f"\npicture: {PICTURE}")
+
+
+if __name__ == "__main__":
+    mpl.use("agg")
+    main()
