@@ -9,6 +9,7 @@ from pathlib import Path
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.lines import Line2D
 from sklearn.callback import ProgressBar
 from sklearn.linear_model import RidgeClassifierCV
 from sklearn.manifold import TSNE
@@ -28,13 +29,14 @@ AUGMENTATIONS = {
     "increments": Increments(basepoint=True),
     "increments, time": make_pipeline(AddTime(), Increments(basepoint=True)),
 }
-SEMIRINGS = {"real": "#2f5d8a", "max_plus": "#d1603d", "min_plus": "#e3b23c"}
-DEPTHS = {1: "o", 2: "D"}
+SEMIRINGS = {"real": "#1f5a92", "max_plus": "#d1603d", "min_plus": "#e0a526"}  # and their colours
+DEPTHS = {1: "o", 2: "D"}  # and their markers
+CLASS_COLOURS = mpl.color_sequences["tab10"]
 PICTURE = Path(__file__).parent / "output" / "demo.png"
 
-
+    """Training and test series, (series, channels, time) padded with NaN at the ends, and their classes."""
 def load(loader):
-    """Training and test series as arrays (series, channels, time), shorter series padded with NaN, and their classes."""
+    """Training and test series as arrays (series, channels, time), shorter ones padded with NaN, and their classes."""
     data = []
     for split in ("train", "test"):
         series, y = loader(split=split, return_type="df-list")
@@ -69,42 +71,58 @@ def setting(parameters):
 
 def draw_series(axes, X, y):
     """First channel of one series of each class, one above the other."""
-    for place, label in enumerate(np.unique(y)):
+    labels = np.unique(y)
+    for place, label in enumerate(labels):
         series = X[y == label][0, 0]
-        spread = np.nanmax(series) - np.nanmin(series)
-        axes.plot((series - np.nanmean(series)) / spread - place, color=mpl.color_sequences["tab10"][place])
-    axes.set_yticks(-np.arange(place + 1), np.unique(y))
+        height = np.nanmax(series) - np.nanmin(series)
+        axes.plot((series - np.nanmean(series)) / height - place, color=CLASS_COLOURS[place])
+    axes.set_yticks(-np.arange(len(labels)), labels)
+    axes.tick_params(left=False)
     axes.set_xlabel("time step")
 
 
 def draw_settings(axes, search):
     """Accuracy of each setting as a dot, the best one in a ring."""
-    accuracies = search.cv_results_["mean_test_score"]
-    for parameters, accuracy in zip(search.cv_results_["params"], accuracies, strict=True):
+    for parameters, accuracy in zip(search.cv_results_["params"], search.cv_results_["mean_test_score"], strict=True):
         augmentation, semiring, depth = setting(parameters)
-        place = list(AUGMENTATIONS).index(augmentation) + 0.2 * (list(SEMIRINGS).index(semiring) - 1)
-        axes.plot(accuracy, place, DEPTHS[depth], color=SEMIRINGS[semiring], markersize=6, alpha=0.85)
+        place = list(AUGMENTATIONS).index(augmentation)
+        place += 0.25 * (list(SEMIRINGS).index(semiring) - 1) + 0.1 * (list(DEPTHS).index(depth) - 0.5)
+        axes.plot(accuracy, place, DEPTHS[depth], color=SEMIRINGS[semiring], markersize=6)
         if parameters == search.best_params_:
-            axes.plot(accuracy, place, "o", markersize=15, markerfacecolor="none", markeredgecolor="black")
+            axes.plot(accuracy, place, "o", markersize=15, fillstyle="none", color="black")
+    for place in range(1, len(AUGMENTATIONS)):
+        axes.axhline(place - 0.5, color="0.9", linewidth=1)
     axes.set_yticks(range(len(AUGMENTATIONS)), AUGMENTATIONS)
+    axes.tick_params(left=False)
     axes.invert_yaxis()
-    axes.grid(axis="x", alpha=0.3)
+    axes.grid(axis="x", color="0.9")
+    axes.set_axisbelow(True)
     axes.set_xlabel("cross-validated accuracy")
 
 
 def draw_test_series(axes, search, X, y):
-    """The unseen series by what the classifier says of them, wrong answers crossed out."""
-    scores = search.decision_function(X)
-    points = TSNE(perplexity=min(30, len(y) / 4), random_state=0).fit_transform(scores)
+    """The unseen series by what the classifier says of them, wrong answers crossed."""
+    points = TSNE(perplexity=min(30, len(y) / 4), random_state=0).fit_transform(search.decision_function(X))
     for place, label in enumerate(np.unique(y)):
-        axes.plot(*points[y == label].T, "o", markersize=4, color=mpl.color_sequences["tab10"][place])
-    axes.plot(*points[search.predict(X) != y].T, "x", markersize=9, color="black", label="classified wrongly")
-    axes.set(xticks=[], yticks=[], xlabel=f"{len(y)} test series (t-SNE of the scores)")
+        axes.plot(*points[y == label].T, "o", markersize=4, color=CLASS_COLOURS[place])
+    wrong = search.predict(X) != y
+    axes.plot(*points[wrong].T, "x", markersize=9, markeredgewidth=1.5, color="black")
+    axes.set(xticks=[], yticks=[], xlabel=f"{len(y)} test series, {wrong.sum()} wrong (t-SNE of the scores)")
+    axes.margins(0.1)
+
+
+def add_legend(figure):
+    """What colours and markers in the middle mean."""
+    colours = [Line2D([], [], color=colour, marker="s", linestyle="") for colour in SEMIRINGS.values()]
+    markers = [Line2D([], [], color="0.4", marker=marker, linestyle="") for marker in DEPTHS.values()]
+    ring = Line2D([], [], color="black", marker="o", markersize=11, fillstyle="none", linestyle="")
+    names = [*SEMIRINGS, *(f"depth {depth}" for depth in DEPTHS), "best setting"]
+    figure.legend([*colours, *markers, ring], names, loc="outside lower center", ncols=len(names), frameon=False)
 
 
 def main():
     """Search, tell, draw."""
-    figure, rows = plt.subplots(len(LOADERS), 3, figsize=(12, 7), width_ratios=[1, 1.2, 1], layout="constrained")
+    figure, rows = plt.subplots(len(LOADERS), 3, figsize=(12, 7), width_ratios=[1, 1.3, 1], layout="constrained")
     table = []
     for (name, loader), (left, middle, right) in zip(LOADERS.items(), rows, strict=True):
         X_train, y_train, X_test, y_test = load(loader)
@@ -119,11 +137,12 @@ def main():
         draw_series(left, X_test, y_test)
         draw_settings(middle, search)
         draw_test_series(right, search, X_test, y_test)
-        left.set_title(f"{name}: one series of each class", loc="left")
+        left.set_title(f"{name}, one of each class", loc="left")
+        middle.set_title(f"{len(search.cv_results_['params'])} settings", loc="left")
         right.set_title(f"test accuracy {accuracy:.3f}", loc="left")
     print(f"\n{'data set':15} {'best setting':36} {'cross-validation':>16} {'test':>8} {'seconds':>8}")
     print("\n".join(table))
-    rows[0, 1].set_title("grid search", loc="left")
+    add_legend(figure)
     PICTURE.parent.mkdir(exist_ok=True)
     figure.savefig(PICTURE, dpi=150)
     print(f"\npicture: {PICTURE}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 _LETTER = re.compile(r"\[\s*(\d+(?:\s*,\s*\d+)*)\s*\]")
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class Word:
     """A word over the channels of a series.
 

@@ -84,7 +84,7 @@ def delays(n_lags, dilation):
         (DelayEmbedding(n_lags=4), delays(4, 1)),
         (DelayEmbedding(n_lags=2, dilation=3), delays(2, 3)),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 @given(series=panels)
 def test_formula(augmentation, formula, series):

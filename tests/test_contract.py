@@ -312,6 +312,15 @@ def test_what_is_no_panel_is_refused(transformer, bad):
 
 
 @every_transformer
+def test_a_second_fit_that_fails_leaves_nothing_fitted(transformer):
+    fitted = clone(transformer).fit(padded(ragged()))
+    with pytest.raises(ValueError, match="X must be finite"):
+        fitted.fit(infinite(padded(ragged(n_channels=2))))
+    with pytest.raises(NotFittedError):
+        fitted.transform(padded(ragged()))
+
+
+@every_transformer
 def test_channels_must_be_those_of_fit(transformer):
     fitted = clone(transformer).fit(padded(ragged()))
     with pytest.raises(ValueError, match=rf"X has 2 channels, but {type(transformer).__name__} was fitted with 3"):

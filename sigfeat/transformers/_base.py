@@ -19,11 +19,17 @@ class PanelTransformer(TransformerMixin, BaseEstimator):
     """A transformer whose input is a panel of series; see `to_panel`."""
 
     _allow_missing = False
+    _fitted_mark = "_n_features_out"  # the attribute that `fit` sets last
     _parameter_constraints: dict = {}
 
     def _check_panel(self, X, *, reset):
         """Panel and own lengths of its series; reset is True in fit and False in transform."""
+        if reset:  # a fit that fails leaves nothing behind that looks fitted
+            vars(self).pop(self._fitted_mark, None)
         return validate_panel(self, X, reset=reset, allow_missing=self._allow_missing)
+
+    def __sklearn_is_fitted__(self):
+        return self._fitted_mark in vars(self)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -60,9 +66,6 @@ class FeatureTransformer(PanelTransformer):
         _check_feature_names_in(self, input_features, generate_names=False)
         return np.asarray(self._feature_names(), dtype=object)
 
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "_n_features_out")
-
 
 class PanelAugmentation(PanelTransformer, auto_wrap_output_keys=None):  # type: ignore[call-arg]  # not in its types
     """Panel in, panel out.
@@ -70,6 +73,8 @@ class PanelAugmentation(PanelTransformer, auto_wrap_output_keys=None):  # type: 
     Subclasses give the panel in `_augment`, what they learn in `_learn`, the shortest length that they take
     in `_needed_timepoints` and the names of their channels in `_name_channels`.
     """
+
+    _fitted_mark = "_learnt"
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(auto_wrap_output_keys=None, **kwargs)  # a panel is no table
@@ -92,6 +97,7 @@ class PanelAugmentation(PanelTransformer, auto_wrap_output_keys=None):  # type: 
         X, lengths = self._check_panel(X, reset=True)
         self._check_lengths(lengths)
         self._learn(X, lengths)
+        self._learnt = True
         return self
 
     def transform(self, X):
@@ -167,9 +173,6 @@ class PanelAugmentation(PanelTransformer, auto_wrap_output_keys=None):  # type: 
                 f"n_timepoints must be at least {needed} for {type(self).__name__}, "
                 f"got {lengths[i]} (n_features={lengths[i]}) in series {i}"
             )
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "n_channels_")
 
 
 def _indexed_by_instance(transform):

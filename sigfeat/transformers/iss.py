@@ -16,6 +16,7 @@ from sigfeat.transformers._windows import check_windows, fine_windows, window_na
 from sigfeat.words import Word, count_words, words_of_length, words_of_weight
 
 THRESHOLD_SERIES = 64
+WORD_BYTES = 500  # of one Word object, about
 
 
 class ISSTransformer(FeatureTransformer):
@@ -171,12 +172,8 @@ class ISSTransformer(FeatureTransformer):
         n_columns = len(pooling) * len(runs)
         if isinstance(self.words, str):
             n_words = count_words(X.shape[1], self.depth, self.words)
-            check_output_size(
-                len(X),
-                n_words * n_columns,
-                X.dtype,
-                f"ISSTransformer with depth={self.depth}, words={self.words!r}",
-            )
+            what = f"ISSTransformer with depth={self.depth}, words={self.words!r}"
+            check_output_size(len(X), n_words * n_columns, X.dtype, what, n_words * WORD_BYTES)
             level = words_of_length if self.words == "length" else words_of_weight
             words = tuple(word for k in range(1, self.depth + 1) for word in level(X.shape[1], k))
         else:
