@@ -34,7 +34,7 @@ DEPTHS = {1: "o", 2: "D"}  # and their markers
 CLASS_COLOURS = mpl.color_sequences["tab10"]
 PICTURE = Path(__file__).parent / "output" / "demo.png"
 
-    """Training and test series, (series, channels, time) padded with NaN at the ends, and their classes."""
+
 def load(loader):
     """Training and test series as arrays (series, channels, time), shorter ones padded with NaN, and their classes."""
     data = []

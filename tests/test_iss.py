@@ -151,7 +151,7 @@ BAD = {
     "windows of another kind": ({"windows": ("tenth", 3)}, r"windows must be .* got \('tenth', 3\)"),
     "too deep for memory": (
         {"depth": 15, "words": "length"},
-        r"depth=15, words='length' would give .* GiB, but .* GiB of memory",
+        r"depth=15, words='length' would give .* GiB and .* GiB to work in, but .* GiB",
     ),
     "much too deep for memory": ({"depth": 500, "words": "weight"}, "depth=500.* GiB"),
     "a negative depth": ({"depth": 0}, "The 'depth' parameter"),
