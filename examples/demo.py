@@ -20,7 +20,7 @@ from sktime.datasets import load_basic_motions, load_japanese_vowels
 
 from sigfeat import AddTime, Increments, ISSTransformer, LeadLag, to_panel
 
-# 6 channels of motion sensors, and 12 of speech with series of 7 to 29 points
+# 6 channels of motion sensors, and 12 channels of speech in series of 7 to 29 points
 LOADERS = {"BasicMotions": load_basic_motions, "JapaneseVowels": load_japanese_vowels}
 AUGMENTATIONS = {
     "none": "passthrough",
@@ -36,7 +36,7 @@ PICTURE = Path(__file__).parent / "output" / "demo.png"
 
 
 def load(loader):
-    """Training and test series as arrays (series, channels, time), shorter ones padded with NaN, and their classes."""
+    """Training and test series as arrays (series, channels, time), NaN behind a shorter one, and their classes."""
     data = []
     for split in ("train", "test"):
         series, y = loader(split=split, return_type="df-list")
@@ -69,7 +69,7 @@ def setting(parameters):
     return augmentation, parameters["features__semiring"], parameters["features__depth"]
 
 
-def draw_series(axes, X, y):
+def draw_series(axes, name, X, y):
     """First channel of one series of each class, one above the other."""
     labels = np.unique(y)
     for place, label in enumerate(labels):
@@ -77,27 +77,27 @@ def draw_series(axes, X, y):
         height = np.nanmax(series) - np.nanmin(series)
         axes.plot((series - np.nanmean(series)) / height - place, color=CLASS_COLOURS[place])
     axes.set_yticks(-np.arange(len(labels)), labels)
-    axes.tick_params(left=False)
     axes.set_xlabel("time step")
+    axes.set_title(f"{name}, one of each class", loc="left")
 
 
 def draw_settings(axes, search):
     """Accuracy of each setting as a dot, the best one in a ring."""
-    for parameters, accuracy in zip(search.cv_results_["params"], search.cv_results_["mean_test_score"], strict=True):
+    results = search.cv_results_
+    for parameters, accuracy in zip(results["params"], results["mean_test_score"], strict=True):
         augmentation, semiring, depth = setting(parameters)
         place = list(AUGMENTATIONS).index(augmentation)
         place += 0.25 * (list(SEMIRINGS).index(semiring) - 1) + 0.1 * (list(DEPTHS).index(depth) - 0.5)
         axes.plot(accuracy, place, DEPTHS[depth], color=SEMIRINGS[semiring], markersize=6)
         if parameters == search.best_params_:
             axes.plot(accuracy, place, "o", markersize=15, fillstyle="none", color="black")
-    for place in range(1, len(AUGMENTATIONS)):
-        axes.axhline(place - 0.5, color="0.9", linewidth=1)
     axes.set_yticks(range(len(AUGMENTATIONS)), AUGMENTATIONS)
-    axes.tick_params(left=False)
-    axes.invert_yaxis()
+    axes.set_yticks(np.arange(1, len(AUGMENTATIONS)) - 0.5, minor=True)
     axes.grid(axis="x", color="0.9")
-    axes.set_axisbelow(True)
+    axes.grid(axis="y", which="minor", color="0.9")
+    axes.invert_yaxis()
     axes.set_xlabel("cross-validated accuracy")
+    axes.set_title(f"{len(results['params'])} settings", loc="left")
 
 
 def draw_test_series(axes, search, X, y):
@@ -107,12 +107,12 @@ def draw_test_series(axes, search, X, y):
         axes.plot(*points[y == label].T, "o", markersize=4, color=CLASS_COLOURS[place])
     wrong = search.predict(X) != y
     axes.plot(*points[wrong].T, "x", markersize=9, markeredgewidth=1.5, color="black")
-    axes.set(xticks=[], yticks=[], xlabel=f"{len(y)} test series, {wrong.sum()} wrong (t-SNE of the scores)")
-    axes.margins(0.1)
+    axes.set(xticks=[], yticks=[], xlabel="t-SNE of the classifier's scores")
+    axes.set_title(f"test series, {wrong.sum()} of {len(y)} wrong", loc="left")
 
 
-def add_legend(figure):
-    """What colours and markers in the middle mean."""
+def draw_legend(figure):
+    """What the colours and markers of the settings mean."""
     colours = [Line2D([], [], color=colour, marker="s", linestyle="") for colour in SEMIRINGS.values()]
     markers = [Line2D([], [], color="0.4", marker=marker, linestyle="") for marker in DEPTHS.values()]
     ring = Line2D([], [], color="black", marker="o", markersize=11, fillstyle="none", linestyle="")
@@ -122,8 +122,9 @@ def add_legend(figure):
 
 def main():
     """Search, tell, draw."""
+    plt.rcParams.update({"ytick.left": False, "ytick.minor.left": False, "axes.axisbelow": True})
     figure, rows = plt.subplots(len(LOADERS), 3, figsize=(12, 7), width_ratios=[1, 1.3, 1], layout="constrained")
-    table = []
+    table = [f"{'data set':15} {'best setting':34} {'cross-validation':>16} {'test':>7} {'seconds':>8}"]
     for (name, loader), (left, middle, right) in zip(LOADERS.items(), rows, strict=True):
         X_train, y_train, X_test, y_test = load(loader)
         print(f"{name}: {len(X_train)} training and {len(X_test)} test series of {X_train.shape[1]} channels")
@@ -133,16 +134,12 @@ def main():
         augmentation, semiring, depth = setting(search.best_params_)
         best = f"{augmentation}; {semiring}; depth {depth}"
         accuracy = search.score(X_test, y_test)
-        table.append(f"{name:15} {best:36} {search.best_score_:16.3f} {accuracy:8.3f} {seconds:8.1f}")
-        draw_series(left, X_test, y_test)
+        table.append(f"{name:15} {best:34} {search.best_score_:16.3f} {accuracy:7.3f} {seconds:8.1f}")
+        draw_series(left, name, X_test, y_test)
         draw_settings(middle, search)
         draw_test_series(right, search, X_test, y_test)
-        left.set_title(f"{name}, one of each class", loc="left")
-        middle.set_title(f"{len(search.cv_results_['params'])} settings", loc="left")
-        right.set_title(f"test accuracy {accuracy:.3f}", loc="left")
-    print(f"\n{'data set':15} {'best setting':36} {'cross-validation':>16} {'test':>8} {'seconds':>8}")
-    print("\n".join(table))
-    add_legend(figure)
+    print("\n" + "\n".join(table))
+    draw_legend(figure)
     PICTURE.parent.mkdir(exist_ok=True)
     figure.savefig(PICTURE, dpi=150)
     print(f"\npicture: {PICTURE}")

@@ -179,10 +179,12 @@ class ISSTransformer(FeatureTransformer):
         else:
             words = tuple(Word.parse(text) for text in self.words)
             self._check_alphabet(words, X.shape[1])
-        self._check_lengths(words, lengths)
+        n_letters = max(word.length for word in words)
+        self._check_lengths(lengths, n_letters)
         shift, scale = self._learn_scale(X, lengths)
         self._check_sign(X)
         self.words_, self.shift_, self.scale_ = words, shift, scale
+        self._n_letters = n_letters
         self._trees = None if self._is_full() else PrefixTrees(words, X.shape[1])
         self.thresholds_ = np.zeros(len(words))
         if {"ppv", "mpv"} & set(pooling):
@@ -204,7 +206,7 @@ class ISSTransformer(FeatureTransformer):
         """
         check_is_fitted(self)
         X, lengths = self._check_panel(X, reset=False)
-        self._check_lengths(self.words_, lengths)
+        self._check_lengths(lengths, self._n_letters)
         self._check_sign(X)
         check_output_size(len(X), self._n_features_out, X.dtype, "the output of ISSTransformer")
         out = np.empty((len(X), self._n_features_out), X.dtype)
@@ -254,11 +256,11 @@ class ISSTransformer(FeatureTransformer):
         if not words or len(set(words)) < len(words):
             raise ValueError(f"words must be different words, at least one, got {self.words!r}")
 
-    def _check_lengths(self, words, lengths):
-        i, longest = int(lengths.argmin()), max(word.length for word in words)
-        if self.strict and longest > 1 and lengths[i] < 2:
+    def _check_lengths(self, lengths, n_letters):
+        i = int(lengths.argmin())
+        if self.strict and n_letters > 1 and lengths[i] < 2:
             raise ValueError(
-                f"n_timepoints must be at least 2 for words of {longest} letters, got 1 (n_features=1) in series {i}"
+                f"n_timepoints must be at least 2 for words of {n_letters} letters, got 1 (n_features=1) in series {i}"
             )
 
     def _learn_scale(self, X, lengths):
