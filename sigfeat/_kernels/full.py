@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from sigfeat._kernels.emitter import block_steps
-from sigfeat._kernels.packing import longest_of, pack_block
+from sigfeat._kernels.packing import longest_of, pack_block, vectors
 from sigfeat._kernels.simd import CHAINS, REAL, TILE, add_outer_tile, multiply, scan, scan_back
 
 # Totals of one pass over time. More words than fit are taken in several passes, so that memory stays bounded.
@@ -33,16 +33,16 @@ def full_words(data, rows, depth, strict, fade, lanes, panel_bytes, out):
     n_left, n_right, n_prefixes = sizes[m], starts[q + 1], starts[m + 1]
     panel = min(n_left, max(4 * TILE, panel_bytes // (n_right * lanes * 8)))
     n_blocks = -(-longest_of(rows, lengths) // n_block)
-    packed, weights = (
-        np.empty((n_blocks, n_channels * row), series.dtype),
-        np.ones((n_blocks, row), series.dtype),
-    )
+    real = np.empty(0)  # states and totals are float64 for every input
+    packed = vectors(n_blocks * n_channels * row, series).reshape((n_blocks, n_channels * row))
+    weights, ones = vectors(n_blocks * row, series).reshape((n_blocks, row)), vectors(row, series)
+    weights[:], ones[:] = 1.0, 1.0
     stored = n_blocks if n_blocks * starts[q] * row * series.itemsize <= STORE_BYTES else 1
-    prefix_state, prefixes = np.zeros(max(n_prefixes, 1) * lanes), np.empty(max(n_prefixes, 1) * row, series.dtype)
-    suffix_state, suffixes = np.zeros(starts[q] * lanes), np.empty((stored, starts[q] * row), series.dtype)
-    right, ones = np.empty(n_right * row, series.dtype), np.ones(row, series.dtype)
-    checkpoints = np.zeros((n_blocks, suffix_state.shape[0]))
-    totals = np.empty(panel * n_right * lanes)
+    prefix_state, prefixes = vectors(max(n_prefixes, 1) * lanes, real), vectors(max(n_prefixes, 1) * row, series)
+    suffix_state = vectors(starts[q] * lanes, real)
+    suffixes = vectors(stored * starts[q] * row, series).reshape((stored, starts[q] * row))
+    right, totals = vectors(n_right * row, series), vectors(panel * n_right * lanes, real)
+    checkpoints = np.empty((n_blocks, suffix_state.shape[0]))
     for group in range(0, rows.shape[0], lanes):
         members = rows[group : group + lanes]
         n_steps = longest_of(members, lengths)

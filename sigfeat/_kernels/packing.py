@@ -1,8 +1,18 @@
 """Series in, SIMD rows out."""
 
+import numpy as np
 from numba import njit
 
-from sigfeat._kernels.emitter import block_steps
+from sigfeat._kernels.emitter import LANE_BYTES, block_steps
+
+
+@njit(cache=True, nogil=True)
+def vectors(n_items, like):
+    """Items of the dtype of `like`, not yet set, that start at a cache line: no vector straddles two."""
+    spare = LANE_BYTES // like.itemsize
+    items = np.empty(n_items + spare, like.dtype)
+    first = -(items.ctypes.data // like.itemsize) % spare
+    return items[first : first + n_items]
 
 
 @njit(cache=True, nogil=True)

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from sigfeat._kernels.emitter import block_steps
-from sigfeat._kernels.packing import longest_of, pack_block
+from sigfeat._kernels.packing import longest_of, pack_block, vectors
 from sigfeat._kernels.simd import CHAINS, REAL, REAL_DECAYED, TROPICAL, scan
 from sigfeat._kernels.statistics import (
     END,
@@ -62,8 +62,9 @@ def pooled_words(data, rows, sums, lanes, words, pooling, out):
     codes, thresholds, n_fine, windows = pooling
     workspace = _workspace(data, sums, lanes)
     state, running = workspace[2], workspace[3]
-    statistics = np.empty(nodes.shape[0] * n_fine * N_STATISTICS * lanes)
-    lower, upper = np.empty(n_letters.max() * n_fine * lanes), np.empty(n_fine * lanes)
+    real = np.empty(0)
+    statistics = vectors(nodes.shape[0] * n_fine * N_STATISTICS * lanes, real)
+    lower, upper = vectors(n_letters.max() * n_fine * lanes, real), vectors(n_fine * lanes, real)
     bounds, wanted = np.zeros((lanes, n_fine + 1), np.int64), _wanted(codes)
     for group in range(0, rows.shape[0], lanes):
         members = rows[group : group + lanes]
@@ -114,9 +115,9 @@ def _workspace(data, sums, lanes):
     """Rows of the letters, a row of ones, the state of each node, the rows of the nodes."""
     series, tree, one = data[0], sums[0], sums[1][2]
     row, n_nodes = (block_steps(lanes) + 1) * lanes, tree[0].shape[0]
-    letters = np.zeros((series.shape[1] + tree[3].shape[0]) * row, series.dtype)
-    ones = np.full(row, one, series.dtype)
-    return letters, ones, np.empty(n_nodes * lanes), np.empty(n_nodes * row, series.dtype), lanes
+    letters, ones = vectors((series.shape[1] + tree[3].shape[0]) * row, series), vectors(row, series)
+    ones[:] = one
+    return letters, ones, vectors(n_nodes * lanes, np.empty(0)), vectors(n_nodes * row, series), lanes
 
 
 @njit(cache=True, nogil=True)
