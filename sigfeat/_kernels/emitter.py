@@ -4,17 +4,22 @@ LLVM's vectoriser looks at innermost loops only and cannot keep a tile of sums i
 that matter are emitted as LLVM vectors; everything around them is plain numba.
 """
 
+import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import njit
 from numba.core import cgutils, types
 
-LANE_BYTES = 64
+_WIDE = bool(llvm.get_host_cpu_features().get("avx512f"))
+LANE_BYTES = 64 if _WIDE else 32
+# Side of the square of sums that stays in registers beside its operands: of 32 registers of 512 bits, or of 16 of
+# 256 bits (or 32 of 128, in pairs).
+TILE = 5 if _WIDE else 3
 
 
 @njit(inline="always")
 def block_steps(lanes):
     """Time steps of one block. A row has one more, which also keeps rows off each other's cache sets."""
-    return 4 * lanes
+    return 256 // LANE_BYTES * lanes
 
 
 class Emitter:

@@ -9,9 +9,9 @@ of the block to the totals. Decay depends on the age of the first letter only, s
 import numpy as np
 from numba import njit
 
-from sigfeat._kernels.emitter import block_steps
+from sigfeat._kernels.emitter import TILE, block_steps
 from sigfeat._kernels.packing import longest_of, pack_block, vectors
-from sigfeat._kernels.simd import CHAINS, REAL, TILE, add_outer_tile, multiply, scan, scan_back
+from sigfeat._kernels.simd import CHAINS, REAL, add_outer_tile, multiply, scan, scan_back
 
 # Totals of one pass over time. More words than fit are taken in several passes, so that memory stays bounded.
 PANEL_BYTES = 1 << 22

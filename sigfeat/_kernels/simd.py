@@ -7,16 +7,12 @@ a parent is read. Within a block the sums run in the working dtype, from block t
 input loses no digits to the length of a series.
 """
 
-import llvmlite.binding as llvm
 from numba.core import types
 from numba.extending import intrinsic
 
-from sigfeat._kernels.emitter import Emitter, array_data
+from sigfeat._kernels.emitter import TILE, Emitter, array_data
 
 CHAINS = 4  # running sums advanced together: enough to hide the latency of an addition
-# Side of the square of sums that stays in registers beside its operands: 32 registers of 512 bits, or fewer
-# and narrower ones.
-TILE = 5 if llvm.get_host_cpu_features().get("avx512f") else 2
 
 REAL, MAX_PLUS, MIN_PLUS, MAX_TIMES, REAL_DECAYED = range(5)
 TROPICAL = (MAX_PLUS, MIN_PLUS)  # their product is a sum
