@@ -171,3 +171,19 @@ def test_float32_keeps_its_digits_over_a_long_series():
     exact = np.empty((2, len(chosen)))
     end_values(X.astype(np.float64), lengths, 3, out=exact, **keywords)
     np.testing.assert_allclose(out, exact, rtol=1e-6)
+
+
+@pytest.mark.parametrize("error", [IndexError, KeyboardInterrupt])
+def test_an_error_or_interrupt_in_one_thread_ends_the_others_and_is_raised(monkeypatch, error):
+    seen = []
+
+    def fail(data, rows, *rest):
+        seen.append(rows)
+        raise error
+
+    monkeypatch.setattr("sigfeat._kernels.iterated_sums.full_words", fail)
+    X = np.zeros((400, 2, 10))
+    keywords = {"strict": True, "fade": 1.0, "shift": np.zeros(2), "scale": np.ones(2)}
+    with pytest.raises(error):
+        end_values(X, np.full(400, 10), 1, n_threads=2, out=np.empty((400, 2)), **keywords)
+    assert 1 <= len(seen) <= 2

@@ -1,5 +1,6 @@
 """Plans for the compiled loops: which words in which tree, which series in which thread."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -74,16 +75,36 @@ def _ring(semiring: Semiring) -> tuple[int, float, float]:
 
 
 def _over_series(work: Callable[[np.ndarray], None], lengths: np.ndarray, lanes: int, n_threads: int) -> None:
-    """Call work(rows) on tasks of series of like length, in threads: the kernels release the interpreter's lock."""
+    """Call work(rows) on tasks of series of like length, in threads: the kernels release the interpreter's lock.
+
+    The calling thread works too; it and its helpers take tasks from one queue until it is empty.
+    """
     rows = np.argsort(-lengths, kind="stable")
     n_groups = -(-len(rows) // lanes)
-    if n_threads == 1 or n_groups == 1:
+    n_threads = min(n_threads, n_groups)
+    if n_threads == 1:
         work(rows)
         return
     per_task = lanes * max(1, n_groups // (TASKS_PER_THREAD * n_threads))
-    with ThreadPoolExecutor(min(n_threads, n_groups)) as pool:
-        for task in [pool.submit(work, rows[i : i + per_task]) for i in range(0, len(rows), per_task)]:
-            task.result()
+    tasks = deque(rows[i : i + per_task] for i in range(0, len(rows), per_task))
+
+    def work_off() -> None:
+        while True:
+            try:
+                task = tasks.popleft()
+            except IndexError:
+                return
+            try:
+                work(task)
+            except BaseException:  # an interrupt too: leave the others nothing to go on with
+                tasks.clear()
+                raise
+
+    with ThreadPoolExecutor(n_threads - 1) as pool:
+        helpers = [pool.submit(work_off) for _ in range(n_threads - 1)]
+        work_off()
+        for helper in helpers:
+            helper.result()
 
 
 def _tree(words, chosen, n_channels):
