@@ -46,12 +46,12 @@ FEATURES = [
     ISSTransformer(),
     ISSTransformer(words="length", depth=3, pooling="end", windows="whole"),
     ISSTransformer(semiring="max_plus", decay=0.1, scale="std"),
+    ISSTransformer(semiring="max_times"),
     ISSTransformer(semiring="min_plus", pooling=("mean", "ppv", "mpv", "argmax"), windows=2),
     ISSTransformer(words=["[1]", "[1,1][1]"], strict=False, windows=("dyadic", 1), scale=None, n_jobs=2),
     SignatureTransformer(),
     SignatureTransformer(kind="logsignature", depth=2, windows=("dyadic", 1)),
 ]
-NON_NEGATIVE = [ISSTransformer(semiring="max_times", scale=None)]  # scikit-learn's checks have values below 0
 EXTRAS = {SignatureTransformer: "iisignature"}
 
 
@@ -72,9 +72,9 @@ def each(transformers):
     return pytest.mark.parametrize("transformer", params)
 
 
-every_transformer = each(AUGMENTATIONS + FEATURES + NON_NEGATIVE)
+every_transformer = each(AUGMENTATIONS + FEATURES)
 every_augmentation = each(AUGMENTATIONS)
-every_feature_transformer = each(FEATURES + NON_NEGATIVE)
+every_feature_transformer = each(FEATURES)
 
 # ------------------------------------------------------------------------------------ scikit-learn's own checks
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sigfeat import AddBasepoint, Increments, ISSTransformer, words_of_length, words_of_weight
 from sigfeat.reference.iss import iterated_sums
-from sigfeat.reference.quasi_shuffle import quasi_shuffle
+from sigfeat.reference.quasi_shuffle import hoffman_exponential, quasi_shuffle
 from sigfeat.semirings import SEMIRINGS
 from tests.oracles import iterated_sum, pooled
 from tests.panels import padded, ragged
@@ -132,6 +132,25 @@ def test_thresholds_come_from_at_most_64_series(monkeypatch):
     iss = ISSTransformer(pooling="ppv", depth=1, decay=0, windows="whole", scale=None).fit(X)
     chosen = np.unique(np.linspace(0, 299, 64).round().astype(int))
     np.testing.assert_allclose(iss.thresholds_, [np.median(np.cumsum(X[chosen, 0], axis=1))])
+
+
+def test_a_word_longer_than_all_training_series_has_threshold_zero():
+    iss = ISSTransformer(words=["[1][1][1][1]"], pooling=("ppv", "mpv")).fit(np.ones((2, 1, 3)))
+    np.testing.assert_array_equal(iss.thresholds_, 0)
+    np.testing.assert_array_equal(iss.transform(np.ones((2, 1, 3))), 0)
+
+
+@pytest.mark.external
+def test_the_signature_is_recovered_from_the_iterated_sums_of_the_increments():
+    iisignature = pytest.importorskip("iisignature", reason="iisignature is an extra")
+    paths = np.random.default_rng(0).normal(size=(5, 2, 40)).cumsum(axis=2)
+    increments = Increments().fit_transform(paths)
+    iss = ISSTransformer(depth=5, words="weight", **PLAIN).fit(increments)
+    sums = dict(zip(iss.words_, iss.transform(increments).T, strict=True))
+    words_in_order = [word for k in range(1, 6) for word in words_of_length(2, k)]
+    found = [sum(float(f) * sums[term] for term, f in hoffman_exponential(word).items()) for word in words_in_order]
+    expected = iisignature.sig(np.ascontiguousarray(paths.swapaxes(1, 2)), 5).T
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10 * np.abs(expected).max())
 
 
 BAD = {

@@ -15,7 +15,8 @@ from sigfeat.transformers._moments import channel_moments
 from sigfeat.transformers._windows import check_windows, fine_windows, window_names
 from sigfeat.words import Word, count_words, words_of_length, words_of_weight
 
-THRESHOLD_SERIES = 64
+THRESHOLD_SERIES = 64  # at most, and fewer where their running values would take more than the bytes
+THRESHOLD_BYTES = 1 << 28
 WORD_BYTES = 500  # of one Word object, about
 
 
@@ -89,7 +90,7 @@ class ISSTransformer(FeatureTransformer):
     up to a length are one matrix product per series: O(n_timepoints n_channels^depth) at the speed of a
     matrix product. Any other choice costs O(n_timepoints) per prefix of the words. Sums run in float64 from
     block to block of time; the result has the input's dtype. Thresholds are quantiles over at most 64
-    training series, evenly spread.
+    training series, fewer of very long ones, evenly spread.
 
     References
     ----------
@@ -275,10 +276,14 @@ class ISSTransformer(FeatureTransformer):
         if SEMIRINGS[self.semiring].non_negative and np.nanmin(X) < 0:
             i, c, t = np.argwhere(X < 0)[0]
             place = f"in series {i} (from 0), channel {c + 1} (from 1), time {t} (from 0)"
-            raise ValueError(f'semiring="{self.semiring}" needs values >= 0, got {X[i, c, t]:.6g} {place}')
+            raise ValueError(
+                f'Negative values in data: semiring="{self.semiring}" needs values >= 0, got {X[i, c, t]:.6g} {place}'
+            )
 
     def _learn_thresholds(self, X, lengths):
-        chosen = np.unique(np.linspace(0, len(X) - 1, THRESHOLD_SERIES).round().astype(int))
+        bytes_of_one = max(len(tree[2]) for tree in self._trees.trees) * X.shape[2] * X.itemsize
+        n_chosen = max(1, min(THRESHOLD_SERIES, THRESHOLD_BYTES // bytes_of_one))
+        chosen = np.unique(np.linspace(0, len(X) - 1, n_chosen).round().astype(int))
         thresholds = np.empty(len(self.words_))
         for tree in self._trees.trees:
             _, _, places, n_letters = tree
@@ -287,5 +292,12 @@ class ISSTransformer(FeatureTransformer):
             )
             for w, place in enumerate(places):
                 first = n_letters[w] - 1 if self.strict else 0
-                thresholds[place] = np.nanquantile(values[:, w, first:], self.quantile)
+                known = values[:, w, first:][np.isfinite(values[:, w, first:])]
+                thresholds[place] = np.quantile(known, self.quantile) if known.size else 0.0
         return thresholds
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        ring = SEMIRINGS.get(self.semiring) if isinstance(self.semiring, str) else None
+        tags.input_tags.positive_only = ring is not None and ring.non_negative
+        return tags
