@@ -112,7 +112,8 @@ def is_table(X: Any) -> bool:
         return all(np.ndim(item) == 0 for item in X)
     if isinstance(X, np.ndarray):
         return X.ndim < 3 and not _holds_series(X)
-    return getattr(X, "ndim", 2) < 3 and not _is_from("torch", X, "Tensor")
+    array_like = any(hasattr(X, name) for name in ("__array__", "__dataframe__", "toarray"))
+    return array_like and getattr(X, "ndim", 2) < 3 and not _is_from("torch", X, "Tensor")
 
 
 def channel_names(X: Any) -> NDArray[np.object_] | None:

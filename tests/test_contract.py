@@ -305,9 +305,10 @@ def test_bad_tables_give_one_clear_sentence(transformer, case):
 
 
 @every_transformer
-@pytest.mark.parametrize("bad", [object(), None, {"a": [1.0]}], ids=["object", "None", "dict"])
+@pytest.mark.parametrize("bad", [object(), None, 3.0, {"a": [1.0]}], ids=["object", "None", "number", "dict"])
 def test_what_is_no_panel_is_refused(transformer, bad):
-    with pytest.raises((TypeError, ValueError)):
+    message = rf"X must be an array, a list of arrays, a DataFrame or a tensor, got {type(bad).__name__}"
+    with pytest.raises(TypeError, match=message):
         clone(transformer).fit(bad)
 
 

@@ -168,6 +168,8 @@ BAD = {
     "a pooling twice": ({"pooling": ("end", "end")}, "pooling must name different ones"),
     "no pooling": ({"pooling": ()}, "pooling must name different ones"),
     "windows of another kind": ({"windows": ("tenth", 3)}, r"windows must be .* got \('tenth', 3\)"),
+    "too many windows": ({"windows": ("dyadic", 60)}, r"a depth from 0 to 16, got \('dyadic', 60\)"),
+    "far too many windows": ({"windows": 10**9}, "a number of windows from 1 to 65536, .* got 1000000000"),
     "too deep for memory": (
         {"depth": 15, "words": "length"},
         r"depth=15, words='length' would give .* GiB and .* GiB to work in, but .* GiB",
@@ -199,9 +201,21 @@ def test_negative_values_in_max_times_are_named():
         ISSTransformer(semiring="max_times").fit(X)
 
 
-def test_overflow_is_said_and_not_returned():
-    X = np.full((2, 1, 10), 1e30, dtype=np.float32)
-    with pytest.raises(ValueError, match="iterated sums of weight 2 overflow float32: scale the series or lower depth"):
+@pytest.mark.parametrize("factor", [1e300, 1e-300, 1e-320, 0.0])
+def test_the_scale_takes_values_of_any_size(factor):
+    X = np.random.default_rng(0).normal(size=(5, 2, 20))
+    features = ISSTransformer().fit_transform(X * factor)
+    if factor in (1e300, 1e-300):
+        np.testing.assert_allclose(features, ISSTransformer().fit_transform(X), rtol=1e-9)
+    assert np.isfinite(features).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_overflow_is_said_and_not_returned(dtype):
+    X = np.full((2, 1, 10), 1e30, dtype=dtype) ** (1 if dtype == np.float32 else 8)
+    with pytest.raises(
+        ValueError, match="iterated sums of weight 2 overflow float(32|64): scale the series or lower depth"
+    ):
         ISSTransformer(scale=None).fit_transform(X)
 
 

@@ -1,19 +1,23 @@
 """Windows: the parts of a series over which values are pooled."""
 
+from typing import Any
+
 import numpy as np
 
+MAX_DYADIC_DEPTH = 16
 
-def check_windows(windows: object) -> None:
+
+def check_windows(windows: Any) -> None:
     """Raise a ValueError that names the argument unless `windows` is "whole", a count, or ("dyadic", depth)."""
     dyadic = isinstance(windows, tuple) and len(windows) == 2 and windows[0] == "dyadic"
     number = windows[1] if isinstance(windows, tuple) and dyadic else windows
-    lowest = 0 if dyadic else 1
-    if windows == "whole" or (
-        isinstance(number, int | np.integer) and not isinstance(number, bool) and number >= lowest
-    ):
+    lowest, highest = (0, MAX_DYADIC_DEPTH) if dyadic else (1, 2**MAX_DYADIC_DEPTH)
+    whole_number = isinstance(number, int | np.integer) and not isinstance(number, bool)
+    if windows == "whole" or (whole_number and lowest <= number <= highest):
         return
     raise ValueError(
-        f'windows must be "whole", a number of windows >= 1, or ("dyadic", depth) with depth >= 0, got {windows!r}'
+        f'windows must be "whole", a number of windows from 1 to {2**MAX_DYADIC_DEPTH}, or ("dyadic", depth) with a '
+        f"depth from 0 to {MAX_DYADIC_DEPTH}, got {windows!r}"
     )
 
 

@@ -218,7 +218,9 @@ class ISSTransformer(FeatureTransformer):
             pooling = self._pooling(), self.thresholds_, *fine_windows(self.windows)
             ring, arguments = SEMIRINGS[self.semiring], self._loop_arguments()
             pooled_values(X, lengths, self._trees, ring, pooling, n_threads=n_threads, out=out, **arguments)
-        if not np.isfinite(out.sum()) and not np.isfinite(out).all():
+        with np.errstate(over="ignore", invalid="ignore"):
+            finite = np.isfinite(out.sum()) or np.isfinite(out).all()
+        if not finite:
             longest = max(word.weight for word in self.words_)
             raise ValueError(f"iterated sums of weight {longest} overflow {out.dtype}: scale the series or lower depth")
         return out
