@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from sigfeat._kernels.full import STORE_BYTES
 from sigfeat._kernels.iterated_sums import (
     WORDS_PER_TREE,
     PrefixTrees,
@@ -187,3 +188,17 @@ def test_an_error_or_interrupt_in_one_thread_ends_the_others_and_is_raised(monke
     with pytest.raises(error):
         end_values(X, np.full(400, 10), 1, n_threads=2, out=np.empty((400, 2)), **keywords)
     assert 1 <= len(seen) <= 2
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_suffix_sums_too_many_to_keep_are_made_again(strict):
+    X, lengths = np.random.default_rng(4).normal(size=(3, 4, 900)), np.array([900, 650, 20])
+    chosen = [word for k in range(1, 6) for word in words_of_length(4, k)]
+    kept_rows, blocks = sum(4**k for k in (1, 2)), -(-900 // 32)
+    assert kept_rows * blocks * 33 * 32 > STORE_BYTES  # whatever the width of the registers
+    ring, how = SEMIRINGS["real"], (("end",), np.zeros(len(chosen)), 1, np.array([[0, 1]]))
+    keywords = {"strict": strict, "fade": 0.99, "shift": np.zeros(4), "scale": np.ones(4), "n_threads": 1}
+    full, tree = np.empty((3, len(chosen))), np.empty((3, len(chosen)))
+    end_values(X, lengths, 5, out=full, **keywords)
+    pooled_values(X, lengths, PrefixTrees(chosen, 4), ring, how, out=tree, **keywords)
+    np.testing.assert_allclose(full, tree, rtol=1e-9, atol=1e-10 * np.abs(tree).max())

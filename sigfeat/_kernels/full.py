@@ -15,8 +15,8 @@ from sigfeat._kernels.simd import CHAINS, REAL, add_outer_tile, multiply, scan, 
 
 # Totals of one pass over time. More words than fit are taken in several passes, so that memory stays bounded.
 PANEL_BYTES = 1 << 22
-# Suffix sums of a whole series are kept up to this size, else made again, block after block, from checkpoints.
-STORE_BYTES = 1 << 24
+# Suffix sums of whole series are kept up to this size, half a second-level cache, else made again from checkpoints.
+STORE_BYTES = 1 << 19
 
 
 @njit(cache=True, nogil=True)
