@@ -36,8 +36,8 @@ class Emitter:
     def integer(self, value):
         return ir.Constant(self.word, value)
 
-    def constant(self, value, vector=None):
-        return ir.Constant(vector or self.narrow, [float(value)] * self.lanes)
+    def constant(self, value):
+        return ir.Constant(self.narrow, [float(value)] * self.lanes)
 
     def splat(self, scalar, vector_type=None):
         """A float64 scalar in every lane."""
