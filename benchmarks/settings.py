@@ -52,7 +52,7 @@ def main() -> None:
     if options.table:
         print(_table(json.loads(options.table.read_text())))
         return
-    scores: dict[str, dict[str, list[float]]] = {label: {} for label in SETTINGS}
+    scores: dict[str, dict[str, float]] = {label: {} for label in SETTINGS}
     with thread_limit(1):
         for name, X, y in _training_sets(options.data):
             start = time.perf_counter()

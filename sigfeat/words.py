@@ -169,7 +169,7 @@ def words_of_weight(n_channels: int, weight: int) -> list[Word]:
 def count_words(n_channels: int, depth: int, words: str) -> int:
     """Number of words of length ("length") or weight ("weight") 1 to `depth`, without building them."""
     if words == "length":
-        return sum(n_channels**k for k in range(1, depth + 1))
+        return depth if n_channels == 1 else (n_channels ** (depth + 1) - n_channels) // (n_channels - 1)
     counts = [1]
     for weight in range(1, depth + 1):
         counts.append(sum(math.comb(n_channels + w - 1, w) * counts[weight - w] for w in range(1, weight + 1)))

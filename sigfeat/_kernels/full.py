@@ -149,11 +149,11 @@ def _add_product(left, first, slot, n_rows, right, n_columns, totals, n_steps):
 
 
 @njit(cache=True, nogil=True)
-def _unpack(vectors, first, n, pitch, n_rows, members, lanes, place, out):
+def _unpack(items, first, n, pitch, n_rows, members, lanes, place, out):
     """Copy vectors first, ..., first + n - 1 of each row, lane by lane, to rows of `out` from `place` on."""
     for u in range(n_rows):
         source = (u * pitch + first) * lanes
         for v in range(n):
             for lane in range(members.shape[0]):
-                out[members[lane], place + v] = vectors[source + v * lanes + lane]
+                out[members[lane], place + v] = items[source + v * lanes + lane]
         place += n

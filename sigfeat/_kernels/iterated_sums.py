@@ -13,6 +13,7 @@ from sigfeat.semirings import SEMIRINGS, Semiring
 from sigfeat.words import Word
 
 WORDS_PER_TREE = 256  # the running sums of one tree over one block of time stay in a second-level cache
+PARTS_PER_TREE = 8 * WORDS_PER_TREE  # statistics of words times parts of a series: with more parts, fewer words
 TASKS_PER_THREAD = 4
 
 
@@ -32,9 +33,10 @@ class PrefixTrees:
     `trees` holds for each: the arrays of the tree; the node, the place in `words` and the length of each of its words.
     """
 
-    def __init__(self, words: Sequence[Word], n_channels: int) -> None:
-        order = sorted(range(len(words)), key=lambda i: words[i].letters)
-        parts = [order[i : i + WORDS_PER_TREE] for i in range(0, len(order), WORDS_PER_TREE)]
+    def __init__(self, words: Sequence[Word], n_channels: int, n_fine: int = 1) -> None:
+        order, size = sorted(range(len(words)), key=lambda i: words[i].letters), WORDS_PER_TREE
+        size = max(1, min(size, PARTS_PER_TREE // n_fine))
+        parts = [order[i : i + size] for i in range(0, len(order), size)]
         self.trees = [_tree(words, part, n_channels) for part in parts]
 
 

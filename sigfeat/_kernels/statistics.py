@@ -25,10 +25,11 @@ def gather_statistics(
         _, word, _, low_window, _, window, threshold, position, n_steps, wanted, _, k = args
         y, low, high, kept = array_data(context, builder, signature, args)
         emit = Emitter(builder, running.dtype)
-        block = _Block(emit, emit.row(y, word), n_steps)
-        block.low = emit.round(emit.read(low, low_window, emit.wide))
-        block.high = emit.round(emit.read(high, window, emit.wide))
-        block.threshold, block.position = emit.splat(threshold), emit.splat(position, emit.wide)
+        low = emit.round(emit.read(low, low_window, emit.wide))
+        high = emit.round(emit.read(high, window, emit.wide))
+        block = _Block(
+            emit, emit.row(y, word), n_steps, low, high, emit.splat(threshold), emit.splat(position, emit.wide)
+        )
         folds = {SUM: _sum, MAXIMUM: _maximum, MINIMUM: _minimum, N_ABOVE: _above}
         emit.choose(
             (wanted, emit.integer(0)),
@@ -43,8 +44,9 @@ def gather_statistics(
 class _Block:
     """One row over one block, and the part of it that counts."""
 
-    def __init__(self, emit, row, n_steps):
+    def __init__(self, emit, row, n_steps, low, high, threshold, position):
         self.emit, self.row, self.n_steps = emit, row, n_steps
+        self.low, self.high, self.threshold, self.position = low, high, threshold, position
 
     def fold(self, initial, step):
         """Run values = step(values, value, inside, t) over the block, t as a vector of the working dtype."""
@@ -52,11 +54,9 @@ class _Block:
 
         def count(t, values):
             clock, value = values[-1], emit.read(self.row, builder.add(t, emit.integer(1)))
-            after, before = (
-                builder.fcmp_ordered(">=", clock, self.low),
-                builder.fcmp_ordered("<", clock, self.high),
-            )
-            new = step(values[:-1], value, builder.and_(after, before), clock)
+            after = builder.fcmp_ordered(">=", clock, self.low)
+            inside = builder.and_(after, builder.fcmp_ordered("<", clock, self.high))
+            new = step(values[:-1], value, inside, clock)
             return [*new, builder.fadd(clock, emit.constant(1.0))]
 
         return [emit.widen(value) for value in emit.loop(self.n_steps, [*initial, emit.constant(0.0)], count)[:-1]]

@@ -28,6 +28,14 @@ class PanelTransformer(TransformerMixin, BaseEstimator):
             vars(self).pop(self._fitted_mark, None)
         return validate_panel(self, X, reset=reset, allow_missing=self._allow_missing)
 
+    def _require_timepoints(self, lengths, needed, what):
+        i = int(lengths.argmin())
+        if lengths[i] < needed:
+            raise ValueError(
+                f"n_timepoints must be at least {needed} for {what}, "
+                f"got {lengths[i]} (n_features={lengths[i]}) in series {i}"
+            )
+
     def __sklearn_is_fitted__(self):
         return self._fitted_mark in vars(self)
 
@@ -49,6 +57,13 @@ class FeatureTransformer(PanelTransformer):
         if "transform" in cls.__dict__:
             cls.transform = _indexed_by_instance(cls.transform)
         super().__init_subclass__(**kwargs)
+
+    def _check_overflow(self, features, what):
+        """Raise unless the sum, or else every one, of the features is finite; `what` tells what overflows."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            finite = np.isfinite(features.sum()) or np.isfinite(features).all()
+        if not finite:
+            raise ValueError(f"{what} {features.dtype}: scale the series or lower depth")
 
     def get_feature_names_out(self, input_features=None):
         """Names of the features.
@@ -167,12 +182,7 @@ class PanelAugmentation(PanelTransformer, auto_wrap_output_keys=None):  # type: 
         return names
 
     def _check_lengths(self, lengths):
-        needed, i = self._needed_timepoints(), int(lengths.argmin())
-        if lengths[i] < needed:
-            raise ValueError(
-                f"n_timepoints must be at least {needed} for {type(self).__name__}, "
-                f"got {lengths[i]} (n_features={lengths[i]}) in series {i}"
-            )
+        self._require_timepoints(lengths, self._needed_timepoints(), type(self).__name__)
 
 
 def _indexed_by_instance(transform):

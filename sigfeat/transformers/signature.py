@@ -8,8 +8,8 @@ import numpy as np
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted
 from sigfeat.transformers._base import FeatureTransformer
 from sigfeat.transformers._memory import check_output_size
-from sigfeat.transformers._windows import check_windows, window_bounds, window_names
-from sigfeat.words import words_of_length
+from sigfeat.transformers._windows import window_bounds, window_names
+from sigfeat.words import count_words, words_of_length
 
 BATCH_BYTES = 2**28
 MOST_CHANNELS = 255  # of iisignature's logarithm from depth 3 on
@@ -116,7 +116,6 @@ class SignatureTransformer(FeatureTransformer):
         """
         _iisignature()
         X, lengths = self._check_panel(X, reset=True)
-        check_windows(self.windows)
         if self.kind == "logsignature" and self.depth > 2 and X.shape[1] > MOST_CHANNELS:
             raise ValueError(
                 f'n_channels must be at most {MOST_CHANNELS} for kind="logsignature" of depth {self.depth}, '
@@ -149,10 +148,7 @@ class SignatureTransformer(FeatureTransformer):
                 first = max(start - 1, 0)
                 if stop - first > 1:
                     self._fill(out[:, :, window], X[:, :, first:stop], rows)
-        if not np.isfinite(out.sum()) and not np.isfinite(out).all():
-            raise ValueError(
-                f"a {self.kind} of depth {self.depth} overflows {out.dtype}: scale the series or lower depth"
-            )
+        self._check_overflow(out, f"a {self.kind} of depth {self.depth} overflows")
         return out.reshape(len(X), -1)
 
     def _fill(self, out, X, rows):
@@ -184,22 +180,18 @@ class SignatureTransformer(FeatureTransformer):
         return lambda paths: iisignature.logsig(paths, basis, method)
 
     def _n_words(self):
-        count = _count_brackets if self.kind == "logsignature" else _count_words
-        return count(self.n_channels_, self.depth)
+        if self.kind == "logsignature":
+            return _count_brackets(self.n_channels_, self.depth)
+        return count_words(self.n_channels_, self.depth, "length")
 
     def _rows_per_batch(self, length):
         return max(1, BATCH_BYTES // (8 * (length * self.n_channels_ + self._n_words())))
 
     def _check_series(self, X, lengths):
-        i = int(lengths.argmin())
-        if lengths[i] < 2:
-            raise ValueError(
-                f"n_timepoints must be at least 2 for a {self.kind}, got {lengths[i]} "
-                f"(n_features={lengths[i]}) in series {i}"
-            )
+        self._require_timepoints(lengths, 2, f"a {self.kind}")
         workspace = 8 * min(len(X), self._rows_per_batch(X.shape[2])) * self._n_words()
         if self.kind == "logsignature":
-            workspace += 2 * 8 * _count_words(self.n_channels_, self.depth)
+            workspace += 2 * 8 * count_words(self.n_channels_, self.depth, "length")
         what = f'SignatureTransformer with kind="{self.kind}", depth={self.depth}'
         check_output_size(len(X), self._n_features_out, X.dtype, what, workspace)
 
@@ -221,10 +213,6 @@ def _prepared(n_channels, depth):
     """Prepare iisignature; what it gives cannot be pickled, so the process keeps it and not the estimator."""
     method = "A" if depth <= 2 else "S"
     return method, _iisignature().prepare(n_channels, depth, method)
-
-
-def _count_words(n_channels, depth):
-    return depth if n_channels == 1 else (n_channels ** (depth + 1) - n_channels) // (n_channels - 1)
 
 
 def _count_brackets(n_channels, depth):
