@@ -153,6 +153,35 @@ def test_the_signature_is_recovered_from_the_iterated_sums_of_the_increments():
     np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10 * np.abs(expected).max())
 
 
+@pytest.mark.parametrize("start", [{}, {"words": "length", "depth": 2, **PLAIN}], ids=["pooled", "full"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"depth": 4},
+        {"pooling": ("end", "mean", "ppv", "max", "min")},
+        {"windows": 30},
+        {"semiring": "max_plus"},
+        {"decay": 1.0},
+    ],
+    ids=str,
+)
+def test_parameters_set_after_fit_wait_for_the_next_fit(start, change):
+    X = padded(ragged())
+    iss = ISSTransformer(**start).fit(X)
+    expected, names = iss.transform(X), iss.get_feature_names_out()
+    iss.set_params(**change)
+    np.testing.assert_array_equal(iss.transform(X), expected)
+    np.testing.assert_array_equal(iss.get_feature_names_out(), names)
+
+
+def test_many_windows_make_smaller_trees_and_change_nothing():
+    X = np.random.default_rng(0).normal(size=(3, 2, 600))
+    iss = ISSTransformer(pooling="mean", windows=600, words="length", depth=1, strict=False, decay=0, scale=None).fit(X)
+    assert [len(places) for _, _, places, _ in ISSTransformer(windows=600, depth=3).fit(X)._trees.trees][0] == 3
+    sums = X.cumsum(axis=2)
+    np.testing.assert_allclose(iss.transform(X).reshape(3, 2, 600), sums, rtol=1e-10, atol=1e-10)
+
+
 BAD = {
     "a channel that X lacks": (
         {"words": ["[1][4]"]},

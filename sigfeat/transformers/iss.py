@@ -12,7 +12,7 @@ from sigfeat.semirings import SEMIRINGS
 from sigfeat.transformers._base import FeatureTransformer
 from sigfeat.transformers._memory import check_output_size
 from sigfeat.transformers._moments import channel_moments
-from sigfeat.transformers._windows import check_windows, fine_windows, window_names
+from sigfeat.transformers._windows import fine_windows, window_names
 from sigfeat.words import Word, count_words, words_of_length, words_of_weight
 
 THRESHOLD_SERIES = 64  # at most, and fewer where their running values would take more than the bytes
@@ -167,9 +167,7 @@ class ISSTransformer(FeatureTransformer):
         self : ISSTransformer
         """
         X, lengths = self._check_panel(X, reset=True)
-        check_windows(self.windows)
-        pooling = self._pooling()
-        _, runs = fine_windows(self.windows)
+        pooling, (n_fine, runs) = self._pooling(), fine_windows(self.windows)
         n_columns = len(pooling) * len(runs)
         if isinstance(self.words, str):
             n_words = count_words(X.shape[1], self.depth, self.words)
@@ -180,16 +178,21 @@ class ISSTransformer(FeatureTransformer):
         else:
             words = tuple(Word.parse(text) for text in self.words)
             self._check_alphabet(words, X.shape[1])
-        n_letters = max(word.length for word in words)
-        self._check_lengths(lengths, n_letters)
-        shift, scale = self._learn_scale(X, lengths)
+        # From here on `transform` knows the parameters by these: the kernels rely on the size of the output.
+        self._ring, self._depth, self._strict = SEMIRINGS[self.semiring], self.depth, self.strict
+        self._n_letters, self._weight = max(word.length for word in words), max(word.weight for word in words)
+        self._endings = self._name_endings(pooling)
+        self._require_timepoints(lengths, self._needed_timepoints(), f"words of {self._n_letters} letters")
         self._check_sign(X)
-        self.words_, self.shift_, self.scale_ = words, shift, scale
-        self._n_letters = n_letters
-        self._trees = None if self._is_full() else PrefixTrees(words, X.shape[1])
+        self.words_ = words
+        self.shift_, self.scale_ = self._learn_scale(X, lengths)
+        fade = self._ring.fade(self.decay)
+        self._loop = {"strict": self._strict, "fade": fade, "shift": self.shift_, "scale": self.scale_}
+        self._trees = None if self._is_full(pooling) else PrefixTrees(words, X.shape[1], n_fine)
         self.thresholds_ = np.zeros(len(words))
         if {"ppv", "mpv"} & set(pooling):
             self.thresholds_ = self._learn_thresholds(X, lengths)
+        self._pooled = pooling, self.thresholds_, n_fine, runs
         self._n_features_out = len(words) * n_columns
         return self
 
@@ -207,28 +210,27 @@ class ISSTransformer(FeatureTransformer):
         """
         check_is_fitted(self)
         X, lengths = self._check_panel(X, reset=False)
-        self._check_lengths(lengths, self._n_letters)
+        self._require_timepoints(lengths, self._needed_timepoints(), f"words of {self._n_letters} letters")
         self._check_sign(X)
         check_output_size(len(X), self._n_features_out, X.dtype, "the output of ISSTransformer")
         out = np.empty((len(X), self._n_features_out), X.dtype)
         n_threads = effective_n_jobs(self.n_jobs)
         if self._trees is None:
-            end_values(X, lengths, self.depth, n_threads=n_threads, out=out, **self._loop_arguments())
+            end_values(X, lengths, self._depth, n_threads=n_threads, out=out, **self._loop)
         else:
-            pooling = self._pooling(), self.thresholds_, *fine_windows(self.windows)
-            ring, arguments = SEMIRINGS[self.semiring], self._loop_arguments()
-            pooled_values(X, lengths, self._trees, ring, pooling, n_threads=n_threads, out=out, **arguments)
-        with np.errstate(over="ignore", invalid="ignore"):
-            finite = np.isfinite(out.sum()) or np.isfinite(out).all()
-        if not finite:
-            longest = max(word.weight for word in self.words_)
-            raise ValueError(f"iterated sums of weight {longest} overflow {out.dtype}: scale the series or lower depth")
+            pooled_values(X, lengths, self._trees, self._ring, self._pooled, n_threads=n_threads, out=out, **self._loop)
+        self._check_overflow(out, f"iterated sums of weight {self._weight} overflow")
         return out
 
     def _feature_names(self):
+        return [f"{word}{ending}" for word in self.words_ for ending in self._endings]
+
+    def _name_endings(self, pooling):
         windows = [f"|{name}" if name else "" for name in window_names(self.windows)]
-        endings = [f"|{self.semiring}|{pooling}{window}" for pooling in self._pooling() for window in windows]
-        return [f"{word}{ending}" for word in self.words_ for ending in endings]
+        return [f"|{self.semiring}|{name}{window}" for name in pooling for window in windows]
+
+    def _needed_timepoints(self):
+        return 2 if self._strict and self._n_letters > 1 else 1
 
     def _pooling(self):
         pooling = (self.pooling,) if isinstance(self.pooling, str) else tuple(self.pooling)
@@ -237,18 +239,9 @@ class ISSTransformer(FeatureTransformer):
             raise ValueError(f"pooling must name different ones of {', '.join(POOLINGS)}, got {self.pooling!r}")
         return pooling
 
-    def _loop_arguments(self):
-        fade = SEMIRINGS[self.semiring].fade(self.decay)
-        return {"strict": self.strict, "fade": fade, "shift": self.shift_, "scale": self.scale_}
-
-    def _is_full(self):
+    def _is_full(self, pooling):
         """Whether the matrix product gives all that is asked for."""
-        return (
-            self.words == "length"
-            and self.semiring == "real"
-            and self._pooling() == ("end",)
-            and self.windows == "whole"
-        )
+        return self.words == "length" and self.semiring == "real" and pooling == ("end",) and self.windows == "whole"
 
     def _check_alphabet(self, words, n_channels):
         for word in words:
@@ -259,27 +252,20 @@ class ISSTransformer(FeatureTransformer):
         if not words or len(set(words)) < len(words):
             raise ValueError(f"words must be different words, at least one, got {self.words!r}")
 
-    def _check_lengths(self, lengths, n_letters):
-        i = int(lengths.argmin())
-        if self.strict and n_letters > 1 and lengths[i] < 2:
-            raise ValueError(
-                f"n_timepoints must be at least 2 for words of {n_letters} letters, got 1 (n_features=1) in series {i}"
-            )
-
     def _learn_scale(self, X, lengths):
         shift, scale = np.zeros(X.shape[1]), np.ones(X.shape[1])
         if self.scale is not None:
             mean, scale = channel_moments(X, lengths)
-            if self.scale == "standard" and not SEMIRINGS[self.semiring].non_negative:
+            if self.scale == "standard" and not self._ring.non_negative:
                 shift = mean
         return shift, 1.0 / scale
 
     def _check_sign(self, X):
-        if SEMIRINGS[self.semiring].non_negative and np.nanmin(X) < 0:
+        if self._ring.non_negative and np.nanmin(X) < 0:
             i, c, t = np.argwhere(X < 0)[0]
             place = f"in series {i} (from 0), channel {c + 1} (from 1), time {t} (from 0)"
             raise ValueError(
-                f'Negative values in data: semiring="{self.semiring}" needs values >= 0, got {X[i, c, t]:.6g} {place}'
+                f'Negative values in data: semiring="{self._ring.name}" needs values >= 0, got {X[i, c, t]:.6g} {place}'
             )
 
     def _learn_thresholds(self, X, lengths):
@@ -289,11 +275,9 @@ class ISSTransformer(FeatureTransformer):
         thresholds = np.empty(len(self.words_))
         for tree in self._trees.trees:
             _, _, places, n_letters = tree
-            values = running_values(
-                X[chosen], lengths[chosen], tree, SEMIRINGS[self.semiring], **self._loop_arguments()
-            )
+            values = running_values(X[chosen], lengths[chosen], tree, self._ring, **self._loop)
             for w, place in enumerate(places):
-                first = n_letters[w] - 1 if self.strict else 0
+                first = n_letters[w] - 1 if self._strict else 0
                 known = values[:, w, first:][np.isfinite(values[:, w, first:])]
                 thresholds[place] = np.quantile(known, self.quantile) if known.size else 0.0
         return thresholds
