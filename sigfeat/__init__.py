@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sigfeat.transformers.augmentation import Increments as Increments
     from sigfeat.transformers.augmentation import LeadLag as LeadLag
     from sigfeat.transformers.augmentation import StandardizeChannels as StandardizeChannels
+    from sigfeat.transformers.development import PathDevelopmentTransformer as PathDevelopmentTransformer
     from sigfeat.transformers.iss import ISSTransformer as ISSTransformer
     from sigfeat.transformers.signature import SignatureTransformer as SignatureTransformer
     from sigfeat.words import Word as Word
@@ -39,9 +40,11 @@ _MODULES = {
         "LeadLag",
         "StandardizeChannels",
     ),
+    "sigfeat.transformers.development": ("PathDevelopmentTransformer",),
     "sigfeat.transformers.iss": ("ISSTransformer",),
     "sigfeat.transformers.signature": ("SignatureTransformer",),
 }
+_TORCH_EXTRA = ("torch", "jaxtyping")
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = sorted(_HOME)
@@ -50,7 +53,13 @@ __all__ = sorted(_HOME)
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOME[name]), name)
+    try:
+        module = importlib.import_module(_HOME[name])
+    except ModuleNotFoundError as error:
+        if error.name not in _TORCH_EXTRA:
+            raise
+        raise ImportError(f"{name} needs {error.name}: run `pip install 'sigfeat[torch]'`") from error
+    return getattr(module, name)
 
 
 def __dir__() -> list[str]:

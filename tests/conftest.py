@@ -1,9 +1,11 @@
-"""Seeds for everything random in the tests."""
+"""Seeds for everything random in the tests, and shapes of tensors checked as they are annotated."""
 
 import hypothesis
+import jaxtyping
 import numpy as np
 import pytest
 
+jaxtyping.install_import_hook("sigfeat.nn", "beartype.beartype")  # before anything imports it
 hypothesis.settings.register_profile("sigfeat", derandomize=True, deadline=None, max_examples=50)
 hypothesis.settings.load_profile("sigfeat")
 

@@ -19,7 +19,7 @@ HEAVY = {
     "torch",
     "wandb",
 }
-NEEDS_TORCH = frozenset[str]()  # public names that may load torch
+NEEDS_TORCH = frozenset({"PathDevelopmentTransformer"})
 
 USE_EVERY_TRANSFORMER = """
 import inspect, sys

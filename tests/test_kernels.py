@@ -11,7 +11,7 @@ from sigfeat._kernels.iterated_sums import (
     pooled_values,
     running_values,
 )
-from sigfeat._kernels.tree import POOLINGS
+from sigfeat._kernels.pooling import POOLINGS
 from sigfeat.reference.iss import iterated_sums
 from sigfeat.semirings import SEMIRINGS
 from sigfeat.words import Word, words_of_length, words_of_weight

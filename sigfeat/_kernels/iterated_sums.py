@@ -1,20 +1,19 @@
-"""Plans for the compiled loops: which words in which tree, which series in which thread."""
+"""Plans for the compiled loops of iterated sums: which words in which tree."""
 
-from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 
 import numpy as np
 
 from sigfeat._kernels.emitter import LANE_BYTES
 from sigfeat._kernels.full import PANEL_BYTES, full_words
-from sigfeat._kernels.tree import POOLINGS, pooled_words, running_words
+from sigfeat._kernels.pooling import POOLINGS
+from sigfeat._kernels.threads import over_series
+from sigfeat._kernels.tree import pooled_words, running_words
 from sigfeat.semirings import SEMIRINGS, Semiring
 from sigfeat.words import Word
 
 WORDS_PER_TREE = 256  # the running sums of one tree over one block of time stay in a second-level cache
 PARTS_PER_TREE = 8 * WORDS_PER_TREE  # statistics of words times parts of a series: with more parts, fewer words
-TASKS_PER_THREAD = 4
 
 
 def end_values(series, lengths, depth, *, strict, fade, shift, scale, n_threads, out):
@@ -24,7 +23,7 @@ def end_values(series, lengths, depth, *, strict, fade, shift, scale, n_threads,
     def work(rows):
         full_words(data, rows, depth, strict, fade, lanes, PANEL_BYTES, out)
 
-    _over_series(work, lengths, lanes, n_threads)
+    over_series(work, lengths, lanes, n_threads)
 
 
 class PrefixTrees:
@@ -56,7 +55,7 @@ def pooled_values(series, lengths, trees, semiring, pooling, *, strict, fade, sh
             words, how = (nodes, places * n_columns, n_letters), (codes, thresholds[places], n_fine, windows)
             pooled_words(data, rows, (tree, ring, strict, fade), lanes, words, how, out)
 
-    _over_series(work, lengths, lanes, n_threads)
+    over_series(work, lengths, lanes, n_threads)
 
 
 def running_values(series, lengths, tree, semiring, *, strict, fade, shift, scale):
@@ -74,39 +73,6 @@ def _lanes(series: np.ndarray) -> int:
 
 def _ring(semiring: Semiring) -> tuple[int, float, float]:
     return list(SEMIRINGS).index(semiring.name), semiring.zero, semiring.one
-
-
-def _over_series(work: Callable[[np.ndarray], None], lengths: np.ndarray, lanes: int, n_threads: int) -> None:
-    """Call work(rows) on tasks of series of like length, in threads: the kernels release the interpreter's lock.
-
-    The calling thread works too; it and its helpers take tasks from one queue until it is empty.
-    """
-    rows = np.argsort(-lengths, kind="stable")
-    n_groups = -(-len(rows) // lanes)
-    n_threads = min(n_threads, n_groups)
-    if n_threads == 1:
-        work(rows)
-        return
-    per_task = lanes * max(1, n_groups // (TASKS_PER_THREAD * n_threads))
-    tasks = deque(rows[i : i + per_task] for i in range(0, len(rows), per_task))
-
-    def work_off() -> None:
-        while True:
-            try:
-                task = tasks.popleft()
-            except IndexError:
-                return
-            try:
-                work(task)
-            except BaseException:  # an interrupt too: leave the others nothing to go on with
-                tasks.clear()
-                raise
-
-    with ThreadPoolExecutor(n_threads - 1) as pool:
-        helpers = [pool.submit(work_off) for _ in range(n_threads - 1)]
-        work_off()
-        for helper in helpers:
-            helper.result()
 
 
 def _tree(words, chosen, n_channels):

@@ -14,6 +14,7 @@ from numba import njit
 
 from sigfeat._kernels.emitter import block_steps
 from sigfeat._kernels.packing import longest_of, pack_block, vectors
+from sigfeat._kernels.pooling import feature, reset_statistics, wanted_statistics
 from sigfeat._kernels.simd import CHAINS, REAL, REAL_DECAYED, TROPICAL, scan
 from sigfeat._kernels.statistics import (
     END,
@@ -26,8 +27,6 @@ from sigfeat._kernels.statistics import (
     SUM,
     gather_statistics,
 )
-
-POOLINGS = ("end", "mean", "max", "min", "ppv", "mpv", "argmax")  # a pooling's code is its place here
 
 
 @njit(cache=True, nogil=True)
@@ -65,7 +64,7 @@ def pooled_words(data, rows, sums, lanes, words, pooling, out):
     real = np.empty(0)
     statistics = vectors(nodes.shape[0] * n_fine * N_STATISTICS * lanes, real)
     lower, upper = vectors(n_letters.max() * n_fine * lanes, real), vectors(n_fine * lanes, real)
-    bounds, wanted = np.zeros((lanes, n_fine + 1), np.int64), _wanted(codes)
+    bounds, wanted = np.zeros((lanes, n_fine + 1), np.int64), wanted_statistics(codes)
     for group in range(0, rows.shape[0], lanes):
         members = rows[group : group + lanes]
         n_steps = longest_of(members, lengths)
@@ -73,7 +72,7 @@ def pooled_words(data, rows, sums, lanes, words, pooling, out):
             own = lengths[members[lane]] if lane < members.shape[0] else 0
             for f in range(n_fine + 1):
                 bounds[lane, f] = n_steps - own + f * own // n_fine
-        _reset(statistics, lanes)
+        reset_statistics(statistics, lanes)
         state[:] = sums[1][1]
         for block in range(-(-n_steps // n_block)):
             n = _advance_block(data, members, n_steps, block, sums, workspace)
@@ -150,24 +149,6 @@ def _advance_block(data, members, n_steps, block, sums, workspace):
 
 
 @njit(cache=True, nogil=True)
-def _wanted(codes):
-    wanted = np.zeros(N_STATISTICS, np.bool_)
-    for code in codes:
-        wanted[SUM] |= code == 1
-        wanted[MAXIMUM] |= code in (2, 6)
-        wanted[MINIMUM] |= code == 3
-        wanted[N_ABOVE] |= code in (4, 5)
-    return wanted
-
-
-@njit(cache=True, nogil=True)
-def _reset(statistics, lanes):
-    for place in range(0, statistics.shape[0], lanes):
-        s = (place // lanes) % N_STATISTICS
-        statistics[place : place + lanes] = -np.inf if s == MAXIMUM else np.inf if s == MINIMUM else 0.0
-
-
-@njit(cache=True, nogil=True)
 def _set_bounds(bounds, f, strict, begin, n, n_fine, lanes, lower, upper):
     """Bounds of part f within the block, by length of word and lane; whether any lane has a time of it there."""
     touched = False
@@ -212,22 +193,5 @@ def _pool(values, bounds, undefined, codes, windows, out):
         first, stop = bounds[windows[v, 0]], bounds[windows[v, 1]]
         n = stop - max(first, bounds[0] + undefined)
         for p in range(codes.shape[0]):
-            value = _feature(merged, codes[p], first, stop, n) if n > 0 else 0.0
+            value = feature(merged, codes[p], first, stop, n) if n > 0 else 0.0
             out[p * windows.shape[0] + v] = value
-
-
-@njit(cache=True, nogil=True)
-def _feature(merged, code, first, stop, n):
-    if code == 1:
-        return merged[SUM] / n
-    if code == 2:
-        return merged[MAXIMUM]
-    if code == 3:
-        return merged[MINIMUM]
-    if code == 4:
-        return merged[N_ABOVE] / n
-    if code == 5:
-        return merged[EXCESS] / max(merged[N_ABOVE], 1.0)
-    if code == 6:
-        return (merged[POSITION] - first) / max(stop - first - 1, 1)
-    return merged[END]

@@ -58,12 +58,12 @@ class FeatureTransformer(PanelTransformer):
             cls.transform = _indexed_by_instance(cls.transform)
         super().__init_subclass__(**kwargs)
 
-    def _check_overflow(self, features, what):
+    def _check_overflow(self, features, what, remedy="scale the series or lower depth"):
         """Raise unless the sum, or else every one, of the features is finite; `what` tells what overflows."""
         with np.errstate(over="ignore", invalid="ignore"):
             finite = np.isfinite(features.sum()) or np.isfinite(features).all()
         if not finite:
-            raise ValueError(f"{what} {features.dtype}: scale the series or lower depth")
+            raise ValueError(f"{what} {features.dtype}: {remedy}")
 
     def get_feature_names_out(self, input_features=None):
         """Names of the features.

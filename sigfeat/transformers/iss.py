@@ -6,7 +6,7 @@ import numpy as np
 from joblib import effective_n_jobs
 
 from sigfeat._kernels.iterated_sums import PrefixTrees, end_values, pooled_values, running_values
-from sigfeat._kernels.tree import POOLINGS
+from sigfeat._kernels.pooling import POOLINGS
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted
 from sigfeat.semirings import SEMIRINGS
 from sigfeat.transformers._base import FeatureTransformer

@@ -1,0 +1,239 @@
+"""Plans for the compiled loops of developments: which steps in which lane, and matrices as the loops take them.
+
+Increments are (n_series, n_steps, n_channels) and C-contiguous; algebra elements (n_developments, n_channels, dim,
+dim), real or complex, of the same precision. `involution` = (order, signs) describes the form that the group keeps, so
+that star(X)[i, j] = signs[i] signs[j] conj(X[order[j], order[i]]) is the inverse of a group element X, and minus X for
+an algebra element; None where there is no such form.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sigfeat._kernels.development import (
+    chain,
+    end_momenta,
+    polish,
+    pooled_products,
+    running_gradients,
+    running_products,
+    segment_gradients,
+    segment_products,
+)
+from sigfeat._kernels.emitter import LANE_BYTES
+from sigfeat._kernels.exponential import LARGEST_NORMS
+from sigfeat._kernels.pooling import POOLINGS
+from sigfeat._kernels.threads import over_series
+
+LONGEST_SEGMENT = 64  # steps multiplied in the working dtype; from segment to segment in float64
+SHORTEST_SEGMENT = 8
+
+Array = np.ndarray[Any, Any]
+Involution = tuple[tuple[int, ...], tuple[int, ...]] | None
+Runs = tuple[Array, Array, Array]  # series, starts, stops
+Segments = tuple[Runs, Array, Array, Array]
+Star = tuple[Array, Array]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the loops need to know of a group, of algebra elements, and of the threads."""
+
+    algebra: Array
+    involution: Involution
+    compact: bool
+    n_threads: int = 1
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Real dtype in which the loops work."""
+        return self.algebra.real.dtype
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Rows and columns of a matrix, and lanes."""
+        dim = self.algebra.shape[-1]
+        return dim, dim * (2 if np.iscomplexobj(self.algebra) else 1), LANE_BYTES // self.dtype.itemsize
+
+    @property
+    def star(self) -> Star:
+        """Places and signs that write star(X); empty without a form."""
+        if self.involution is None:
+            return np.empty(0, np.int64), np.empty(0, self.dtype)
+        return self._star(*self.involution)
+
+    @property
+    def adjoint(self) -> Star:
+        """Places and signs that write the conjugate transpose."""
+        dim = self.shape[0]
+        return self._star(range(dim), [1] * dim)
+
+    def _star(self, order: Sequence[int], signs: Sequence[int]) -> Star:
+        rows, columns, _ = self.shape
+        place = np.asarray(order)
+        places, sign = place[np.newaxis, :] * columns + place[:, np.newaxis], np.outer(signs, signs)
+        if rows < columns:
+            places, sign = np.hstack([places, places + rows]), np.hstack([sign, -sign])
+        return places.ravel(), sign.ravel().astype(self.dtype)
+
+    def weights(self) -> tuple[Array, Array]:
+        """Weights and norms of the channels, see `development`."""
+        entries = self.entries(self.algebra)
+        return np.ascontiguousarray(entries.swapaxes(1, 2)), self._norms()
+
+    def back_weights(self) -> Array:
+        """Weights of the entries of D that make Re tr(D A_c)."""
+        return self.entries(self.algebra.conj().swapaxes(-1, -2))
+
+    def entries(self, matrices: Array) -> Array:
+        """Matrices as rows of real numbers, complex ones as [Re, Im]."""
+        if np.iscomplexobj(matrices):
+            matrices = np.concatenate([matrices.real, matrices.imag], axis=-1)
+        return np.ascontiguousarray(matrices.reshape(*matrices.shape[:-2], -1))
+
+    def matrices(self, entries: Array) -> Array:
+        """Matrices, in the precision of the algebra elements, from rows of real numbers."""
+        rows, columns, _ = self.shape
+        matrices = entries.reshape(*entries.shape[:-1], rows, columns)
+        if rows < columns:
+            matrices = matrices[..., :rows] + 1j * matrices[..., rows:]
+        return matrices.astype(self.algebra.dtype, copy=False)
+
+    def _norms(self) -> Array:
+        """Upper bounds of the spectral norms: (tr (A* A)^4)^(1/8), within a few percent for random matrices."""
+        size = np.abs(self.algebra).max(axis=(-1, -2), keepdims=True).astype(np.float64)
+        relative = np.divide(self.algebra, size, out=np.zeros_like(self.algebra), where=size > 0)
+        square = relative.conj().swapaxes(-1, -2) @ relative
+        fourth = np.linalg.norm(square @ square, axis=(-1, -2))
+        return size[..., 0, 0] * fourth**0.25
+
+    def segments(self, increments: Array, parts: Runs) -> Segments:
+        """Products over parts of series, cut into segments: (runs, first and stop of each part, products of runs).
+
+        parts = (series, starts, stops); products (n_runs, n_developments, entries) in float64.
+        """
+        runs, first, stop = _segments(parts, self.shape[2])
+        rows, columns, lanes = self.shape
+        products = np.empty((len(runs[0]), len(self.algebra), rows * columns))
+        limits, weights = LARGEST_NORMS[self.dtype.itemsize], self.weights()
+
+        def work(chosen):
+            segment_products(increments, chosen, runs, weights, self.shape, limits, products)
+
+        over_series(work, runs[2] - runs[1], lanes, self.n_threads)
+        if self.compact:
+            polish(products, rows, columns, self._float64(self.star))
+        return runs, first, stop, products
+
+    def chained(self, products: Array, first: Array, stop: Array) -> Array:
+        """Products of products[first[i] : stop[i]], (n, n_developments, entries)."""
+        rows, columns, _ = self.shape
+        out = np.empty((len(first), *products.shape[1:]))
+        chain(products, first, stop, rows, columns, out)
+        return out
+
+    def gradients(
+        self, increments: Array, segments: Segments, grad: Array, wants_increments: bool
+    ) -> tuple[Array, Array | None]:
+        """Gradients of algebra and increments from that of the products, `grad` (n_parts, n_developments, dim, dim)."""
+        runs, first, stop, of_runs = segments
+        rows, columns, _ = self.shape
+        adjoint = self.entries(grad.conj().swapaxes(-1, -2)).astype(np.float64)
+        momenta = np.empty_like(of_runs)
+        end_momenta(of_runs, first, stop, rows, columns, self._float64(self.star), adjoint, momenta)
+        weights, back, star, tolerance = self.weights(), self.back_weights(), self.star, self._tolerance()
+
+        def gradients_of(chosen, grad_algebra, grad_increments):
+            segment_gradients(
+                increments, chosen, runs, weights, self.shape, star, tolerance, momenta, back, grad_algebra,
+                grad_increments,
+            )  # fmt: skip
+
+        return self._gather(gradients_of, increments, runs[2] - runs[1], wants_increments)
+
+    def path(self, increments: Array) -> Array:
+        """X_t after every step, (n_series, n_steps, n_developments, entries)."""
+        rows, columns, lanes = self.shape
+        out = np.empty((*increments.shape[:2], len(self.algebra), rows * columns), self.dtype)
+        limits, weights = LARGEST_NORMS[self.dtype.itemsize], self.weights()
+        star = self.star if self.compact else (np.empty(0, np.int64), np.empty(0, self.dtype))
+
+        def work(chosen):
+            running_products(increments, chosen, weights, self.shape, star, limits, out)
+
+        over_series(work, np.full(len(increments), increments.shape[1]), lanes, self.n_threads)
+        return out
+
+    def pooled(self, increments: Array, runs: Runs, names: Sequence[str], thresholds: Array) -> Array:
+        """Poolings `names` of the entries of X_t over each run, (n_runs, n_developments, entries, n_poolings).
+
+        runs = (series, starts, stops); each starts anew at I. thresholds (n_developments, entries).
+        """
+        rows, columns, lanes = self.shape
+        codes = np.array([POOLINGS.index(name) for name in names])
+        out = np.empty((len(runs[0]), len(self.algebra), rows * columns, len(codes)), self.dtype)
+        limits, weights = LARGEST_NORMS[self.dtype.itemsize], self.weights()
+        star = self.star if self.compact else (np.empty(0, np.int64), np.empty(0, self.dtype))
+        how = codes, np.ascontiguousarray(thresholds, np.float64)
+
+        def work(chosen):
+            pooled_products(increments, chosen, runs, weights, self.shape, star, limits, how, out)
+
+        over_series(work, runs[2] - runs[1], lanes, self.n_threads)
+        return out
+
+    def path_gradients(
+        self, increments: Array, path: Array, grad: Array, wants_increments: bool
+    ) -> tuple[Array, Array | None]:
+        """As `gradients`, from those of all X_t, given `path` of method `path`."""
+        grad = self.entries(grad)
+        limits, weights, back = LARGEST_NORMS[self.dtype.itemsize], self.weights(), self.back_weights()
+        star, adjoint, tolerance = self.star, self.adjoint, self._tolerance()
+
+        def gradients_of(chosen, grad_algebra, grad_increments):
+            running_gradients(
+                increments, chosen, weights, self.shape, star, tolerance, limits, path, grad, adjoint, back,
+                grad_algebra, grad_increments,
+            )  # fmt: skip
+
+        lengths = np.full(len(increments), increments.shape[1])
+        return self._gather(gradients_of, increments, lengths, wants_increments)
+
+    def _gather(
+        self, gradients_of: Callable[..., None], increments: Array, lengths: Array, wants_increments: bool
+    ) -> tuple[Array, Array | None]:
+        n_developments, n_channels = self.algebra.shape[:2]
+        rows, columns, lanes = self.shape
+        grad_increments = np.zeros(increments.shape if wants_increments else (0, 0, 0), self.dtype)
+
+        def work(chosen):
+            grad_algebra = np.zeros((n_developments, n_channels, rows * columns))
+            gradients_of(chosen, grad_algebra, grad_increments)
+            return grad_algebra
+
+        total = sum(over_series(work, lengths, lanes, self.n_threads))
+        grad_algebra = self.matrices(total).conj().swapaxes(-1, -2)
+        return np.ascontiguousarray(grad_algebra), grad_increments if wants_increments else None
+
+    def _tolerance(self) -> float:
+        return float(np.finfo(self.dtype).eps)
+
+    def _float64(self, star: Star) -> Star:
+        return star[0], star[1].astype(np.float64)
+
+
+def _segments(parts: Runs, lanes: int) -> tuple[Runs, Array, Array]:
+    """Parts cut into runs of nearly equal length, many enough to fill the lanes; the first and stop of each part."""
+    series, starts, stops = parts
+    lengths = stops - starts
+    longest = min(LONGEST_SEGMENT, max(SHORTEST_SEGMENT, -(-int(lengths.sum()) // lanes)))
+    n_segments = -(-lengths // longest)
+    stop = n_segments.cumsum()
+    first = stop - n_segments
+    part = np.repeat(np.arange(len(lengths)), n_segments)
+    k = np.arange(len(part)) - first[part]
+    begin = starts[part] + k * lengths[part] // n_segments[part]
+    end = starts[part] + (k + 1) * lengths[part] // n_segments[part]
+    return (series[part], begin, end), first, stop

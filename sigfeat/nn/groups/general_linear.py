@@ -1,0 +1,54 @@
+"""Invertible matrices."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Bool, Float, Shaped
+from torch import Tensor
+
+from sigfeat.nn.groups._base import Group, identity_like
+
+
+@dataclass(frozen=True)
+class GeneralLinear(Group):
+    """GL(dim), real, its identity component: det g > 0. The Lie algebra is all matrices.
+
+    Parameters
+    ----------
+    dim : int
+        Side of the matrices, at least 1.
+
+    Notes
+    -----
+    There is no equation to miss: `contains` asks for full rank in the working precision and takes no notice of
+    its tolerance.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sigfeat.nn.groups import GROUPS
+    >>> GROUPS["GL"](2).contains(torch.tensor([[[2.0, 1.0], [0.0, 3.0]], [[0.0, 1.0], [1.0, 0.0]]]))
+    tensor([ True, False])
+    """
+
+    name: ClassVar[str] = "GL"
+    _least_dim: ClassVar[int] = 1
+
+    def to_algebra(self, matrix: Shaped[Tensor, "*batch dim dim"]) -> Shaped[Tensor, "*batch dim dim"]:
+        """The matrix itself."""
+        return matrix
+
+    def inverse(self, element: Shaped[Tensor, "*batch dim dim"]) -> Shaped[Tensor, "*batch dim dim"]:
+        """Solution of g x = I: this group has no closed form."""
+        # expanded, since solve takes (dim, dim) beside dim matrices for a batch of vectors
+        inverse: Tensor = torch.linalg.solve(element, identity_like(element).expand_as(element))
+        return inverse
+
+    def _defect(self, element: Shaped[Tensor, "*batch dim dim"]) -> Float[Tensor, "*batch"]:
+        return element.new_zeros(element.shape[:-2])
+
+    def _is_connected(self, element: Shaped[Tensor, "*batch dim dim"]) -> Bool[Tensor, "*batch"]:
+        finite = element.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)  # singular values raise on anything else
+        full_rank: Tensor = torch.linalg.matrix_rank(finite) == self.dim
+        return full_rank & (finite.slogdet().sign > 0)
