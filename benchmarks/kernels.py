@@ -8,10 +8,10 @@ import argparse
 import json
 from pathlib import Path
 
-from benchmarks import full_words, prefix_tree
+from benchmarks import development, full_words, prefix_tree
 from benchmarks.measure import circumstances
 
-FAMILIES = {"iss": full_words, "tree": prefix_tree}
+FAMILIES = {"iss": full_words, "tree": prefix_tree, "development": development}
 RESULTS = Path(__file__).parent / "results" / "kernels.json"
 
 

@@ -1,7 +1,7 @@
-"""Cross-validated accuracy of settings of ISSTransformer: ``python -m benchmarks.settings [--data DIR]``.
+"""Cross-validated accuracy of settings of a transformer: ``python -m benchmarks.settings [iss | development]``.
 
-Only the training parts of the data sets are used: those that sktime ships, or every NAME/NAME_TRAIN.ts of a folder.
-This is what the defaults were chosen by.
+Only the training parts of the data sets are used: those that sktime ships, or with ``--data DIR`` every
+NAME/NAME_TRAIN.ts of a folder. This is what the defaults were chosen by.
 """
 
 import argparse
@@ -19,14 +19,20 @@ from sklearn.preprocessing import StandardScaler
 from sktime.datasets import load_from_tsfile, load_UCR_UEA_dataset
 
 from benchmarks.measure import circumstances, markdown_table, thread_limit
-from sigfeat import ISSTransformer, to_panel
+from sigfeat import AddTime, ISSTransformer, PathDevelopmentTransformer, to_panel
 
-RESULTS = Path(__file__).parent / "results" / "settings.json"
+RESULTS = Path(__file__).parent / "results"
 BUNDLED = ("BasicMotions", "JapaneseVowels", "ArrowHead", "GunPoint", "OSULeaf", "ItalyPowerDemand", "ACSF1")
 MAX_FEATURES = 50_000  # a setting that gives more is left out for this data set, and for its mean
 ALL = ("end", "mean", "max", "min", "ppv")
-SETTINGS = {
-    f"{words} {depth}, {label}, {windows if isinstance(windows, str) else f'dyadic {windows[1]}'}, decay {decay}": {
+
+
+def _spell(windows):
+    return windows if isinstance(windows, str) else f"dyadic {windows[1]}"
+
+
+ISS_SETTINGS = {
+    f"{words} {depth}, {label}, {_spell(windows)}, decay {decay}": {
         "words": words,
         "depth": depth,
         "pooling": pooling,
@@ -40,30 +46,60 @@ SETTINGS = {
         (0.0, 0.1),
     )
 }
+DEVELOPMENT_SETTINGS = {
+    f"{group} {dim} x {number}, scale {scale}, {label}, {_spell(windows)}": {
+        "group": group,
+        "dim": dim,
+        "n_developments": number,
+        "scale": scale,
+        "pooling": pooling,
+        "windows": windows,
+    }
+    for (group, dim, number, scale), (label, pooling), windows in itertools.product(
+        (
+            ("SO", 4, 12, 1.0),
+            ("SO", 5, 8, 0.5),
+            ("SO", 5, 8, 1.0),
+            ("SO", 5, 8, 2.0),
+            ("SO", 8, 3, 1.0),
+            ("SU", 4, 6, 1.0),
+            ("SE", 5, 8, 1.0),
+            ("Sp", 6, 6, 0.3),
+            ("Sp", 6, 6, 1.0),
+            ("GL", 5, 8, 0.3),
+            ("GL", 5, 8, 1.0),
+        ),
+        (("final", "final"), ("end mean max min", ALL[:4])),
+        ("whole", ("dyadic", 2), ("dyadic", 3)),
+    )
+}
 
 
 def main() -> None:
     """Measure and write, or print what was written."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.settings", description=__doc__.splitlines()[0])
+    parser.add_argument("of", nargs="?", choices=MODELS, default="iss", help="transformer")
     parser.add_argument("--data", type=Path, help="folder of NAME/NAME_TRAIN.ts; default: what sktime ships")
-    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--out", type=Path, help="JSON file; default: in benchmarks/results")
     parser.add_argument("--table", type=Path, metavar="FILE", help="measure nothing, print the table of this file")
     options = parser.parse_args()
     if options.table:
         print(_table(json.loads(options.table.read_text())))
         return
-    scores: dict[str, dict[str, float]] = {label: {} for label in SETTINGS}
+    settings, model = MODELS[options.of]
+    out = options.out or RESULTS / ("settings.json" if options.of == "iss" else f"settings_{options.of}.json")
+    scores: dict[str, dict[str, float]] = {label: {} for label in settings}
     with thread_limit(1):
         for name, X, y in _training_sets(options.data):
             start = time.perf_counter()
-            for label, setting in SETTINGS.items():
-                score = _cross_validate(X, y, setting)
+            for label, setting in settings.items():
+                score = _cross_validate(X, y, model(setting, X.shape[1]))
                 if score is not None:
                     scores[label][name] = score
             print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
     results = circumstances() | {"scores": scores}
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(results, indent=1) + "\n")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(results, indent=1) + "\n")
     print(_table(results))
 
 
@@ -78,10 +114,23 @@ def _training_sets(folder):
         yield path.parent.name, to_panel(X), y
 
 
-def _cross_validate(X, y, setting):
-    if ISSTransformer(**setting).fit(X[:2]).get_feature_names_out().size > MAX_FEATURES:
+def _iss(setting, n_channels):
+    return make_pipeline(ISSTransformer(**setting))
+
+
+def _development(setting, n_channels):
+    """A path in one dimension has a development that knows its ends only: time joins it."""
+    time_too = [AddTime()] if n_channels == 1 else []
+    return make_pipeline(*time_too, PathDevelopmentTransformer(**setting))
+
+
+MODELS = {"iss": (ISS_SETTINGS, _iss), "development": (DEVELOPMENT_SETTINGS, _development)}
+
+
+def _cross_validate(X, y, features):
+    if features.fit(X[:2]).get_feature_names_out().size > MAX_FEATURES:
         return None
-    model = make_pipeline(ISSTransformer(**setting), StandardScaler(), RidgeClassifierCV(np.logspace(-3, 3, 10)))
+    model = make_pipeline(features, StandardScaler(), RidgeClassifierCV(np.logspace(-3, 3, 10)))
     smallest_class = min(np.unique(y, return_counts=True)[1])
     folds = StratifiedKFold(min(3, int(smallest_class)), shuffle=True, random_state=0)
     return round(float(cross_val_score(model, X, y, cv=folds).mean()), 4)
@@ -92,7 +141,7 @@ def _table(results):
     shared = set.intersection(*(set(by_set) for by_set in results["scores"].values()))
     means = {label: statistics.mean(by_set[name] for name in shared) for label, by_set in results["scores"].items()}
     rows = [[label, f"{mean:.3f}"] for label, mean in sorted(means.items(), key=lambda item: -item[1])]
-    header = ["words, pooling, windows, decay", f"mean accuracy on {len(shared)} training sets"]
+    header = ["setting", f"mean accuracy on {len(shared)} training sets"]
     return f"{markdown_table(header, rows)}\n\nLeft out: {sorted(set(results['scores'][next(iter(means))]) - shared)}"
 
 

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for series and words."""
+"""Hypothesis strategies for series, steps of paths and words."""
 
 import numpy as np
 from hypothesis import strategies as st
@@ -11,6 +11,11 @@ def series(n_channels=2, min_timepoints=1, max_timepoints=8, *, low=-2.0, high=2
     """Arrays of shape (n_channels, n_timepoints) of moderate values."""
     shapes = st.integers(min_timepoints, max_timepoints).map(lambda n: (n_channels, n))
     return arrays(np.float64, shapes, elements=st.floats(low, high, width=32))
+
+
+def steps(n_channels=2, max_steps=12):
+    """Steps of one path of shape (1, n_steps, n_channels)."""
+    return series(n_channels, 1, max_steps, low=-1.0, high=1.0).map(lambda x: np.ascontiguousarray(x.T)[np.newaxis])
 
 
 def words(n_channels=2, max_length=3, max_degree=2):

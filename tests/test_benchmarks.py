@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from benchmarks import full_words, kernels, prefix_tree
+from benchmarks import development, full_words, kernels, prefix_tree
 
 
 @pytest.fixture
@@ -13,6 +13,8 @@ def tiny(monkeypatch):
     monkeypatch.setattr(full_words, "SHAPES", ((3, 20, 2, 4), (2, 30, 3, 3)))
     monkeypatch.setattr("benchmarks.measure.MATRIX_SIDE", 20)
     monkeypatch.setattr(prefix_tree, "N_STEPS", 20)
+    monkeypatch.setattr(development, "DIMS", (3, 4))
+    monkeypatch.setattr(development, "LENGTHS", (5,))
 
 
 def run(monkeypatch, *arguments):

@@ -12,7 +12,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import RidgeClassifier
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.utils import estimator_checks
+from sklearn.utils import estimator_checks, get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sigfeat import (
@@ -24,6 +24,7 @@ from sigfeat import (
     Increments,
     ISSTransformer,
     LeadLag,
+    PathDevelopmentTransformer,
     SignatureTransformer,
     StandardizeChannels,
 )
@@ -51,6 +52,11 @@ FEATURES = [
     ISSTransformer(words=["[1]", "[1,1][1]"], strict=False, windows=("dyadic", 1), scale=None, n_jobs=2),
     SignatureTransformer(),
     SignatureTransformer(kind="logsignature", depth=2, windows=("dyadic", 1)),
+    PathDevelopmentTransformer(dim=3, n_developments=2),
+    PathDevelopmentTransformer(group="SE", dim=3, pooling="final", windows="whole"),
+    PathDevelopmentTransformer(group="SU", dim=2, n_developments=2, pooling="mean", windows=2),
+    PathDevelopmentTransformer(dim=2, n_developments=3, pooling=("ppv", "mpv", "argmax"), n_jobs=2),
+    PathDevelopmentTransformer(dim=2, n_developments=1, fit_mode="supervised", max_epochs=2),
 ]
 EXTRAS = {SignatureTransformer: "iisignature"}
 
@@ -58,6 +64,23 @@ EXTRAS = {SignatureTransformer: "iisignature"}
 def installed(transformer):
     extra = EXTRAS.get(type(transformer))
     return extra is None or importlib.util.find_spec(extra) is not None
+
+
+def target(transformer, X):
+    """Two classes, where the transformer learns from them."""
+    if not get_tags(transformer).target_tags.required:
+        return None
+    index = getattr(X, "index", None)
+    n_samples = index.get_level_values(0).nunique() if getattr(index, "nlevels", 1) > 1 else len(X)
+    return np.arange(n_samples) % 2
+
+
+def fit(transformer, X):
+    return clone(transformer).fit(X, target(transformer, X))
+
+
+def fit_transform(transformer, X):
+    return clone(transformer).fit_transform(X, target(transformer, X))
 
 
 def each(transformers):
@@ -126,7 +149,7 @@ def results_alone(transformer, series):
 @every_transformer
 def test_a_padded_series_gives_what_it_gives_alone(transformer):
     series = ragged()
-    together = clone(transformer).fit(padded(series))
+    together = fit(transformer, padded(series))
     for result, alone in zip(together.transform(padded(series)), results_alone(together, series), strict=True):
         if alone.ndim == 2:
             np.testing.assert_array_equal(np.isnan(result[:, alone.shape[1] :]), True)
@@ -139,8 +162,8 @@ def test_a_padded_series_gives_what_it_gives_alone(transformer):
 def test_padding_that_no_series_fills_changes_nothing(transformer):
     X = padded(ragged())
     wider = np.concatenate([X, np.full_like(X, np.nan)], axis=2)
-    expected = clone(transformer).fit_transform(X)
-    result = clone(transformer).fit_transform(wider)
+    expected = fit_transform(transformer, X)
+    result = fit_transform(transformer, wider)
     if result.ndim == 3:
         assert np.isnan(result[:, :, expected.shape[2] :]).all()
         result = result[:, :, : expected.shape[2]]
@@ -151,17 +174,17 @@ def test_padding_that_no_series_fills_changes_nothing(transformer):
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_input_gives_the_same(transformer, kind):
     series, X = ragged(), KINDS[kind](ragged())
-    expected = clone(transformer).fit(padded(series)).transform(padded(series))
-    np.testing.assert_array_equal(clone(transformer).fit(X).transform(X), expected)
-    np.testing.assert_array_equal(clone(transformer).fit(X).transform(padded(series)), expected)
-    np.testing.assert_array_equal(clone(transformer).fit(padded(series)).transform(X), expected)
+    expected = fit(transformer, padded(series)).transform(padded(series))
+    np.testing.assert_array_equal(fit(transformer, X).transform(X), expected)
+    np.testing.assert_array_equal(fit(transformer, X).transform(padded(series)), expected)
+    np.testing.assert_array_equal(fit(transformer, padded(series)).transform(X), expected)
 
 
 @every_transformer
 @pytest.mark.parametrize("kind", KINDS)
 def test_dtype_is_kept_and_float32_is_close(transformer, kind):
     wide, narrow = ragged(), ragged(dtype=np.float32)
-    fitted = clone(transformer).fit(padded(wide))
+    fitted = fit(transformer, padded(wide))
     expected = fitted.transform(KINDS[kind](wide))
     result = fitted.transform(KINDS[kind](narrow))
     assert expected.dtype == np.float64
@@ -173,29 +196,29 @@ def test_dtype_is_kept_and_float32_is_close(transformer, kind):
 @every_transformer
 def test_two_dimensions_are_one_channel(transformer):
     X = padded(ragged(lengths=(9,) * 4, n_channels=1))
-    expected = clone(transformer).fit_transform(X)
+    expected = fit_transform(transformer, X)
     frame = pd.DataFrame(X[:, 0], columns=[f"t{t}" for t in range(9)])
     for table in (X[:, 0], X[:, 0].tolist(), frame, np.ma.MaskedArray(X[:, 0])):
-        fitted = clone(transformer).fit(table)
+        fitted = fit(transformer, table)
         assert (fitted.n_features_in_, fitted.n_channels_) == (9, 1)
         np.testing.assert_array_equal(fitted.transform(table), expected)
         np.testing.assert_array_equal(fitted.transform(X), expected)  # a panel after a table
-        np.testing.assert_array_equal(clone(transformer).fit(X).transform(table), expected)
+        np.testing.assert_array_equal(fit(transformer, X).transform(table), expected)
 
 
 @every_transformer
 def test_two_tables_must_have_as_many_columns_but_a_panel_may_have_any_length(transformer):
-    fitted = clone(transformer).fit(np.ones((3, 9)))
+    fitted = fit(transformer, np.ones((3, 9)))
     with pytest.raises(ValueError, match="X has 8 features, but .* is expecting 9 features"):
         fitted.transform(np.ones((3, 8)))
     assert np.isfinite(fitted.transform(np.ones((3, 1, 8)))).all()
-    on_panel = clone(transformer).fit(np.ones((3, 1, 9)))
+    on_panel = fit(transformer, np.ones((3, 1, 9)))
     assert np.isfinite(on_panel.transform(np.ones((3, 8)))).all()
 
 
 @every_transformer
 def test_lengths_not_seen_at_fit(transformer):
-    fitted = clone(transformer).fit(padded(ragged()))
+    fitted = fit(transformer, padded(ragged()))
     for length in (4, 40):
         result = fitted.transform(padded(ragged(lengths=(length,) * 2)))
         assert len(result) == 2
@@ -206,14 +229,14 @@ def test_lengths_not_seen_at_fit(transformer):
 def test_input_layout_does_not_matter_and_input_is_not_touched(transformer, tmp_path):
     X = padded(ragged())
     before = X.copy()
-    expected = clone(transformer).fit_transform(X)
+    expected = fit_transform(transformer, X)
     np.testing.assert_array_equal(X, before)
     assert not np.shares_memory(expected, X)
     X.setflags(write=False)
     np.save(tmp_path / "X.npy", X)
     mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
     for other in (X, mapped, np.asfortranarray(X), X[::-1].copy()[::-1], np.repeat(X, 2, axis=0)[::2]):
-        np.testing.assert_array_equal(clone(transformer).fit_transform(other), expected)
+        np.testing.assert_array_equal(fit_transform(transformer, other), expected)
 
 
 def test_finite_values_may_have_a_sum_that_overflows():
@@ -282,7 +305,7 @@ def check_refused(transformer, good, bad, message):
     with pytest.raises(NotFittedError):
         fresh.transform(good)
     with pytest.raises(ValueError, match=message):
-        clone(transformer).fit(good).transform(bad)
+        fit(transformer, good).transform(bad)
 
 
 @every_transformer
@@ -314,7 +337,7 @@ def test_what_is_no_panel_is_refused(transformer, bad):
 
 @every_transformer
 def test_a_second_fit_that_fails_leaves_nothing_fitted(transformer):
-    fitted = clone(transformer).fit(padded(ragged()))
+    fitted = fit(transformer, padded(ragged()))
     with pytest.raises(ValueError, match="X must be finite"):
         fitted.fit(infinite(padded(ragged(n_channels=2))))
     with pytest.raises(NotFittedError):
@@ -323,17 +346,18 @@ def test_a_second_fit_that_fails_leaves_nothing_fitted(transformer):
 
 @every_transformer
 def test_channels_must_be_those_of_fit(transformer):
-    fitted = clone(transformer).fit(padded(ragged()))
+    fitted = fit(transformer, padded(ragged()))
     with pytest.raises(ValueError, match=rf"X has 2 channels, but {type(transformer).__name__} was fitted with 3"):
         fitted.transform(padded(ragged(n_channels=2)))
     for build in (multiindex, nested):
         frame = build(ragged())
-        fitted = clone(transformer).fit(frame)
+        fitted = fit(transformer, frame)
         assert fitted.feature_names_in_.tolist() == ["channel1", "channel2", "channel3"]
         assert fitted.n_features_in_ == 3
         with pytest.raises(ValueError, match=r"named and ordered as at fit, .* got \['channel2', 'channel1', "):
             fitted.transform(frame[["channel2", "channel1", "channel3"]])
-        assert not hasattr(fitted.fit(padded(ragged())), "feature_names_in_")
+        again = fitted.fit(padded(ragged()), target(transformer, padded(ragged())))
+        assert not hasattr(again, "feature_names_in_")
 
 
 @every_transformer
@@ -346,7 +370,7 @@ def test_a_single_time_point_works_or_gives_one_clear_sentence(transformer):
         with pytest.raises(ValueError, match="n_timepoints must be at least 2 for .*, got 1 .* in series 0"):
             fresh.fit(X).transform(X)
     else:
-        assert np.isfinite(fresh.fit_transform(X)).all()
+        assert np.isfinite(fit_transform(transformer, X)).all()
 
 
 # ----------------------------------------------------------------------------------- life in scikit-learn
@@ -355,7 +379,7 @@ def test_a_single_time_point_works_or_gives_one_clear_sentence(transformer):
 @every_transformer
 def test_clone_and_pickle(transformer):
     X = padded(ragged())
-    fitted = clone(transformer).fit(X)
+    fitted = fit(transformer, X)
     copy = pickle.loads(pickle.dumps(fitted))
     np.testing.assert_array_equal(copy.transform(X), fitted.transform(X))
     assert clone(fitted).get_params() == transformer.get_params()
@@ -365,7 +389,7 @@ def test_clone_and_pickle(transformer):
 
 @every_feature_transformer
 def test_names_are_unique_and_one_for_each_column(transformer):
-    fitted = clone(transformer).fit(padded(ragged()))
+    fitted = fit(transformer, padded(ragged()))
     names = fitted.get_feature_names_out()
     assert len(set(names)) == len(names) == fitted.transform(padded(ragged())).shape[1]
     assert fitted.get_feature_names_out(["a", "b", "c"]).tolist() == names.tolist()
@@ -387,10 +411,10 @@ INDICES = {
 def test_output_frames_have_one_row_per_series(transformer, kind):
     build, index = INDICES[kind]
     X, fresh = build(ragged()), clone(transformer).set_output(transform="pandas")
-    expected = clone(transformer).fit_transform(padded(ragged()))
+    expected = fit_transform(transformer, padded(ragged()))
     with sklearn.config_context(transform_output="pandas"):
-        everywhere = clone(transformer).fit_transform(X)
-    for frame in (fresh.fit_transform(X), fresh.transform(X), everywhere):
+        everywhere = fit_transform(transformer, X)
+    for frame in (fresh.fit_transform(X, target(transformer, X)), fresh.transform(X), everywhere):
         assert list(frame.index) == index
         assert frame.columns.tolist() == fresh.get_feature_names_out().tolist()
         np.testing.assert_array_equal(frame.to_numpy(), expected)
@@ -399,13 +423,13 @@ def test_output_frames_have_one_row_per_series(transformer, kind):
 @every_augmentation
 def test_augmentations_give_arrays_whatever_container_is_asked_for(transformer):
     X = padded(ragged())
-    expected = clone(transformer).fit_transform(X)
+    expected = fit_transform(transformer, X)
     for container in ("default", "pandas", "polars", None):
         chosen = clone(transformer).set_output(transform=container)
         np.testing.assert_array_equal(chosen.fit_transform(X), expected, strict=True)
     with sklearn.config_context(transform_output="pandas"):
-        np.testing.assert_array_equal(clone(transformer).fit_transform(X), expected, strict=True)
-        np.testing.assert_array_equal(clone(transformer).fit(X).transform(multiindex(ragged())), expected)
+        np.testing.assert_array_equal(fit_transform(transformer, X), expected, strict=True)
+        np.testing.assert_array_equal(fit(transformer, X).transform(multiindex(ragged())), expected)
 
 
 @every_feature_transformer
@@ -416,7 +440,7 @@ def test_pipelines_give_named_columns(augmentation, transformer):
         with pytest.raises(ValueError, match='semiring="max_times" needs values >= 0'):
             chain.fit(X)
         return
-    frame = chain.set_output(transform="pandas").fit_transform(X)
+    frame = chain.set_output(transform="pandas").fit_transform(X, target(transformer, X))
     assert isinstance(frame, pd.DataFrame)
     assert frame.columns.tolist() == chain.get_feature_names_out().tolist()
     assert frame.columns.tolist() == chain.get_feature_names_out(["a", "b", "c"]).tolist()

@@ -18,12 +18,21 @@ from numba import njit
 
 from sigfeat._kernels.emitter import block_steps
 from sigfeat._kernels.exponential import N_SCRATCH, exponential, integrated_conjugation
-from sigfeat._kernels.matrices import add_identity, add_outer, add_star, copy, multiply, set_identity, weighted_sums
+from sigfeat._kernels.matrices import (
+    add_identity,
+    add_outer,
+    add_star,
+    copy,
+    multiply,
+    norm_bounds,
+    set_identity,
+    weighted_sums,
+)
 from sigfeat._kernels.packing import vectors
 from sigfeat._kernels.pooling import feature, reset_statistics, wanted_statistics
 from sigfeat._kernels.statistics import END, MAXIMUM, MINIMUM, N_ABOVE, N_STATISTICS, SUM, gather_statistics
 
-POLISH_EVERY = 64  # steps, after which rounding errors are taken out of a compact group's matrix
+POLISH_EVERY = 64  # factors, after which rounding errors are taken out of a compact group's matrix
 
 
 @njit(cache=True, nogil=True)
@@ -39,7 +48,7 @@ def segment_products(increments, rows, runs, algebra, shape, largest_norms, out)
         members = rows[group : group + lanes]
         n_steps = _pack(increments, members, runs, lanes, steps)
         for d in range(weights.shape[0]):
-            _bound(steps, n_steps, norms[d], lanes, bounds)
+            norm_bounds(steps, norms[d], n_steps, bounds)
             x, y = 2 * size, 3 * size
             set_identity(work, x, shape)
             for t in range(n_steps):
@@ -76,7 +85,7 @@ def segment_gradients(
         n_steps = _pack(increments, members, runs, lanes, steps)
         back_steps[:] = 0
         for d in range(weights.shape[0]):
-            _bound(steps, n_steps, norms[d], lanes, bounds)
+            norm_bounds(steps, norms[d], n_steps, bounds)
             work[w * lanes :][: n_entries * lanes] = 0
             for lane in range(members.shape[0]):
                 _load(momenta[members[lane], d], lane, lanes, work, w)
@@ -107,7 +116,7 @@ def running_products(increments, rows, algebra, shape, star, largest_norms, out)
         members = rows[group : group + lanes]
         _pack(increments, members, runs, lanes, steps)
         for d in range(weights.shape[0]):
-            _bound(steps, n_steps, norms[d], lanes, bounds)
+            norm_bounds(steps, norms[d], n_steps, bounds)
             x, y = 2 * size, 3 * size
             set_identity(work, x, shape)
             for t in range(n_steps):
@@ -117,7 +126,7 @@ def running_products(increments, rows, algebra, shape, star, largest_norms, out)
                     multiply(work, x, e, y, shape)
                     x, y = y, x
                 if star[0].shape[0] and t % POLISH_EVERY == POLISH_EVERY - 1:
-                    polish_lanes(work, x, y, scratch, shape, star)
+                    _polish_lanes(work, x, y, scratch, shape, star)
                     x, y = y, x
                 for lane in range(members.shape[0]):
                     _store(work, x, lane, lanes, out[members[lane], t, d])
@@ -149,7 +158,7 @@ def running_gradients(
         _pack(increments, members, runs, lanes, steps)
         back_steps[:] = 0
         for d in range(weights.shape[0]):
-            _bound(steps, n_steps, norms[d], lanes, bounds)
+            norm_bounds(steps, norms[d], n_steps, bounds)
             v, new = 5 * size, 6 * size
             work[v * lanes :][: n_entries * lanes] = 0
             sums[:] = 0
@@ -195,7 +204,7 @@ def pooled_products(increments, rows, runs, algebra, shape, star, largest_norms,
         members = rows[group : group + lanes]
         n_steps = max(_pack(increments, members, runs, lanes, steps), 1)
         for d in range(weights.shape[0]):
-            _bound(steps, min(n_steps, bounds.shape[0]), norms[d], lanes, bounds)
+            norm_bounds(steps, norms[d], bounds.shape[0], bounds)
             x, y = 2 * size, 3 * size
             set_identity(work, x, shape)
             reset_statistics(statistics, lanes)
@@ -211,7 +220,7 @@ def pooled_products(increments, rows, runs, algebra, shape, star, largest_norms,
                         own = running[k * row + (t - begin + 1) * lanes :][:lanes]
                         own[:] = work[(x + k) * lanes :][:lanes]
                 if star[0].shape[0]:
-                    polish_lanes(work, x, y, scratch, shape, star)
+                    _polish_lanes(work, x, y, scratch, shape, star)
                     x, y = y, x
                 for lane in range(members.shape[0]):
                     length = max(runs[2][members[lane]] - runs[1][members[lane]], 1)
@@ -232,31 +241,16 @@ def pooled_products(increments, rows, runs, algebra, shape, star, largest_norms,
                 for k in range(n_entries):
                     values = statistics[k * N_STATISTICS * lanes + lane :: lanes]
                     for p in range(codes.shape[0]):
-                        out[members[lane], d, k, p] = feature(values, codes[p], 0, length, length)
+                        value = feature(values, codes[p], 0, length, length)
+                        out[members[lane], d, k, p] = value if np.isfinite(values[END]) else np.nan
 
 
 # ------------------------------------------------------------------------------- between segments, in float64
 
 
 @njit(cache=True, nogil=True)
-def polish(products, rows, columns, star):
-    """Take rounding errors out of matrices of a compact group: one Newton-Schulz step X (3 I - X* X) / 2."""
-    places, signs = star
-    starred, square = np.empty(rows * columns), np.empty(rows * columns)
-    flat = products.reshape((-1, rows * columns))
-    for i in range(flat.shape[0]):
-        for k in range(rows * columns):
-            starred[k] = -0.5 * signs[k] * flat[i, places[k]]
-        _times(starred, flat[i], square, rows, columns)
-        for k in range(rows):
-            square[k * columns + k] += 1.5
-        starred[:] = flat[i]
-        _times(starred, square, flat[i], rows, columns)
-
-
-@njit(cache=True, nogil=True)
-def chain(products, first, stop, rows, columns, out):
-    """Write the product of products[first[i] : stop[i], d] to out[i, d]."""
+def chain(products, first, stop, rows, columns, star, out):
+    """Write the product of products[first[i] : stop[i], d] to out[i, d]; star is empty unless the group is compact."""
     new = np.empty(rows * columns)
     for i in range(first.shape[0]):
         for d in range(products.shape[1]):
@@ -267,6 +261,22 @@ def chain(products, first, stop, rows, columns, out):
             for s in range(first[i], stop[i]):
                 _times(own, products[s, d], new, rows, columns)
                 own[:] = new
+                if star[0].shape[0] and ((s - first[i]) % POLISH_EVERY == POLISH_EVERY - 1 or s == stop[i] - 1):
+                    _polish(own, rows, columns, star)
+
+
+@njit(cache=True, nogil=True)
+def _polish(matrix, rows, columns, star):
+    """Take rounding errors out of a matrix of a compact group: one Newton-Schulz step X (3 I - X* X) / 2."""
+    places, signs = star
+    starred, square = np.empty(rows * columns), np.empty(rows * columns)
+    for k in range(rows * columns):
+        starred[k] = -0.5 * signs[k] * matrix[places[k]]
+    _times(starred, matrix, square, rows, columns)
+    for k in range(rows):
+        square[k * columns + k] += 1.5
+    starred[:] = matrix
+    _times(starred, square, matrix, rows, columns)
 
 
 @njit(cache=True, nogil=True)
@@ -317,8 +327,8 @@ def _times(left, right, out, rows, columns):
 
 
 @njit(cache=True, nogil=True)
-def polish_lanes(work, x, out, scratch, shape, star):
-    """As `polish`, one matrix per lane, from place x to `out`."""
+def _polish_lanes(work, x, out, scratch, shape, star):
+    """As `_polish`, one matrix per lane, from place x to `out`."""
     starred, square = scratch, scratch + shape[1] * shape[1]
     add_star(work, x, starred, shape, star, 0.0, -0.5)
     multiply(work, starred, x, square, shape)
@@ -367,19 +377,6 @@ def _unpack(steps, members, runs, lanes, out):
             for c in range(out.shape[2]):
                 out[series[members[lane]], t, c] = steps[place]
                 place += lanes
-
-
-@njit(cache=True, nogil=True)
-def _bound(steps, n_steps, norms, lanes, bounds):
-    """Write a bound of the norm of M_t in all lanes to bounds[t]."""
-    of_lanes = np.empty(lanes)
-    for t in range(n_steps):
-        of_lanes[:] = 0.0
-        for c in range(norms.shape[0]):
-            own = steps[(t * norms.shape[0] + c) * lanes :][:lanes]
-            for lane in range(lanes):
-                of_lanes[lane] += abs(own[lane]) * norms[c]
-        bounds[t] = of_lanes.max()
 
 
 @njit(cache=True, nogil=True)

@@ -118,11 +118,11 @@ class Emitter:
         values = [builder.phi(value.type) for value in initial]
         t = builder.sub(builder.sub(n_steps, self.integer(1)), count) if backward else count
         new = step(t, values)
-        following = builder.add(count, self.integer(1))
-        count.add_incoming(following, body)
+        following, last = builder.add(count, self.integer(1)), builder.block
+        count.add_incoming(following, last)
         for phi, first, value in zip(values, initial, new, strict=True):
             phi.add_incoming(first, entry)
-            phi.add_incoming(value, body)
+            phi.add_incoming(value, last)
         builder.cbranch(builder.icmp_signed("<", following, n_steps), body, end)
         builder.position_at_end(end)
         return new

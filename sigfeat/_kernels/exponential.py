@@ -56,8 +56,9 @@ DEGREE_18 = (
 def exponential(work, m, out, scratch, shape, norm, largest_norms):
     """Write exp(M) of the matrices at place m, of norm at most `norm`, to place `out`; M is lost where it is large.
 
-    Taylor polynomials in as few products as are known [1]_, of degree 2, 4, 8, 12, 18 in 1, 2, 3, 4, 5 products;
-    larger matrices are halved first and the result squared. `scratch`: place of N_SCRATCH matrices.
+    Taylor polynomials in as few products as are known [1]_, of degree 2, 4, 8, 12, 18 in 1, 2, 3, 4, 5 products. Larger
+    matrices are halved first, and F = exp(M) - I is doubled as 2 F + F^2: a small matrix beside a large one keeps all
+    its digits. `scratch`: place of N_SCRATCH matrices.
 
     .. [1] Bader, Blanes, Casas, "Computing the matrix exponential with an optimized Taylor polynomial
        approximation", 2019, Mathematics 7, 1174: (10)-(13), table 3.
@@ -66,8 +67,9 @@ def exponential(work, m, out, scratch, shape, norm, largest_norms):
     a2, a3, a6, t1, t2 = scratch, scratch + size, scratch + 2 * size, scratch + 3 * size, scratch + 4 * size
     halvings = 0
     if norm > largest_norms[4] and norm < np.inf:
-        halvings = int(np.ceil(np.log2(norm / largest_norms[4])))
+        halvings = int(np.ceil(np.log2(norm / largest_norms[2])))
         scale(work, m, shape, 0.5**halvings)
+        norm = largest_norms[2]
     if norm <= largest_norms[0]:
         mix(work, t1, shape, (m,), (0.5,))
         copy(work, m, out, shape)
@@ -86,8 +88,13 @@ def exponential(work, m, out, scratch, shape, norm, largest_norms):
         multiply(work, a2, t1, a4, shape)
         mix(work, t1, shape, (a2, a4), DEGREE_8[1][2:])
         _polynomial(work, t2, shape, (m, a2, a4), DEGREE_8[2])
-        _polynomial(work, out, shape, (m, a2), DEGREE_8[3])
+        mix(work, out, shape, (m, a2), DEGREE_8[3][1:])
         multiply(work, t1, t2, out, shape, True)
+        for _ in range(halvings):
+            copy(work, out, t1, shape)
+            scale(work, out, shape, 2.0)
+            multiply(work, t1, t1, out, shape, True)
+        add_identity(work, out, shape, 1.0)
     elif norm <= largest_norms[3]:
         multiply(work, m, a2, a3, shape)
         powers = (m, a2, a3)
@@ -111,9 +118,6 @@ def exponential(work, m, out, scratch, shape, norm, largest_norms):
         mix(work, t1, shape, (t1, t3), (1.0, 1.0))
         _polynomial(work, out, shape, powers, DEGREE_18[1])
         multiply(work, t1, t3, out, shape, True)
-    for _ in range(halvings):
-        copy(work, out, t1, shape)
-        multiply(work, t1, t1, out, shape)
 
 
 @njit(cache=True, nogil=True)

@@ -88,6 +88,77 @@ def _weighted_tile(typing_context, weights, first, n_terms, source, i, target, k
 
 
 @intrinsic
+def _spread(typing_context, weights, first, n_terms, source, i, target, k, n_sums, keep):
+    """target[k + s] = keep * target[k + s] + sum_j weights[s, first + j] source[i + j] for at most UNROLLED terms j."""
+    index = types.intp
+    signature = types.void(weights, index, index, source, index, target, index, index, types.boolean)
+
+    def codegen(context, builder, signature, args):
+        _, first, n_terms, _, i, _, k, n_sums, keep = args
+        w, x, y = array_data(context, builder, signature, args)
+        width = builder.extract_value(builder.extract_value(args[0], 5), 1)  # row length of the weights
+        emit = Emitter(builder, source.dtype)
+        w, x, y = builder.gep(w, [first]), emit.skip(x, i), emit.skip(y, k)
+
+        def body(_, n):
+            terms, zero = [emit.read(x, emit.integer(j)) for j in range(n)], emit.constant(0.0)
+
+            def step(s, _):
+                row = builder.mul(s, width)
+                total = builder.select(keep, emit.read(y, s), zero)
+                for j in range(n):
+                    weight = builder.load(builder.gep(w, [builder.add(row, emit.integer(j))]))
+                    total = emit.fma(_splat(emit, weight), terms[j], total)
+                emit.write(total, y, s)
+                return []
+
+            emit.loop(n_sums, [], step)
+
+        emit.choose((emit.integer(0), n_terms), ((0,), range(1, UNROLLED + 1)), body)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def _norm_bounds(typing_context, steps, weights, n_terms, n_steps, out):
+    """out[t] = largest over the lanes of sum_j weights[j] |steps[t, j]|."""
+    index = types.intp
+    signature = types.void(steps, weights, index, index, out)
+
+    def codegen(context, builder, signature, args):
+        _, _, n_terms, n_steps, _ = args
+        x, w, y = array_data(context, builder, signature, args)
+        emit = Emitter(builder, steps.dtype)
+        kind = "f32" if emit.itemsize == 4 else "f64"
+        vector, scalar = emit.narrow, emit.narrow.element
+
+        def known(name, result):
+            name = f"llvm.{name}.v{emit.lanes}{kind}"
+            return cgutils.get_or_insert_function(builder.module, ir.FunctionType(result, [vector]), name)
+
+        size, largest = known("fabs", vector), known("vector.reduce.fmax", scalar)
+
+        def at(t, _):
+            row = emit.skip(x, builder.mul(t, n_terms))
+
+            def step(j, sums):
+                weight = emit.splat(builder.load(builder.gep(w, [j])))
+                return [emit.fma(builder.call(size, [emit.read(row, j)]), weight, sums[0])]
+
+            (total,) = emit.loop(n_terms, [emit.constant(0.0)], step)
+            value = builder.call(largest, [total])
+            value = builder.fpext(value, ir.DoubleType()) if emit.itemsize == 4 else value
+            builder.store(value, builder.gep(y, [t]))
+            return []
+
+        emit.loop(n_steps, [], at)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
 def _add_outer_rows(typing_context, left, i, n_left, right, j, n_right, out):
     """out[s, e] += left[i + s] * right[j + e] for at most UNROLLED rows s and all n_right entries e."""
     index = types.intp
@@ -212,8 +283,19 @@ def complete(work, place, shape):
 def weighted_sums(weights, source, i, target, k):
     """target[k + s] = sum_j weights[s, j] source[i + j], the weights being scalars."""
     n_sums, n_terms = weights.shape
+    if n_terms <= n_sums:
+        for j in range(0, n_terms, UNROLLED):
+            _spread(weights, j, min(UNROLLED, n_terms - j), source, i + j, target, k, n_sums, j > 0)
+        return
     for s in range(0, n_sums, UNROLLED):
         _weighted_tile(weights, s, n_terms, source, i, target, k + s, min(UNROLLED, n_sums - s))
+
+
+@njit(cache=True, nogil=True)
+def norm_bounds(steps, weights, n_steps, out):
+    """out[t] = largest over the lanes of sum_j weights[j] |steps[t, j]|."""
+    if n_steps > 0:
+        _norm_bounds(steps, weights, weights.shape[0], n_steps, out)
 
 
 @njit(cache=True, nogil=True)
@@ -238,8 +320,7 @@ def scale(work, place, shape, factor):
 @njit(cache=True, nogil=True)
 def copy(work, source, target, shape):
     """Copy a matrix."""
-    n = shape[0] * shape[1] * shape[2]
-    work[target * shape[2] :][:n] = work[source * shape[2] :][:n]
+    _mix(work, target, shape[0] * shape[1], (source,), (1.0,))
 
 
 @njit(cache=True, nogil=True)

@@ -15,7 +15,6 @@ import numpy as np
 from sigfeat._kernels.development import (
     chain,
     end_momenta,
-    polish,
     pooled_products,
     running_gradients,
     running_products,
@@ -27,7 +26,7 @@ from sigfeat._kernels.exponential import LARGEST_NORMS
 from sigfeat._kernels.pooling import POOLINGS
 from sigfeat._kernels.threads import over_series
 
-LONGEST_SEGMENT = 64  # steps multiplied in the working dtype; from segment to segment in float64
+LONGEST_SEGMENT = 128  # steps multiplied in the working dtype; from segment to segment in float64
 SHORTEST_SEGMENT = 8
 
 Array = np.ndarray[Any, Any]
@@ -61,7 +60,7 @@ class Plan:
     def star(self) -> Star:
         """Places and signs that write star(X); empty without a form."""
         if self.involution is None:
-            return np.empty(0, np.int64), np.empty(0, self.dtype)
+            return self._no_star()
         return self._star(*self.involution)
 
     @property
@@ -69,6 +68,9 @@ class Plan:
         """Places and signs that write the conjugate transpose."""
         dim = self.shape[0]
         return self._star(range(dim), [1] * dim)
+
+    def _no_star(self) -> Star:
+        return np.empty(0, np.int64), np.empty(0, self.dtype)
 
     def _star(self, order: Sequence[int], signs: Sequence[int]) -> Star:
         rows, columns, _ = self.shape
@@ -91,7 +93,8 @@ class Plan:
         """Matrices as rows of real numbers, complex ones as [Re, Im]."""
         if np.iscomplexobj(matrices):
             matrices = np.concatenate([matrices.real, matrices.imag], axis=-1)
-        return np.ascontiguousarray(matrices.reshape(*matrices.shape[:-2], -1))
+        rows, columns, _ = self.shape
+        return np.ascontiguousarray(matrices.reshape(*matrices.shape[:-2], rows * columns))
 
     def matrices(self, entries: Array) -> Array:
         """Matrices, in the precision of the algebra elements, from rows of real numbers."""
@@ -99,7 +102,8 @@ class Plan:
         matrices = entries.reshape(*entries.shape[:-1], rows, columns)
         if rows < columns:
             matrices = matrices[..., :rows] + 1j * matrices[..., rows:]
-        return matrices.astype(self.algebra.dtype, copy=False)
+        with np.errstate(over="ignore"):  # infinities tell
+            return matrices.astype(self.algebra.dtype, copy=False)
 
     def _norms(self) -> Array:
         """Upper bounds of the spectral norms: (tr (A* A)^4)^(1/8), within a few percent for random matrices."""
@@ -123,15 +127,14 @@ class Plan:
             segment_products(increments, chosen, runs, weights, self.shape, limits, products)
 
         over_series(work, runs[2] - runs[1], lanes, self.n_threads)
-        if self.compact:
-            polish(products, rows, columns, self._float64(self.star))
         return runs, first, stop, products
 
     def chained(self, products: Array, first: Array, stop: Array) -> Array:
         """Products of products[first[i] : stop[i]], (n, n_developments, entries)."""
         rows, columns, _ = self.shape
         out = np.empty((len(first), *products.shape[1:]))
-        chain(products, first, stop, rows, columns, out)
+        star = self.star if self.compact else self._no_star()
+        chain(products, first, stop, rows, columns, self._float64(star), out)
         return out
 
     def gradients(
@@ -158,7 +161,7 @@ class Plan:
         rows, columns, lanes = self.shape
         out = np.empty((*increments.shape[:2], len(self.algebra), rows * columns), self.dtype)
         limits, weights = LARGEST_NORMS[self.dtype.itemsize], self.weights()
-        star = self.star if self.compact else (np.empty(0, np.int64), np.empty(0, self.dtype))
+        star = self.star if self.compact else self._no_star()
 
         def work(chosen):
             running_products(increments, chosen, weights, self.shape, star, limits, out)
@@ -175,7 +178,7 @@ class Plan:
         codes = np.array([POOLINGS.index(name) for name in names])
         out = np.empty((len(runs[0]), len(self.algebra), rows * columns, len(codes)), self.dtype)
         limits, weights = LARGEST_NORMS[self.dtype.itemsize], self.weights()
-        star = self.star if self.compact else (np.empty(0, np.int64), np.empty(0, self.dtype))
+        star = self.star if self.compact else self._no_star()
         how = codes, np.ascontiguousarray(thresholds, np.float64)
 
         def work(chosen):

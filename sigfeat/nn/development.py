@@ -201,20 +201,18 @@ def random_algebra(
     shape = (n_developments, n_channels, group.dim, group.dim)
     where = None if generator is None else generator.device
     matrices = torch.randn(shape, generator=generator, dtype=dtype, device=where).to(device)
-    # A projected Gaussian of unit variance has the dimension of the algebra as its mean squared norm.
-    units = torch.eye(group.dim**2, dtype=dtype).reshape(-1, group.dim, group.dim)
-    dimension = _overlap(units, group.to_algebra(units))
-    if group.is_complex:
-        dimension = (dimension + _overlap(1j * units, group.to_algebra(1j * units))) / 2
-    size: float = (group.dim / (dimension * n_channels)) ** 0.5
+    # A projected Gaussian has the dimension of the algebra as its mean squared norm, and half of it where the real and
+    # imaginary parts of the Gaussian have variance 1/2.
+    mean_square = group.algebra_dimension / (2 if group.is_complex else 1)
+    size: float = (group.dim / (mean_square * n_channels)) ** 0.5
     return group.to_algebra(matrices) * size
 
 
-def _overlap(left: Tensor, right: Tensor) -> float:
-    return float((left.conj() * right).sum().real)
-
-
 def _check(increments: Tensor, algebra: Tensor, group: Group | None) -> None:
+    if increments.ndim != 3 or increments.shape[2] == 0:
+        raise ValueError(f"increments must have shape (batch, length, channels), got {tuple(increments.shape)}")
+    if algebra.ndim != 4 or algebra.shape[2] != algebra.shape[3] or 0 in algebra.shape:
+        raise ValueError(f"algebra must have shape (developments, channels, dim, dim), got {tuple(algebra.shape)}")
     if increments.dtype not in (torch.float32, torch.float64) or algebra.dtype.to_real() != increments.dtype:
         raise ValueError(
             "increments and algebra must be of one precision, float32 or float64, "
@@ -224,8 +222,9 @@ def _check(increments: Tensor, algebra: Tensor, group: Group | None) -> None:
         raise ValueError(f"increments and algebra must be on one device, got {increments.device} and {algebra.device}")
     if increments.shape[2] != algebra.shape[1]:
         raise ValueError(f"increments have {increments.shape[2]} channels, but algebra has {algebra.shape[1]}")
-    if group is not None and group.dim != algebra.shape[-1]:
-        raise ValueError(f"algebra has matrices of side {algebra.shape[-1]}, but group {group.label} of {group.dim}")
+    if group is not None and (group.dim, group.is_complex) != (algebra.shape[-1], algebra.is_complex()):
+        kind = "complex" if algebra.is_complex() else "real"
+        raise ValueError(f"algebra must have matrices of {group.label}, got {kind} ones of side {algebra.shape[-1]}")
 
 
 class _Final(torch.autograd.Function):
@@ -280,6 +279,8 @@ def _by_torch(increments: Tensor, algebra: Tensor, group: Group | None, whole_pa
     identity = torch.eye(dim, dtype=algebra.dtype, device=algebra.device)
     last = identity.expand(len(increments), len(algebra), dim, dim)
     paths = []
+    if increments.shape[1] == 0:
+        return last.unsqueeze(1)[:, :0] if whole_path else last
     for chunk in torch.split(increments, STEPS_PER_CHUNK, dim=1):
         advance = _advance_path if whole_path else _advance
         values = checkpoint(advance, last, chunk, algebra, use_reentrant=False)
@@ -287,9 +288,7 @@ def _by_torch(increments: Tensor, algebra: Tensor, group: Group | None, whole_pa
             values = values @ (3 * identity - group.inverse(values) @ values) / 2  # takes rounding errors out
         last = values[:, -1] if whole_path else values
         paths.append(values)
-    if whole_path:
-        return torch.cat(paths, dim=1) if paths else last.unsqueeze(1)[:, :0]
-    return last
+    return torch.cat(paths, dim=1) if whole_path else last
 
 
 def _exponentials(increments: Tensor, algebra: Tensor) -> Tensor:

@@ -37,21 +37,22 @@ def matrix_exponential(matrix: Shaped[Tensor, "*batch dim dim"]) -> Shaped[Tenso
         norms = matrix.abs().sum(dim=-1)
         norm = 0.0 if matrix.is_meta or not matrix.numel() else float(norms.amax())
     bits = torch.finfo(matrix.dtype).bits
-    if norm <= _LARGEST_NORM[8][bits]:
-        return _degree_8(matrix)
-    ratio = norm / _LARGEST_NORM[18][bits]
+    ratio = norm / _LARGEST_NORM[8][bits]
+    if ratio > 1.0 and norm <= _LARGEST_NORM[18][bits]:
+        return _degree_18(matrix)
     n_halvings = math.ceil(math.log2(ratio)) if 1.0 < ratio < math.inf else 0
-    result = _degree_18(matrix / 2**n_halvings)
-    for _ in range(n_halvings):
-        result = result @ result
-    return result
+    less_identity = _degree_8(matrix * 0.5**n_halvings)
+    for _ in range(n_halvings):  # small matrices beside large ones keep all their digits
+        less_identity = 2 * less_identity + less_identity @ less_identity
+    return torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device) + less_identity
 
 
 def _degree_8(a: Tensor) -> Tensor:
-    """Three products."""
+    """Three products, of exp(A) - I."""
     a2 = a @ a
     a4 = a2 @ _polynomial(DEGREE_8[0], a, a2)
-    return _polynomial(DEGREE_8[3], a, a2) + _polynomial(DEGREE_8[1], a, a2, a4) @ _polynomial(DEGREE_8[2], a, a2, a4)
+    square = _polynomial(DEGREE_8[1], a, a2, a4) @ _polynomial(DEGREE_8[2], a, a2, a4)
+    return _polynomial((0.0, *DEGREE_8[3][1:]), a, a2) + square
 
 
 def _degree_18(a: Tensor) -> Tensor:

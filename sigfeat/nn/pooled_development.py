@@ -96,7 +96,8 @@ class PooledDevelopment(nn.Module):
         if not self.layer.whole_path:
             return matrices.flatten(2).unsqueeze(-1)
         path = matrices.flatten(3)  # (runs, length, developments, entries)
-        return torch.stack([self._statistic(name, path, counts) for name in self.poolings], dim=-1)
+        values = torch.stack([self._statistic(name, path, counts) for name in self.poolings], dim=-1)
+        return values.where(path[:, -1].isfinite().unsqueeze(-1), torch.nan)
 
     def _statistic(
         self, name: str, path: Float[Tensor, "runs length developments entries"], counts: Int[Tensor, " runs"]
@@ -113,7 +114,8 @@ class PooledDevelopment(nn.Module):
         if name == "mean":
             return torch.einsum("rtde,rt->rde", path, share)
         if name == "argmax":
-            return path.argmax(dim=1) / (counts - 1).clamp(min=1).to(path.dtype)[:, None, None]
+            place = path.masked_fill(~inside[:, :, None, None], -torch.inf).argmax(dim=1)
+            return place / (counts - 1).clamp(min=1).to(path.dtype)[:, None, None]
         above = (path > self.thresholds) & inside[:, :, None, None]
         if name == "ppv":
             return torch.einsum("rtde,rt->rde", above.to(path.dtype), share)

@@ -1,5 +1,7 @@
 """Training of features together with a linear head."""
 
+import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +15,9 @@ from torch import Tensor, nn
 
 from sigfeat.nn.pooled_development import PooledDevelopment
 
+STRETCHING = 0.2  # standard deviation of the logarithm of the factor
+HEAD_RATE = 2.0  # learning rate of the head in units of that of the features
+
 
 @dataclass(frozen=True)
 class TrainingSettings:
@@ -23,7 +28,7 @@ class TrainingSettings:
     max_epochs : int
         Passes over the training series.
     lr : float
-        Learning rate at its peak.
+        Learning rate of the features at its peak; that of the head is twice as high.
     weight_decay : float
         Decoupled weight decay of the head.
     batch_size : int
@@ -52,7 +57,9 @@ class TrainingSettings:
 
 
 class LinearHead(nn.Module):
-    """Standardised features and a linear map of them.
+    """Standardised features and a linear map of them that starts at zero.
+
+    In training each channel of each series is stretched at random, so that the features do not rely on its exact size.
 
     Parameters
     ----------
@@ -60,22 +67,30 @@ class LinearHead(nn.Module):
         The features.
     n_features, n_outputs : int
         Number of features, and of classes or targets.
+    generator : torch.Generator
+        Source of the stretching, on the CPU.
     """
 
-    def __init__(self, features: PooledDevelopment, n_features: int, n_outputs: int) -> None:
+    def __init__(
+        self, features: PooledDevelopment, n_features: int, n_outputs: int, generator: torch.Generator
+    ) -> None:
         super().__init__()
-        self.features = features
-        self.norm = nn.BatchNorm1d(n_features, affine=False)
-        self.linear = nn.Linear(n_features, n_outputs)
-        nn.init.zeros_(self.linear.weight)
-        nn.init.zeros_(self.linear.bias)
+        dtype = features.layer.weight.dtype.to_real()
+        self.features, self.generator = features, generator
+        self.norm = nn.BatchNorm1d(n_features, affine=False, dtype=dtype)
+        self.weight = nn.Parameter(torch.zeros(n_outputs, n_features, dtype=dtype))
+        self.bias = nn.Parameter(torch.zeros(n_outputs, dtype=dtype))
 
     def forward(
         self, increments: Float[Tensor, "batch length channels"], lengths: Int[Tensor, " batch"]
     ) -> Float[Tensor, "batch outputs"]:
         """Scores of the classes, or targets."""
-        outputs: Tensor = self.linear(self.norm(self.features(increments, lengths).flatten(1)))
-        return outputs
+        if self.training:
+            shape = len(increments), 1, increments.shape[2]
+            noise = torch.randn(shape, generator=self.generator, dtype=increments.dtype).to(increments.device)
+            increments = increments * (STRETCHING * noise).exp()
+        standard = self.norm(self.features(increments, lengths).flatten(1))
+        return nn.functional.linear(standard / standard.shape[1] ** 0.5, self.weight, self.bias)
 
 
 def train(
@@ -112,18 +127,19 @@ def train(
         n_outputs, criterion, target = int(target.max()) + 1, nn.CrossEntropyLoss, target.astype(np.int64)
     else:
         n_outputs, criterion = target.shape[1], nn.MSELoss
+        size = np.abs(target).max(axis=0)
+        target = target / np.where(size > 0, size, 1.0)  # huge numbers have huger squares
         deviation = target.std(axis=0)
         target = (target - target.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
         target = target.astype(increments.dtype)
     layer = features.layer
     with torch.no_grad():
         n_features = features(torch.from_numpy(increments[:1]), torch.from_numpy(lengths[:1])).numel()
-    network = LinearHead(features, n_features, n_outputs)
-    network.linear.to(layer.weight.dtype.to_real())
-    network.norm.to(layer.weight.dtype.to_real())
+    generator = torch.Generator().manual_seed(settings.seed)
+    network = LinearHead(features, n_features, n_outputs, generator)
     _fit(network, criterion, increments, lengths, target, settings)
     if not bool(torch.isfinite(layer.weight).all()):
-        raise ValueError(f"training diverged: lower lr (now {settings.lr:g}) or scale")
+        raise ValueError(f"training diverged: lower lr, now {settings.lr:g}, or scale")
 
 
 def _fit(
@@ -147,36 +163,42 @@ def _fit(
 
     training, held_out = _split(target, settings)
     inputs, goal = part(training)
-    steps_per_epoch = -(-len(training) // settings.batch_size)
+    one_left = len(training) % settings.batch_size == 1  # which has no deviation to standardise by
+    steps_per_epoch = -(-(len(training) - one_left) // settings.batch_size)
+    n_steps = settings.max_epochs * steps_per_epoch
+    rates = [settings.lr, HEAD_RATE * settings.lr]
     callbacks = [
         LRScheduler(
-            torch.optim.lr_scheduler.OneCycleLR,
-            step_every="batch",
-            max_lr=settings.lr,
-            total_steps=settings.max_epochs * steps_per_epoch,
-            pct_start=0.1,
+            torch.optim.lr_scheduler.LambdaLR, step_every="batch", lr_lambda=functools.partial(_rate, n_steps=n_steps)
         ),
         GradientNormClipping(1.0),
     ]
     if len(held_out):
         callbacks.append(EarlyStopping(patience=settings.patience, load_best=True))
-    generator = torch.Generator().manual_seed(settings.seed)
     NeuralNet(
         network,
         criterion,
         optimizer=torch.optim.AdamW,
-        optimizer__weight_decay=settings.weight_decay,
-        lr=settings.lr,
+        optimizer__param_groups=[
+            ("features*", {"lr": rates[0], "weight_decay": 0.0}),
+            ("*", {"lr": rates[1], "weight_decay": settings.weight_decay}),
+        ],
         max_epochs=settings.max_epochs,
         batch_size=settings.batch_size,
         iterator_train__shuffle=True,
-        iterator_train__generator=generator,
-        iterator_valid__generator=generator,
+        iterator_train__drop_last=one_left,
+        iterator_train__generator=network.generator,
+        iterator_valid__generator=network.generator,
         train_split=predefined_split(Dataset(*part(held_out))) if len(held_out) else None,
         callbacks=[*callbacks, *settings.callbacks],
         device=settings.device,
         verbose=0,
     ).fit(inputs, goal)
+
+
+def _rate(step: int, n_steps: int) -> float:
+    """Share of the learning rate: it rises over a tenth of the steps and falls as a cosine."""
+    return min(1.0, (step + 1) / (0.1 * n_steps + 1)) * (1 + math.cos(math.pi * step / n_steps)) / 2
 
 
 def _split(target: NDArray[Any], settings: TrainingSettings) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -191,5 +213,10 @@ def _split(target: NDArray[Any], settings: TrainingSettings) -> tuple[NDArray[An
         n_classes = np.count_nonzero(sizes)
         possible = sizes[sizes > 0].min() > 1 and n_classes <= min(n_held_out, len(target) - n_held_out)
         strata = target if possible else None
+    if len(target) - n_held_out < 2:
+        raise ValueError(
+            "validation_fraction must leave at least 2 series to train on, "
+            f"got {settings.validation_fraction:g} of {len(target)} series"
+        )
     training, held_out = train_test_split(rows, test_size=n_held_out, stratify=strata, random_state=settings.seed)
     return training, held_out

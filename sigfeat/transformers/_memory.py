@@ -10,7 +10,7 @@ import numpy as np
 WORTH_A_LOOK = 2**24  # bytes; less is granted unseen, for reading the limits would cost as much as filling it
 
 
-def check_output_size(n_samples, n_features, dtype, what, workspace=0):
+def check_output_size(n_samples, n_features, dtype, what, workspace=0, remedy="lower the depth"):
     """Raise a ValueError naming the size unless all values, and `workspace` more bytes, fit into memory."""
     size = n_samples * n_features * np.dtype(dtype).itemsize
     if size + workspace <= WORTH_A_LOOK:
@@ -21,7 +21,7 @@ def check_output_size(n_samples, n_features, dtype, what, workspace=0):
         raise ValueError(
             f"{what} would give {Decimal(n_features):.6g} features for each of {n_samples} series, "
             f"{_gibibytes(size)}{beside}, but {_gibibytes(available)} of memory are available: "
-            "lower the depth or transform fewer series at once"
+            f"{remedy} or transform fewer series at once"
         )
 
 

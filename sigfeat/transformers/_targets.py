@@ -21,17 +21,19 @@ def check_target(y, X, task):
         kind = type_of_target(y, input_name="y")
         if kind not in ("binary", "multiclass", "continuous", "continuous-multioutput"):
             raise ValueError(
-                f"y must hold one class per series, or numbers, for fit_mode='supervised', got {kind} targets"
+                f"Unknown label type: y must hold one class or number per series for fit_mode='supervised', got {kind}"
             )
         task = "regression" if kind.startswith("continuous") else "classification"
     if task == "regression":
         numbers = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y").reshape(len(y), -1)
-        if not numbers.std(axis=0).any():
+        if (numbers == numbers[0]).all():
             raise ValueError(f"y must hold different numbers for fit_mode='supervised', got only {numbers[0].tolist()}")
         return task, numbers
     if y.ndim > 1:
         raise ValueError(f"y must be one class per series for task='classification', got shape {y.shape}")
     classes, numbers = np.unique(y, return_inverse=True)
     if len(classes) < 2:
-        raise ValueError(f"y must have at least 2 classes for fit_mode='supervised', got one class: {classes[0]!r}")
+        raise ValueError(
+            f"y must have at least 2 classes for fit_mode='supervised', got one class: {classes.tolist()[0]!r}"
+        )
     return task, numbers

@@ -23,6 +23,7 @@ from sigfeat.transformers._windows import fine_windows, window_names
 
 THRESHOLD_SERIES = 64  # at most, and fewer where their paths would take more than the bytes
 BATCH_BYTES = 1 << 28
+SMALLER = "take a smaller dim, fewer developments or windows"
 
 
 class PathDevelopmentTransformer(FeatureTransformer):
@@ -31,6 +32,119 @@ class PathDevelopmentTransformer(FeatureTransformer):
     For the path through the points of a series, X_0 = I and X_t = X_{t-1} exp(sum over c of A_c dx_c(t)) with
     increments dx and elements A_c of the group's Lie algebra. The entries of the matrices are the features: their
     final values, or statistics of their running values, over the whole series or windows of it.
+
+    Parameters
+    ----------
+    group : {"SO", "SE", "Sp", "U", "SU", "SO(n,1)", "GL", "unipotent"}, default="SO"
+        Rotations, rigid motions, symplectic, unitary (of determinant one: "SU"), Lorentz (hyperbolic), invertible
+        with positive determinant, upper triangular with ones on the diagonal. Complex groups give real and imaginary
+        parts.
+    dim : int, default=5
+        Side of the matrices: from 2 on, from 1 on for "U" and "GL", even for "Sp".
+    n_developments : int, default=6
+        Independent developments of each path.
+    fit_mode : {"random", "supervised"}, default="random"
+        "random": Gaussian elements A_c. "supervised": the same, then trained with a linear head on y, which is
+        thrown away. Needs y.
+    scale : float or None, default=None
+        Size of the first elements A_c, > 0: the path of a typical training series turns by about `scale` radians. None
+        is 1, and 0.3 in "Sp", "SO(n,1)" and "GL", where entries grow exponentially.
+    pooling : "final", str or tuple of str, default=("end", "mean", "max", "min")
+        "final": the last value, without a word of it in the names. Or any of "end" (last value), "mean", "max", "min",
+        "ppv" (share of time above a threshold), "mpv" (mean excess over the threshold while above it), "argmax" (place
+        of the first maximum, 0 at the start of the window and 1 at its end).
+    windows : "whole", int or ("dyadic", int), default=("dyadic", 2)
+        Whole series; this many equal parts; or all dyadic parts down to a depth: 1, 2, 4, ... parts. The development
+        starts anew in each window. A window that does not start the series begins with the step from the point before
+        it, so that every increment is in exactly one of the parts.
+    quantile : float, default=0.5
+        The thresholds of "ppv" and "mpv" are, for each entry, this quantile of its running values on the training
+        series.
+    task : {"auto", "classification", "regression"}, default="auto"
+        What supervised training takes y for. "auto": numbers with a fractional part are targets of a regression,
+        anything else is classes.
+    max_epochs : int, default=30
+        Passes over the training series in supervised training.
+    lr : float, default=0.05
+        Its learning rate at the peak, in units of the first elements; that of the head is twice as high.
+    weight_decay : float, default=0.0
+        Decoupled weight decay of the head.
+    batch_size : int, default=32
+        Series per step, at least 2.
+    validation_fraction : float, default=0.0
+        Share of the series that is held out to stop training early, and to keep the best epoch; 0 for none.
+    patience : int, default=10
+        Epochs without a better loss on the held-out series, after which training stops.
+    callbacks : list of skorch.callbacks.Callback or None, default=None
+        Given to skorch: progress, checkpoints, loggers.
+    device : str or torch.device, default="cpu"
+        Where to compute. "cpu" has compiled loops.
+    dtype : {"float32", "float64"} or None, default=None
+        Precision to compute in; None for that of X. The features have the dtype of X.
+    random_state : int, RandomState instance or None, default=0
+        Of the elements, and of the order of the series in training.
+    n_jobs : int or None, default=None
+        Threads, in joblib's convention. The features of given elements do not depend on it.
+
+    Attributes
+    ----------
+    algebra_ : ndarray of shape (n_developments, n_channels, dim, dim)
+        The elements A_c, float64 or complex128.
+    units_ : ndarray of shape (n_channels,)
+        Unit of each channel, by which `scale` is relative to the training data.
+    thresholds_ : ndarray of shape (n_developments, n_entries)
+        Thresholds of "ppv" and "mpv"; zeros where neither is asked for.
+    n_channels_ : int
+        Number of channels seen at fit.
+
+    Raises
+    ------
+    ImportError
+        If torch, or skorch for supervised training, is not installed.
+    ValueError
+        If the group has no matrices of side `dim`, the device cannot be used, y is missing or has one class only in
+        supervised mode, values are NaN or infinite, developments overflow, or the output would not fit into memory.
+
+    See Also
+    --------
+    SignatureTransformer : All iterated integrals up to a depth; the developments in "unipotent" are some of them.
+    sigfeat.nn.Development : The same as a torch layer.
+
+    Notes
+    -----
+    Developments do not change when the path is run through at another speed, or moved by a constant; put `AddTime` or
+    `AddBasepoint` in front where these matter. In a compact group ("SO", "U", "SU") entries are bounded by one; in the
+    others they grow with the path, up to an overflow, and a smaller `scale` helps. Entries that are the same for all
+    paths, such as the last row of "SE", are left out.
+
+    The unit of a channel is the geometric mean of two sizes, its standard deviation and the root of the mean over the
+    series of the sum of squared increments: the first fits smooth paths and the second noise. A_c is a Gaussian
+    element of mean squared Frobenius norm dim / n_channels, times scale / unit.
+
+    Features are named ``dev3[SO(5)](2,4)``: third development, row 2, column 4; with statistics and windows
+    ``dev3[SO(5)](2,4)|mean|1/2-2/2``, and ``|re`` or ``|im`` behind the place in complex groups. Labels count the
+    dimensions as usual, "SE(4)" and "SO(4,1)" for matrices of side 5.
+
+    Time O(n_timepoints n_developments dim^3) per series and level of windows, in compiled loops with one series per
+    SIMD lane. On other devices than the CPU, torch's operations do the same.
+
+    References
+    ----------
+    .. [1] Lou, Li, Ni, "Path development network with finite-dimensional Lie group representation", 2022,
+       arXiv:2204.00740.
+    .. [2] Cass, Turner, "Free probability, path developments and signature kernels as universal scaling limits", 2024,
+       arXiv:2402.12311: random developments.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat import PathDevelopmentTransformer
+    >>> X = np.random.default_rng(0).standard_normal((10, 3, 50)).cumsum(axis=2)
+    >>> development = PathDevelopmentTransformer("SO", dim=5, n_developments=3, pooling="final", windows="whole").fit(X)
+    >>> development.transform(X).shape
+    (10, 75)
+    >>> development.get_feature_names_out()[[0, 58]]
+    array(['dev1[SO(5)](1,1)', 'dev3[SO(5)](2,4)'], dtype=object)
     """
 
     _parameter_constraints = {
@@ -38,7 +152,7 @@ class PathDevelopmentTransformer(FeatureTransformer):
         "dim": [Interval(Integral, 1, None, closed="left")],
         "n_developments": [Interval(Integral, 1, None, closed="left")],
         "fit_mode": [StrOptions({"random", "supervised"})],
-        "scale": [Interval(Real, 0, None, closed="neither")],
+        "scale": [Interval(Real, 0, None, closed="neither"), None],
         "pooling": [StrOptions({"final", *POOLINGS}), tuple, list],
         "windows": [StrOptions({"whole"}), Interval(Integral, 1, None, closed="left"), tuple],
         "quantile": [Interval(Real, 0, 1, closed="both")],
@@ -46,7 +160,7 @@ class PathDevelopmentTransformer(FeatureTransformer):
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "lr": [Interval(Real, 0, None, closed="neither")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 2, None, closed="left")],
         "validation_fraction": [Interval(Real, 0, 1, closed="left")],
         "patience": [Interval(Integral, 1, None, closed="left")],
         "callbacks": [list, tuple, None],
@@ -60,16 +174,16 @@ class PathDevelopmentTransformer(FeatureTransformer):
         self,
         group="SO",
         dim=6,
-        n_developments=8,
+        n_developments=6,
         fit_mode="random",
-        scale=1.0,
+        scale=None,
         pooling=("end", "mean", "max", "min"),
         windows=("dyadic", 2),
         quantile=0.5,
         task="auto",
-        max_epochs=40,
-        lr=0.01,
-        weight_decay=0.01,
+        max_epochs=30,
+        lr=0.05,
+        weight_decay=0.0,
         batch_size=32,
         validation_fraction=0.0,
         patience=10,
@@ -119,25 +233,27 @@ class PathDevelopmentTransformer(FeatureTransformer):
         group, pooling, windows = GROUPS[self.group](int(self.dim)), self._poolings(), fine_windows(self.windows)
         target = check_target(y, X, self.task) if self.fit_mode == "supervised" else None
         self._check_device()
-        varying = _varying_entries(group)
-        n_columns = self.n_developments * len(varying) * len(pooling) * len(windows[1])
+        n_columns = self.n_developments * group.n_varying * len(pooling) * len(windows[1])
         what = f"PathDevelopmentTransformer with {self.n_developments} developments in {group.label}"
-        check_output_size(len(X), n_columns, X.dtype, what, 2 * len(X) * n_columns * X.itemsize)
+        workspace = 2 * len(X) * n_columns * X.itemsize + 2 * self.n_developments * X.shape[1] * group.dim**2 * 16
+        check_output_size(len(X), n_columns, X.dtype, what, workspace, SMALLER)
         seed = int(check_random_state(self.random_state).randint(2**31))
         generator = torch.Generator().manual_seed(seed)
-        algebra = random_algebra(
-            group, X.shape[1], self.n_developments, generator=generator, dtype=torch.float64
-        ).numpy()
+        elements = random_algebra(group, 1, self.n_developments * X.shape[1], generator=generator, dtype=torch.float64)
+        elements = elements.reshape(self.n_developments, X.shape[1], group.dim, group.dim).numpy()
         self.units_ = _units(X, lengths)
-        algebra *= (self.scale / self.units_)[:, np.newaxis, np.newaxis]
+        self._scale = group.usual_scale if self.scale is None else self.scale
+        self._sizes = self._scale / X.shape[1] ** 0.5 / self.units_
         # From here on `transform` knows the parameters by these: the sizes of the output depend on them.
-        self._group, self._pooling, self._windows, self._varying = group, pooling, windows, varying
+        self._group, self._pooling, self._windows = group, pooling, windows
+        self._varying = np.flatnonzero(group.varying().numpy().ravel().repeat(1 + group.is_complex))
         self._compute_dtype = None if self.dtype is None else np.dtype(self.dtype)
         self._named_final = self.pooling == "final"
         self._endings = [f"|{name}" if name else "" for name in window_names(self.windows)]
         if target is not None:
-            algebra = self._train(X, lengths, target[1], algebra, seed)
-        self.algebra_ = algebra
+            elements = self._train(self._increments(X, lengths), lengths, target[1], elements, seed)
+        self._elements = elements
+        self.algebra_ = elements * self._sizes[:, np.newaxis, np.newaxis]
         self.thresholds_ = self._learn_thresholds(X, lengths)
         self._n_features_out = n_columns
         return self
@@ -158,12 +274,12 @@ class PathDevelopmentTransformer(FeatureTransformer):
         check_is_fitted(self)
         X, lengths = self._check_panel(X, reset=False)
         size = len(X) * self._n_features_out * X.itemsize
-        check_output_size(len(X), self._n_features_out, X.dtype, "the output of PathDevelopmentTransformer", 2 * size)
-        features = self._features(_increments(X, lengths, self._compute_dtype), lengths)
+        what = "the output of PathDevelopmentTransformer"
+        check_output_size(len(X), self._n_features_out, X.dtype, what, 2 * size, SMALLER)
+        features = self._features(self._increments(X, lengths), lengths)
         with np.errstate(over="ignore"):  # told in one sentence
             features = features[:, :, self._varying].reshape(len(X), -1).astype(X.dtype, copy=False)
-        what = f"developments in {self._group.label} overflow"
-        self._check_overflow(features, what, f"lower scale, now {self.scale:g}, or take a compact group such as SO")
+        self._check_overflow(features, *self._overflow())
         return features
 
     def _features(self, increments, lengths):
@@ -187,36 +303,42 @@ class PathDevelopmentTransformer(FeatureTransformer):
             runs = np.repeat(np.arange(n_samples), n_windows), bounds[..., 0].ravel(), bounds[..., 1].ravel()
             thresholds = self.thresholds_.reshape(-1, dim, dim, n_parts).swapaxes(2, 3).reshape(self.thresholds_.shape)
             values = plan.pooled(increments, runs, self._pooling, thresholds)
-        values = values.reshape(n_samples, n_windows, len(self.algebra_), dim, n_parts, dim, -1)
+        values = values.reshape(n_samples, n_windows, len(self._elements), dim, n_parts, dim, -1)
         values = values.transpose(0, 2, 3, 5, 4, 6, 1)  # series, development, row, column, part, pooling, window
         return values.reshape(*values.shape[:2], dim * dim * n_parts, -1, n_windows)
 
     def _features_on_device(self, increments, lengths):
         device = torch.device(self.device)
-        layer = Development(self._group, self.n_channels_, len(self.algebra_), dtype=_torch_dtype(increments.dtype))
-        layer.weight.data = self._elements(increments.dtype)
+        layer = self._layer(self._elements, increments.dtype)
         network = PooledDevelopment(layer, self._pooling, *self._windows, self.thresholds_).to(device)
         path_bytes = (
             increments.shape[1] * layer.weight[:, 0].numel() * layer.weight.element_size() * len(self._windows[1])
         )
         per_batch = max(1, BATCH_BYTES // path_bytes)
+        steps, counts = torch.from_numpy(increments).split(per_batch), torch.from_numpy(lengths).split(per_batch)
         with torch.no_grad():
             found = [
-                network(torch.from_numpy(increments[i : i + per_batch]).to(device), own.to(device)).cpu().numpy()
-                for i, own in zip(
-                    range(0, len(increments), per_batch), torch.from_numpy(lengths).split(per_batch), strict=True
-                )
+                network(part.to(device), own.to(device)).cpu().numpy() for part, own in zip(steps, counts, strict=True)
             ]
         return np.concatenate(found)
 
-    def _train(self, X, lengths, target, algebra, seed):
-        """Algebra elements after training, float64."""
-        increments = _increments(X, lengths, self._compute_dtype)
-        n_threads = effective_n_jobs(self.n_jobs)
+    def _layer(self, elements, dtype):
+        """The development of given elements as a torch layer, in the precision of a NumPy dtype."""
+        precision = torch.float32 if dtype == np.float32 else torch.float64
         layer = Development(
-            self._group, X.shape[1], len(algebra), n_threads=n_threads, dtype=_torch_dtype(increments.dtype)
+            self._group,
+            elements.shape[1],
+            len(elements),
+            n_threads=effective_n_jobs(self.n_jobs),
+            generator=torch.Generator(),  # replaced at once, but torch's own must not be drawn from
+            dtype=precision,
         )
-        layer.weight.data = torch.from_numpy(algebra).to(layer.weight.dtype)
+        layer.weight.data = torch.tensor(elements, dtype=layer.weight.dtype)
+        return layer
+
+    def _train(self, increments, lengths, target, elements, seed):
+        """Algebra elements after training, float64."""
+        layer = self._layer(elements, increments.dtype)
         poolings = [name for name in self._pooling if name in TRAINABLE_POOLINGS] or ["end"]
         settings = TrainingSettings(
             max_epochs=self.max_epochs,
@@ -229,32 +351,38 @@ class PathDevelopmentTransformer(FeatureTransformer):
             device=self.device,
             seed=seed,
         )
-        with threadpool_limits(n_threads):
+        with threadpool_limits(effective_n_jobs(self.n_jobs)):
             train(PooledDevelopment(layer, poolings, *self._windows), increments, lengths, target, settings)
-        return layer.algebra.detach().cpu().to(_torch_dtype(np.float64, self._group.is_complex)).numpy()
+        return layer.algebra.detach().cpu().numpy().astype(elements.dtype)
 
     def _learn_thresholds(self, X, lengths):
         """Quantile of each entry's running values over some of the series, (n_developments, entries)."""
         dim, n_parts = self._group.dim, 1 + self._group.is_complex
-        thresholds = np.zeros((len(self.algebra_), dim * dim * n_parts))
+        thresholds = np.zeros((len(self._elements), dim * dim * n_parts))
         if not {"ppv", "mpv"} & set(self._pooling):
             return thresholds
         bytes_of_one = X.shape[2] * thresholds.size * X.itemsize
         n_chosen = max(1, min(THRESHOLD_SERIES, BATCH_BYTES // bytes_of_one))
         chosen = np.unique(np.linspace(0, len(X) - 1, n_chosen).round().astype(int))
-        increments = _increments(X[chosen], lengths[chosen], self._compute_dtype)
+        increments = self._increments(X[chosen], lengths[chosen])
         path = self._plan(increments.dtype).path(increments)
         known = path[np.arange(X.shape[2]) < lengths[chosen][:, np.newaxis]]
-        of_rows = np.quantile(known, self.quantile, axis=0).reshape(-1, dim, n_parts, dim)
+        self._check_overflow(known, *self._overflow())
+        of_rows = np.apply_along_axis(_threshold, 0, known, self.quantile).reshape(-1, dim, n_parts, dim)
         return of_rows.swapaxes(2, 3).reshape(thresholds.shape)
 
+    def _overflow(self):
+        """What overflows, and what helps."""
+        remedy = f"lower scale, now {self._scale:g}, or take a compact group such as SO"
+        return f"developments in {self._group.label} overflow", remedy
+
     def _plan(self, dtype):
-        algebra = self._elements(dtype).numpy()
+        algebra = self._elements.astype(np.result_type(dtype, np.complex64) if self._group.is_complex else dtype)
         return Plan(algebra, self._group.involution, self._group.is_compact, effective_n_jobs(self.n_jobs))
 
-    def _elements(self, dtype):
-        """Algebra elements in the precision of the increments."""
-        return torch.from_numpy(self.algebra_).to(_torch_dtype(dtype, self._group.is_complex))
+    def _increments(self, X, lengths):
+        """Steps of the paths in units of the algebra elements, in the precision to compute in."""
+        return (_increments(X, lengths) * self._sizes).astype(self._compute_dtype or X.dtype)
 
     def _poolings(self):
         if self.pooling == "final":
@@ -268,7 +396,7 @@ class PathDevelopmentTransformer(FeatureTransformer):
 
     def _check_device(self):
         try:
-            torch.empty(0, device=self.device)
+            float(torch.zeros(1, device=self.device))
         except (RuntimeError, AssertionError) as error:  # the latter from a torch without that device
             reason = str(error).splitlines()[0]
             raise ValueError(f"device must be one that torch can use, got {self.device!r}: {reason}") from error
@@ -282,7 +410,7 @@ class PathDevelopmentTransformer(FeatureTransformer):
             entries.append(f"[{label}]({row + 1},{column + 1}){part}")
         statistics = [""] if self._named_final else [f"|{name}" for name in self._pooling]
         endings = [statistic + window for statistic in statistics for window in self._endings]
-        developments = range(1, len(self.algebra_) + 1)
+        developments = range(1, len(self._elements) + 1)
         return [f"dev{d}{entry}{ending}" for d in developments for entry in entries for ending in endings]
 
     def __sklearn_tags__(self):
@@ -291,13 +419,16 @@ class PathDevelopmentTransformer(FeatureTransformer):
         return tags
 
 
-def _increments(X, lengths, dtype):
+def _increments(X, lengths):
     """Steps of the paths, (n_samples, n_timepoints, n_channels): step t leads to point t, and is 0 behind the end."""
-    increments = np.zeros((len(X), X.shape[2], X.shape[1]), X.dtype)
-    np.subtract(X[:, :, 1:].swapaxes(1, 2), X[:, :, :-1].swapaxes(1, 2), out=increments[:, 1:])
+    increments = np.zeros((len(X), X.shape[2], X.shape[1]))
+    with np.errstate(over="ignore"):
+        np.subtract(X[:, :, 1:].swapaxes(1, 2), X[:, :, :-1].swapaxes(1, 2), out=increments[:, 1:], dtype=np.float64)
     if lengths.min() < X.shape[2]:
         increments[np.arange(X.shape[2]) >= lengths[:, np.newaxis]] = 0.0
-    return increments.astype(dtype or X.dtype, copy=False)
+    if np.isinf(increments).any():
+        raise ValueError("differences of neighbouring points of X overflow float64: scale the series")
+    return increments
 
 
 def _units(X, lengths):
@@ -306,24 +437,18 @@ def _units(X, lengths):
     The latter is the root of the mean over the series of the sum of squared increments. For noise both are about the
     same but for a factor root T; for a smooth path the sum of squares goes to zero with the step.
     """
-    increments = _increments(X, lengths, np.float64)
-    largest = np.abs(increments).max(axis=(0, 1))
+    increments = np.abs(_increments(X, lengths))
+    largest = increments.max(axis=(0, 1))
     largest[largest == 0] = 1.0
     variation = np.sqrt(np.square(increments / largest).sum(axis=1).mean(axis=0)) * largest
     deviation = channel_moments(X, lengths)[1]
     return np.where(variation > 0, np.sqrt(variation) * np.sqrt(deviation), 1.0)
 
 
-def _varying_entries(group):
-    """Places of the entries that are not the same in all elements, in row-major order, re and im of each."""
-    elements = group.sample(8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    if group.is_complex:
-        elements = torch.view_as_real(elements)
-    spread = elements.amax(dim=0) - elements.amin(dim=0)
-    return np.flatnonzero(spread.numpy().ravel() > 1e-6)
-
-
-def _torch_dtype(dtype, is_complex=False):
-    """The torch dtype of a NumPy one, or its complex twin."""
-    own = torch.float32 if np.dtype(dtype) == np.float32 else torch.float64
-    return own.to_complex() if is_complex else own
+def _threshold(values, quantile):
+    """Between a quantile of the values and the next larger one, so that no rounding error decides what is above."""
+    ordered = np.sort(values)
+    low = float(ordered[int(quantile * (len(ordered) - 1))])
+    apart = 1e-6 * max(1.0, abs(low))
+    following = np.searchsorted(ordered, low + apart, side="right")
+    return low + apart if following == len(ordered) else (low + float(ordered[following])) / 2

@@ -32,6 +32,8 @@ class Group(ABC):
         Parameter value that selects the group.
     is_complex, is_compact : bool
         Whether the matrices are complex, and whether the group is bounded.
+    usual_scale : float
+        By how many radians a typical path should turn: fewer where entries grow exponentially with the path.
 
     Raises
     ------
@@ -44,6 +46,7 @@ class Group(ABC):
     name: ClassVar[str]
     is_complex: ClassVar[bool] = False
     is_compact: ClassVar[bool] = False
+    usual_scale: ClassVar[float] = 1.0
     _least_dim: ClassVar[int] = 2
     _even_dim: ClassVar[bool] = False
 
@@ -66,6 +69,20 @@ class Group(ABC):
         inverse(g)[i, j] = signs[i] signs[j] conj(g[order[j], order[i]])
         """
         return None
+
+    @property
+    @abstractmethod
+    def algebra_dimension(self) -> int:
+        """Dimension of the Lie algebra, over the real numbers."""
+
+    @property
+    def n_varying(self) -> int:
+        """Number of entries, real and imaginary parts apart, that are not the same in all elements."""
+        return self.dim**2 * (1 + self.is_complex)
+
+    def varying(self) -> Bool[Tensor, "dim dim"]:
+        """Which entries are not the same in all elements."""
+        return torch.ones(self.dim, self.dim, dtype=torch.bool)
 
     @abstractmethod
     def to_algebra(self, matrix: Shaped[Tensor, "*batch dim dim"]) -> Shaped[Tensor, "*batch dim dim"]:

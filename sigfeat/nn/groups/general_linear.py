@@ -33,7 +33,13 @@ class GeneralLinear(Group):
     """
 
     name: ClassVar[str] = "GL"
+    usual_scale: ClassVar[float] = 0.3
     _least_dim: ClassVar[int] = 1
+
+    @property
+    def algebra_dimension(self) -> int:
+        """Dimension of the Lie algebra, over the real numbers."""
+        return self.dim**2
 
     def to_algebra(self, matrix: Shaped[Tensor, "*batch dim dim"]) -> Shaped[Tensor, "*batch dim dim"]:
         """The matrix itself."""

@@ -34,6 +34,12 @@ class Hyperbolic(QuadraticGroup):
     """
 
     name: ClassVar[str] = "SO(n,1)"
+    usual_scale: ClassVar[float] = 0.3
+
+    @property
+    def algebra_dimension(self) -> int:
+        """Dimension of the Lie algebra, over the real numbers."""
+        return self.dim * (self.dim - 1) // 2
 
     @property
     def label(self) -> str:

@@ -37,6 +37,22 @@ class SpecialEuclidean(Group):
     name: ClassVar[str] = "SE"
 
     @property
+    def algebra_dimension(self) -> int:
+        """Dimension of the Lie algebra, over the real numbers."""
+        return self.dim * (self.dim - 1) // 2
+
+    @property
+    def n_varying(self) -> int:
+        """All but the last row."""
+        return self.dim * (self.dim - 1)
+
+    def varying(self) -> Bool[Tensor, "dim dim"]:
+        """All but the last row."""
+        varying = super().varying()
+        varying[-1] = False
+        return varying
+
+    @property
     def label(self) -> str:
         """The group with the dimension of the space that is moved."""
         return f"SE({self.dim - 1})"

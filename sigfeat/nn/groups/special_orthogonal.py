@@ -33,5 +33,10 @@ class SpecialOrthogonal(QuadraticGroup):
     name: ClassVar[str] = "SO"
     is_compact: ClassVar[bool] = True
 
+    @property
+    def algebra_dimension(self) -> int:
+        """Dimension of the Lie algebra, over the real numbers."""
+        return self.dim * (self.dim - 1) // 2
+
     def _is_connected(self, element: Shaped[Tensor, "*batch dim dim"]) -> Bool[Tensor, "*batch"]:
         return element.det() > 0

@@ -33,6 +33,11 @@ class SpecialUnitary(QuadraticGroup):
     is_complex: ClassVar[bool] = True
     is_compact: ClassVar[bool] = True
 
+    @property
+    def algebra_dimension(self) -> int:
+        """Dimension of the Lie algebra, over the real numbers."""
+        return self.dim**2 - 1
+
     def to_algebra(self, matrix: Shaped[Tensor, "*batch dim dim"]) -> Shaped[Tensor, "*batch dim dim"]:
         """Skew-Hermitian part without its trace."""
         algebra = super().to_algebra(matrix)

@@ -29,7 +29,13 @@ class Symplectic(QuadraticGroup):
     """
 
     name: ClassVar[str] = "Sp"
+    usual_scale: ClassVar[float] = 0.3
     _even_dim: ClassVar[bool] = True
+
+    @property
+    def algebra_dimension(self) -> int:
+        """Dimension of the Lie algebra, over the real numbers."""
+        return self.dim * (self.dim + 1) // 2
 
     @property
     def involution(self) -> Involution:

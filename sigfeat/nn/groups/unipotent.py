@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
 from sigfeat.nn.groups._base import Group, identity_like, largest_entry
@@ -34,6 +34,20 @@ class Unipotent(Group):
     """
 
     name: ClassVar[str] = "unipotent"
+
+    @property
+    def algebra_dimension(self) -> int:
+        """Dimension of the Lie algebra, over the real numbers."""
+        return self.dim * (self.dim - 1) // 2
+
+    @property
+    def n_varying(self) -> int:
+        """Those above the diagonal."""
+        return self.dim * (self.dim - 1) // 2
+
+    def varying(self) -> Bool[Tensor, "dim dim"]:
+        """Those above the diagonal."""
+        return super().varying().triu(1)
 
     @property
     def label(self) -> str:

@@ -27,3 +27,8 @@ class Unitary(QuadraticGroup):
     is_complex: ClassVar[bool] = True
     is_compact: ClassVar[bool] = True
     _least_dim: ClassVar[int] = 1
+
+    @property
+    def algebra_dimension(self) -> int:
+        """Dimension of the Lie algebra, over the real numbers."""
+        return self.dim**2

@@ -1,0 +1,506 @@
+"""PathDevelopmentTransformer: its features from the definition, what units and seeds do, and its training."""
+
+import itertools
+import os
+import pickle
+
+import joblib
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import RidgeClassifierCV
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from skorch.callbacks import Callback
+from threadpoolctl import threadpool_info
+
+from sigfeat import PathDevelopmentTransformer
+from sigfeat._kernels.pooling import POOLINGS
+from sigfeat.nn import GROUPS
+from sigfeat.reference.development import development
+from tests.oracles import pooled
+from tests.panels import padded, ragged
+from tests.test_groups import DIMS
+
+SMALL = {"dim": 2, "n_developments": 1, "windows": "whole"}
+QUICK = {**SMALL, "fit_mode": "supervised", "max_epochs": 2, "batch_size": 8}
+SHARES = {"0/1-1/1": (0, 4), "0/2-1/2": (0, 2), "1/2-2/2": (2, 4), "0/4-1/4": (0, 1), "3/4-4/4": (3, 4)}
+
+every_group = pytest.mark.parametrize("group", GROUPS)
+
+
+def values(transformer, X):
+    return dict(zip(transformer.get_feature_names_out().tolist(), transformer.transform(X).T, strict=True))
+
+
+def running_entries(transformer, series, first, stop):
+    """Entries (time, developments, row, column, part) at first <= t < stop, from I before the step to `first`."""
+    points = series.T[max(first - 1, 0) : stop]
+    matrices = np.stack([development(points, elements) for elements in transformer.algebra_], axis=1)
+    return np.stack([matrices.real, matrices.imag][: 1 + np.iscomplexobj(matrices)], axis=-1)[min(first, 1) :]
+
+
+def classes(n=12):
+    return np.arange(n) % 2
+
+
+def panel(n=12, n_channels=2, length=15, seed=0):
+    return np.random.default_rng(seed).normal(size=(n, n_channels, length)).cumsum(axis=2)
+
+
+# ----------------------------------------------------------------------------------------------- features
+
+
+def test_final_values_by_hand():
+    X = np.array([[[0.0, 1.0, 1.0, 3.0]], [[2.0, 0.0, 0.0, -1.0]]])
+    turn = PathDevelopmentTransformer(pooling="final", **SMALL).fit(X)
+    angle = turn.algebra_[0, 0, 1, 0] * np.array([3.0, -3.0])
+    found = values(turn, X)
+    assert list(found) == ["dev1[SO(2)](1,1)", "dev1[SO(2)](1,2)", "dev1[SO(2)](2,1)", "dev1[SO(2)](2,2)"]
+    expected = [np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle)]
+    np.testing.assert_allclose(list(found.values()), expected, rtol=1e-12)
+
+
+def test_names_tell_development_group_entry_pooling_and_window():
+    X = padded(ragged())
+    final = PathDevelopmentTransformer(dim=5, n_developments=3, pooling="final", windows="whole").fit(X)
+    assert "dev3[SO(5)](2,4)" in final.get_feature_names_out()
+    cut = PathDevelopmentTransformer(group="SU", dim=2, n_developments=2, pooling=("end", "mean"), windows=2)
+    names = cut.fit(X).get_feature_names_out().tolist()
+    assert names[:3] == [f"dev1[SU(2)](1,1)|re|{ending}" for ending in ("end|0/2-1/2", "end|1/2-2/2", "mean|0/2-1/2")]
+    assert names[4] == "dev1[SU(2)](1,1)|im|end|0/2-1/2"
+    assert names[-1] == "dev2[SU(2)](2,2)|im|mean|1/2-2/2"
+    lorentz = PathDevelopmentTransformer(group="SO(n,1)", dim=3, n_developments=1, pooling="mean", windows="whole")
+    assert lorentz.fit(X).get_feature_names_out()[-1] == "dev1[SO(2,1)](3,3)|mean"
+
+
+@every_group
+def test_features_follow_the_definition(group):
+    series, dim = ragged(), DIMS[group][1]
+    parameters = {"dim": dim, "n_developments": 2, "pooling": POOLINGS, "windows": ("dyadic", 2), "quantile": 0.7}
+    transformer = PathDevelopmentTransformer(group=group, **parameters).fit(padded(series))
+    whole = [running_entries(transformer, s, 0, s.shape[1]) for s in series]
+    ordered = np.sort(np.concatenate(whole), axis=0)
+    low = np.quantile(ordered, 0.7, axis=0, method="lower")
+    learnt = transformer.thresholds_.reshape(low.shape)
+    assert (learnt > low + 1e-7).all()  # so that no rounding error decides what is above
+    assert not ((ordered > low + 1e-6 * np.maximum(1, abs(low))) & (ordered <= learnt)).any()
+    label, found, left_out = GROUPS[group](dim).label, values(transformer, padded(series)), set()
+    for (window, (first, stop)), (i, s) in itertools.product(SHARES.items(), [(0, series[0]), (3, series[3])]):
+        begin, end = first * s.shape[1] // 4, stop * s.shape[1] // 4
+        running = running_entries(transformer, s, begin, end)
+        for d, row, column, part in np.ndindex(running.shape[1:]):
+            suffix = ["|re", "|im"][part] if running.shape[-1] == 2 else ""
+            entry = f"[{label}]({row + 1},{column + 1}){suffix}"
+            of_entry = running[:, d, row, column, part]
+            for name in POOLINGS:
+                key = f"dev{d + 1}{entry}|{name}|{window}"
+                if key not in found:
+                    left_out.add((row, column))
+                    np.testing.assert_array_equal(of_entry, float(row == column))
+                    continue
+                expected = pooled(of_entry, name, learnt[d, row, column, part], 0, end - begin, 0)
+                np.testing.assert_allclose(found[key][i], expected, rtol=1e-9, atol=1e-10)
+    last_row = {(dim - 1, column) for column in range(dim)}
+    lower = {(row, column) for row in range(dim) for column in range(row + 1)}
+    assert left_out == {"SE": last_row, "unipotent": lower}.get(group, set())
+
+
+@every_group
+def test_windows_start_anew_and_multiply_to_the_whole(group):
+    dim, X = DIMS[group][1], panel()
+    kinds = {"n_developments": 1, "dim": dim, "group": group, "pooling": "final"}
+    cut = PathDevelopmentTransformer(**kinds, windows=("dyadic", 1)).fit(X)
+    found = values(cut, X)
+    n_parts, label = 1 + GROUPS[group](dim).is_complex, GROUPS[group](dim).label
+
+    def matrices(window):
+        parts = np.zeros((len(X), dim, dim, n_parts))
+        for (row, column), part in itertools.product(np.ndindex(dim, dim), range(n_parts)):
+            suffix = ["|re", "|im"][part] if n_parts == 2 else ""
+            name = f"dev1[{label}]({row + 1},{column + 1}){suffix}|{window}"
+            parts[:, row, column, part] = found.get(name, float(row == column))
+        return parts[..., 0] + 1j * parts[..., 1] if n_parts == 2 else parts[..., 0]
+
+    whole = matrices("0/1-1/1")
+    product = matrices("0/2-1/2") @ matrices("1/2-2/2")
+    np.testing.assert_allclose(product, whole, rtol=0, atol=1e-12 * np.abs(whole).max())
+
+
+without_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+
+
+@every_group
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=[pytest.mark.gpu, without_cuda])])
+def test_other_devices_give_the_same(group, device, monkeypatch):
+    monkeypatch.setattr("sigfeat.transformers.development.BATCH_BYTES", 1)  # series by series
+    X, pooling = padded(ragged()), ("end", "mean", "max", "min", "mpv")
+    parameters = {"dim": DIMS[group][1], "n_developments": 2, "pooling": pooling, "windows": ("dyadic", 1)}
+    transformer = PathDevelopmentTransformer(group=group, quantile=0.35, **parameters).fit(X)
+    lengths = np.isfinite(X[:, 0]).sum(axis=1)
+    increments = np.nan_to_num(np.diff(X, axis=2, prepend=X[:, :, :1])).swapaxes(1, 2).copy()
+    expected = transformer._features(increments, lengths)
+    found = transformer.set_params(device=device)._features_on_device(increments, lengths)
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-10)
+
+
+def test_more_windows_than_points():
+    X = padded(ragged(lengths=(1, 2, 5)))
+    for pooling in ("final", POOLINGS):
+        features = PathDevelopmentTransformer(dim=3, pooling=pooling, windows=("dyadic", 3)).fit_transform(X)
+        assert np.isfinite(features).all()
+    of_one_point = PathDevelopmentTransformer(pooling="final", **SMALL).fit(X).transform(X)[0]
+    np.testing.assert_array_equal(of_one_point, [1, 0, 0, 1])
+
+
+# ------------------------------------------------------------------------------------- units, scale, seeds
+
+
+@pytest.mark.parametrize("factor", [1e3, 1e-30, 1e150])
+def test_units_of_the_channels_do_not_matter(factor):
+    X = panel()
+    expected = PathDevelopmentTransformer(dim=3).fit_transform(X)
+    scaled = X * np.array([[factor], [-7.0]]) + 5.0 * factor * np.array([[1.0], [0.0]])
+    scaled[:, 1] *= -1
+    np.testing.assert_allclose(PathDevelopmentTransformer(dim=3).fit_transform(scaled), expected, rtol=0, atol=1e-9)
+
+
+def test_scale_multiplies_the_elements():
+    X = panel()
+    one, three = (PathDevelopmentTransformer(dim=3, scale=scale).fit(X) for scale in (1.0, 3.0))
+    np.testing.assert_allclose(three.algebra_, 3 * one.algebra_, rtol=1e-12)
+    assert one.algebra_.shape == (one.n_developments, 2, 3, 3)
+
+
+@pytest.mark.parametrize("length", [20, 500])
+@pytest.mark.parametrize("smooth", [False, True], ids=["noise", "smooth"])
+def test_typical_series_turn_by_about_one_radian_whatever_their_length(smooth, length):
+    phases = np.random.default_rng(0).uniform(0, 6, size=(20, 2, 1))
+    X = np.sin(np.linspace(0, 6, length) + phases) if smooth else panel(20, length=length)
+    final = PathDevelopmentTransformer(dim=2, n_developments=50, pooling="final", windows="whole").fit_transform(X)
+    turned = np.abs(np.arctan2(final[:, 2::4], final[:, ::4])).mean()
+    assert 0.1 < turned < 3.0
+
+
+def test_constant_channels_and_series():
+    X = panel()
+    X[:, 1] = 3.0
+    assert PathDevelopmentTransformer(**SMALL).fit(X).units_[1] == 1
+    constant = PathDevelopmentTransformer(pooling="final", **SMALL).fit_transform(np.full((3, 2, 9), 4.0))
+    np.testing.assert_array_equal(constant, np.tile([1.0, 0.0, 0.0, 1.0], (3, 1)))
+
+
+def test_seeds():
+    X = panel()
+    expected = PathDevelopmentTransformer(random_state=5).fit_transform(X)
+    same = PathDevelopmentTransformer(random_state=5, n_jobs=2).fit_transform(X)
+    np.testing.assert_array_equal(same, expected)
+    assert not np.allclose(PathDevelopmentTransformer(random_state=6).fit_transform(X), expected)
+    stream = np.random.RandomState(5)  # noqa: NPY002  # as scikit-learn takes it
+    first = PathDevelopmentTransformer(random_state=stream).fit_transform(X)
+    np.testing.assert_array_equal(first, expected)
+    assert not np.allclose(PathDevelopmentTransformer(random_state=stream).fit_transform(X), expected)
+
+
+def test_dtype_to_compute_in():
+    X = panel()
+    exact = PathDevelopmentTransformer(dim=3).fit(X)
+    narrow = PathDevelopmentTransformer(dim=3, dtype="float32").fit(X)
+    assert narrow.transform(X).dtype == np.float64
+    np.testing.assert_allclose(narrow.transform(X), exact.transform(X), rtol=0, atol=1e-4)
+    assert np.abs(narrow.transform(X) - exact.transform(X)).max() > 1e-9
+    wide = PathDevelopmentTransformer(dim=3, dtype="float64").fit(X.astype(np.float32))
+    assert wide.transform(X.astype(np.float32)).dtype == np.float32
+
+
+CHANGES = {
+    **{"group": "SU", "dim": 3, "n_developments": 2, "scale": 9.0, "pooling": ("mean", "ppv"), "windows": 3},
+    **{"quantile": 0.1, "fit_mode": "supervised", "dtype": "float32", "random_state": 9, "n_jobs": 2},
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("pooling", ["final", ("end", "mpv")])
+def test_parameters_set_after_fit_wait_for_the_next_fit(name, pooling):
+    X = padded(ragged())
+    transformer = PathDevelopmentTransformer(dim=2, pooling=pooling, windows=("dyadic", 1)).fit(X)
+    expected, names = transformer.transform(X), transformer.get_feature_names_out()
+    transformer.set_params(**{name: CHANGES[name]})
+    np.testing.assert_array_equal(transformer.transform(X), expected)
+    np.testing.assert_array_equal(transformer.get_feature_names_out(), names)
+
+
+# ------------------------------------------------------------------------------------------------ training
+
+
+class EpochCounter(Callback):
+    n_epochs = 0
+
+    def on_epoch_end(self, net, **kwargs):
+        self.n_epochs += 1
+
+
+class ThreadLog(Callback):
+    """Writes how many threads the libraries may use, a file for each process."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def on_epoch_end(self, net, **kwargs):
+        numbers = [torch.get_num_threads(), *(library["num_threads"] for library in threadpool_info())]
+        (self.folder / str(os.getpid())).write_text(str(max(numbers)))
+
+
+TARGETS = {
+    "classes as text": np.array(["up", "down"] * 6),
+    "three classes": np.arange(12) % 3,
+    "booleans": np.arange(12) % 2 == 0,
+    "numbers": np.linspace(-1.0, 2.5, 12),
+    "numbers as a column": np.linspace(-1.0, 2.5, 12)[:, np.newaxis],
+    "two numbers": np.random.default_rng(0).normal(size=(12, 2)),
+}
+
+
+@pytest.mark.parametrize("case", TARGETS)
+def test_training_moves_the_elements_in_their_algebra(case):
+    X, y = panel(), TARGETS[case]
+    trained = PathDevelopmentTransformer(**QUICK).fit(X, y)
+    start = PathDevelopmentTransformer(**SMALL).fit(X)
+    assert not np.allclose(trained.algebra_, start.algebra_)
+    np.testing.assert_allclose(trained.algebra_, -trained.algebra_.swapaxes(-1, -2), rtol=0, atol=1e-15)
+    assert trained.get_feature_names_out().tolist() == start.get_feature_names_out().tolist()
+    features = trained.transform(X)
+    again = PathDevelopmentTransformer(**QUICK).fit(X, y).transform(X)
+    np.testing.assert_array_equal(again, features)
+    np.testing.assert_array_equal(clone(trained).fit(X, y).transform(X), features)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(trained)).transform(X), features)
+
+
+def test_task_decides_what_whole_numbers_are():
+    X, y = panel(), np.arange(12) % 3
+    auto, classification, regression, numbers = (
+        PathDevelopmentTransformer(**QUICK, task=task).fit(X, target).algebra_
+        for task, target in (("auto", y), ("classification", y), ("regression", y), ("auto", y + 0.5))
+    )
+    np.testing.assert_array_equal(auto, classification)
+    assert not np.array_equal(auto, regression)
+    np.testing.assert_allclose(regression, numbers, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"group": "SU"},
+        {"group": "SE", "dim": 3, "windows": ("dyadic", 1), "pooling": ("end", "mean", "max", "min")},
+        {"pooling": "ppv"},
+        {"pooling": ("argmax", "mean")},
+        {"pooling": "final"},
+        {"dtype": "float32"},
+    ],
+    ids=str,
+)
+def test_series_of_unequal_length_and_any_pooling_can_be_trained(parameters):
+    X, y = padded(ragged(lengths=(9, 14, 12, 5) * 3)), classes()
+    trained = PathDevelopmentTransformer(**{**QUICK, **parameters}).fit(X, y)
+    start = PathDevelopmentTransformer(**{**SMALL, **parameters}).fit(X)
+    assert not np.allclose(trained.algebra_, start.algebra_)
+    features = trained.transform(X)
+    assert np.isfinite(features).all()
+    wider = np.concatenate([X, np.full_like(X, np.nan)], axis=2)
+    padded_more = PathDevelopmentTransformer(**{**QUICK, **parameters}).fit(wider, y).transform(X)
+    tolerance = 1e-3 if "dtype" in parameters else 1e-9
+    if "ppv" not in str(parameters) and "argmax" not in str(parameters):
+        np.testing.assert_allclose(padded_more, features, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize(("batch_size", "max_epochs"), [(32, 1), (32, 10), (3, 1)])
+def test_any_number_of_training_steps(batch_size, max_epochs):
+    change = {"batch_size": batch_size, "max_epochs": max_epochs}
+    trained = PathDevelopmentTransformer(**{**QUICK, **change}).fit(panel(), classes())
+    assert np.isfinite(trained.algebra_).all()
+
+
+@pytest.mark.parametrize("n_samples", [9, 17])
+def test_a_last_batch_of_one_series_is_no_hindrance(n_samples):
+    X = panel(n_samples)
+    trained = PathDevelopmentTransformer(**QUICK).fit(X, classes(n_samples))
+    assert np.isfinite(trained.transform(X)).all()
+
+
+def test_early_stopping():
+    X, y = panel(40), np.random.default_rng(3).permutation(classes(40))  # nothing to learn
+    parameters = {**QUICK, "max_epochs": 60, "lr": 0.3, "validation_fraction": 0.3, "patience": 2}
+    counter = EpochCounter()
+    early = PathDevelopmentTransformer(**parameters, callbacks=[counter]).fit(X, y)
+    assert 2 < counter.n_epochs < 60
+    assert np.isfinite(early.transform(X)).all()
+    np.testing.assert_array_equal(PathDevelopmentTransformer(**parameters).fit(X, y).algebra_, early.algebra_)
+
+
+def test_callbacks_are_called():
+    counter = EpochCounter()
+    PathDevelopmentTransformer(**{**QUICK, "max_epochs": 3}, callbacks=[counter]).fit(panel(), classes())
+    assert counter.n_epochs == 3
+
+
+@pytest.mark.parametrize("fit_mode", ["random", "supervised"])
+def test_global_state_is_left_alone(fit_mode):
+    def state():
+        numbers = np.random.get_state()[1].tolist()  # noqa: NPY002  # the global generator
+        return torch.random.get_rng_state().tolist() == torch_state, numbers, torch.get_num_threads()
+
+    torch_state = torch.random.get_rng_state().tolist()
+
+    before = state()
+    PathDevelopmentTransformer(**{**QUICK, "fit_mode": fit_mode, "n_jobs": 2}).fit(panel(), classes()).transform(
+        panel()
+    )
+    assert state() == before
+
+
+def circles(n, rng):
+    """Noise in six channels; in two of them also a circle, from anywhere on it, one way or the other."""
+    y = classes(n)
+    angle = rng.uniform(0, 2 * np.pi, size=(n, 1)) + (2 * y[:, np.newaxis] - 1) * np.linspace(0, 2 * np.pi, 30)
+    X = 0.15 * rng.normal(size=(n, 6, 30)).cumsum(axis=2)
+    X[:, 0] += np.cos(angle)
+    X[:, 1] += np.sin(angle)
+    return X, y
+
+
+def test_trained_features_separate_better_than_random_ones(rng):
+    (X, y), (X_test, y_test) = circles(80, rng), circles(200, rng)
+    parameters = {"dim": 3, "n_developments": 1, "pooling": "final", "windows": "whole", "max_epochs": 30}
+
+    def score(fit_mode, seed):
+        features = PathDevelopmentTransformer(
+            **parameters, fit_mode=fit_mode, lr=0.03, batch_size=16, random_state=seed
+        )
+        return make_pipeline(features, StandardScaler(), RidgeClassifierCV()).fit(X, y).score(X_test, y_test)
+
+    untrained, trained = (np.mean([score(mode, seed) for seed in range(4)]) for mode in ("random", "supervised"))
+    assert trained > 0.9
+    assert trained > untrained + 0.08
+
+
+def test_grid_search_in_processes_keeps_to_the_granted_threads(tmp_path):
+    X, y = panel(16), classes(16)
+    features = PathDevelopmentTransformer(**QUICK, callbacks=[ThreadLog(tmp_path)])
+    chain = make_pipeline(features, StandardScaler(), RidgeClassifierCV())
+    grid = {"pathdevelopmenttransformer__group": ["SO", "Sp"], "pathdevelopmenttransformer__dim": [2, 4]}
+    search = GridSearchCV(chain, grid, cv=2, n_jobs=2, refit=False, error_score="raise")
+    with joblib.parallel_config(backend="loky"):
+        search.fit(X, y)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    logs = list(tmp_path.iterdir())
+    assert logs
+    assert str(os.getpid()) not in [log.name for log in logs]
+    granted = max(joblib.cpu_count() // 2, 1)
+    assert max(int(log.read_text()) for log in logs) <= granted
+
+
+# ------------------------------------------------------------------------------------------------ bad input
+
+SUPERVISED = {"fit_mode": "supervised"}
+BAD = {
+    "an odd side for Sp": ({"group": "Sp", "dim": 5}, None, "dim must be an even number of at least 2 .*'Sp', got 5"),
+    "a side of one for SO": ({"group": "SO", "dim": 1}, None, "dim must be at least 2 for group='SO', got 1"),
+    "an unknown group": ({"group": "SL"}, None, "The 'group' parameter"),
+    "an unknown pooling": ({"pooling": ("end", "median")}, None, r'"final" or name different ones of end, .* got \(.*'),
+    "a pooling twice": ({"pooling": ["end", "end"]}, None, "pooling must be .* different"),
+    "no pooling": ({"pooling": ()}, None, r"pooling must be .* got \(\)"),
+    "windows of another kind": ({"windows": ("tenth", 3)}, None, r"windows must be .* got \('tenth', 3\)"),
+    "no such device": ({"device": "nonsense"}, None, "device must be one that torch can use, got 'nonsense'"),
+    "a device that is not there": ({"device": "cuda:99"}, None, "device must be .* use, got 'cuda:99'"),
+    "too many features for memory": (
+        {"n_developments": 10**9, "dim": 6},
+        None,
+        r"with 1000000000 developments in SO\(6\) would give .* GiB of memory are available",
+    ),
+    "too large matrices for memory": ({"dim": 10**6}, None, r"SO\(1000000\) would give .* of memory are available"),
+    "batches of one series": ({**SUPERVISED, "batch_size": 1}, [0, 1] * 3, "The 'batch_size' parameter"),
+    "no y": (SUPERVISED, None, "fit_mode='supervised' requires y to be passed"),
+    "one class": (SUPERVISED, ["a"] * 6, "y must have at least 2 classes .*, got one class: .*a"),
+    "one number": (
+        {**SUPERVISED, "task": "regression"},
+        [2.5] * 6,
+        r"y must hold different numbers .* got only \[2.5\]",
+    ),
+    "several labels": (
+        SUPERVISED,
+        np.eye(6, 3, dtype=int),
+        "y must hold one class or number per series.* got multilabel",
+    ),
+    "a wrong number of targets": (SUPERVISED, [0, 1, 0], r"inconsistent numbers of samples: \[6, 3\]"),
+    "a missing target": (SUPERVISED, [0.5, np.nan, 1.5, 1, 2, 3], "Input y contains NaN"),
+    "text for regression": ({**SUPERVISED, "task": "regression"}, list("ababab"), "could not convert string to float"),
+    "columns of classes": ({**SUPERVISED, "task": "classification"}, np.eye(6, 3, dtype=int), r"got shape \(6, 3\)"),
+    "divergence": (
+        {**SUPERVISED, "lr": 1e30, "group": "GL", "max_epochs": 5},
+        [0, 1] * 3,
+        "training diverged: lower lr",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_gives_one_clear_sentence_and_leaves_nothing_fitted(case):
+    parameters, y, message = BAD[case]
+    X, transformer = (
+        padded(ragged()),
+        PathDevelopmentTransformer(max_epochs=2, windows="whole").set_params(**parameters),
+    )
+    with pytest.raises(ValueError, match=message):
+        transformer.fit(X, y)
+    with pytest.raises(NotFittedError):
+        transformer.transform(X)
+
+
+@pytest.mark.parametrize("pooling", ["final", ("mean", "mpv")], ids=str)
+def test_a_fitted_transformer_may_be_read_only(pooling):
+    X = panel()
+    transformer = PathDevelopmentTransformer(dim=2, pooling=pooling).fit(X)
+    expected = transformer.transform(X)
+    for name in ("algebra_", "thresholds_", "units_"):  # as joblib maps them into its processes
+        getattr(transformer, name).setflags(write=False)
+    torch.set_warn_always(True)  # else a warning may have been given before
+    try:
+        np.testing.assert_array_equal(transformer.transform(X), expected)
+    finally:
+        torch.set_warn_always(False)
+
+
+def test_one_series_is_too_few_to_train():
+    with pytest.raises(ValueError, match="needs at least 2 series, got n_samples = 1"):
+        PathDevelopmentTransformer(**QUICK).fit(panel(1), [1.5])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("pooling", ["final", ("end", "max"), ("ppv", "mpv"), "argmax"], ids=str)
+def test_overflow_is_said_and_not_returned(dtype, pooling):
+    X, group = panel().astype(dtype), {"group": "GL", "dim": 3, "windows": "whole", "pooling": pooling}
+    message = rf"developments in GL\(3\) overflow {np.dtype(dtype)}: lower scale, now 10000, or take a compact group"
+    with pytest.raises(ValueError, match=message):
+        PathDevelopmentTransformer(scale=1e4, **group).fit(X).transform(X)
+    assert np.isfinite(PathDevelopmentTransformer(**group).fit_transform(X)).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_values_of_any_size(dtype):
+    limits, X = np.finfo(dtype), panel()
+    X /= np.abs(X).max()
+    exact = PathDevelopmentTransformer(dim=3).fit_transform(X.astype(dtype))
+    for factor in (limits.max / 4, limits.tiny, limits.smallest_subnormal * 1000):
+        features = PathDevelopmentTransformer(dim=3).fit_transform((X * factor).astype(dtype))
+        assert np.isfinite(features).all()
+        if factor > limits.tiny:
+            np.testing.assert_allclose(features, exact, rtol=0, atol=100 * limits.eps)
+
+
+def test_differences_that_overflow_are_said():
+    X = np.where(panel() > 0, 1.0, -1.0) * np.finfo(float).max
+    with pytest.raises(ValueError, match="differences of neighbouring points of X overflow float64"):
+        PathDevelopmentTransformer().fit(X)
