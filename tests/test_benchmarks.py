@@ -14,7 +14,7 @@ def tiny(monkeypatch):
     monkeypatch.setattr("benchmarks.measure.MATRIX_SIDE", 20)
     monkeypatch.setattr(prefix_tree, "N_STEPS", 20)
     monkeypatch.setattr(development, "DIMS", (3, 4))
-    monkeypatch.setattr(development, "LENGTHS", (5,))
+    monkeypatch.setattr(development, "LENGTHS", {"float32": (5,), "float64": (5,)})
 
 
 def run(monkeypatch, *arguments):
