@@ -243,6 +243,14 @@ class EpochCounter(Callback):
         self.n_epochs += 1
 
 
+class Interrupt(Callback):
+    """What the user's Ctrl-C does in the second epoch."""
+
+    def on_batch_end(self, net, **kwargs):
+        if len(net.history) == 2:
+            raise KeyboardInterrupt
+
+
 class ThreadLog(Callback):
     """Writes how many threads the libraries may use, a file for each process."""
 
@@ -336,6 +344,8 @@ def test_early_stopping():
     counter = EpochCounter()
     early = PathDevelopmentTransformer(**parameters, callbacks=[counter]).fit(X, y)
     assert 2 < counter.n_epochs < 60
+    assert [epoch["epoch"] for epoch in early.history_] == list(range(1, counter.n_epochs + 1))
+    assert all(np.isfinite([epoch["train_loss"], epoch["valid_loss"]]).all() for epoch in early.history_)
     assert np.isfinite(early.transform(X)).all()
     np.testing.assert_array_equal(PathDevelopmentTransformer(**parameters).fit(X, y).algebra_, early.algebra_)
 
@@ -344,6 +354,15 @@ def test_callbacks_are_called():
     counter = EpochCounter()
     PathDevelopmentTransformer(**{**QUICK, "max_epochs": 3}, callbacks=[counter]).fit(panel(), classes())
     assert counter.n_epochs == 3
+
+
+def test_an_interrupt_leaves_nothing_fitted():
+    X, y = panel(), classes()
+    transformer = PathDevelopmentTransformer(**QUICK).fit(X, y)
+    with pytest.raises(KeyboardInterrupt):
+        transformer.set_params(callbacks=[Interrupt()]).fit(X, y)
+    with pytest.raises(NotFittedError):
+        transformer.transform(X)
 
 
 @pytest.mark.parametrize("fit_mode", ["random", "supervised"])

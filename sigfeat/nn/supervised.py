@@ -99,7 +99,7 @@ def train(
     lengths: NDArray[Any],
     target: NDArray[Any],
     settings: TrainingSettings,
-) -> None:
+) -> list[dict[str, float]]:
     """Train features in place, with a linear head that is thrown away.
 
     Parameters
@@ -115,10 +115,17 @@ def train(
     settings : TrainingSettings
         How to train.
 
+    Returns
+    -------
+    history : list of dict
+        Number, loss and, where series are held out, their loss ("epoch", "train_loss", "valid_loss") of each epoch.
+
     Raises
     ------
     ImportError
         If skorch is not installed.
+    KeyboardInterrupt
+        If the training is interrupted.
     ValueError
         If the training diverges.
     """
@@ -137,9 +144,10 @@ def train(
         n_features = features(torch.from_numpy(increments[:1]), torch.from_numpy(lengths[:1])).numel()
     generator = torch.Generator().manual_seed(settings.seed)
     network = LinearHead(features, n_features, n_outputs, generator)
-    _fit(network, criterion, increments, lengths, target, settings)
+    history = _fit(network, criterion, increments, lengths, target, settings)
     if not bool(torch.isfinite(layer.weight).all()):
         raise ValueError(f"training diverged: lower lr, now {settings.lr:g}, or scale")
+    return history
 
 
 def _fit(
@@ -149,7 +157,7 @@ def _fit(
     lengths: NDArray[Any],
     target: NDArray[Any],
     settings: TrainingSettings,
-) -> None:
+) -> list[dict[str, float]]:
     try:
         from skorch import NeuralNet
         from skorch.callbacks import EarlyStopping, GradientNormClipping, LRScheduler
@@ -157,6 +165,15 @@ def _fit(
         from skorch.helper import predefined_split
     except ImportError as error:
         raise ImportError("fit_mode='supervised' needs skorch: run `pip install skorch`") from error
+
+    class Network(NeuralNet):  # type: ignore[misc]  # skorch has no types
+        """A net that an interrupt stops with an error: skorch takes it for the wish to end early."""
+
+        def run_single_epoch(self, *args: Any, **kwargs: Any) -> None:
+            try:
+                super().run_single_epoch(*args, **kwargs)
+            except KeyboardInterrupt as interrupt:
+                raise _InterruptedError from interrupt
 
     def part(rows: NDArray[Any]) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
         return {"increments": increments[rows], "lengths": lengths[rows]}, target[rows]
@@ -175,7 +192,7 @@ def _fit(
     ]
     if len(held_out):
         callbacks.append(EarlyStopping(patience=settings.patience, load_best=True))
-    NeuralNet(
+    net = Network(
         network,
         criterion,
         optimizer=torch.optim.AdamW,
@@ -193,7 +210,17 @@ def _fit(
         callbacks=[*callbacks, *settings.callbacks],
         device=settings.device,
         verbose=0,
-    ).fit(inputs, goal)
+    )
+    try:
+        net.fit(inputs, goal)
+    except _InterruptedError as interrupted:
+        raise KeyboardInterrupt from interrupted
+    kept = ("epoch", "train_loss", "valid_loss")
+    return [{name: epoch[name] for name in kept if name in epoch} for epoch in net.history]
+
+
+class _InterruptedError(BaseException):
+    """An interrupt within an epoch, which skorch does not know."""
 
 
 def _rate(step: int, n_steps: int) -> float:

@@ -92,6 +92,8 @@ class PathDevelopmentTransformer(FeatureTransformer):
         The elements A_c, float64 or complex128.
     units_ : ndarray of shape (n_channels,)
         Unit of each channel, by which `scale` is relative to the training data.
+    history_ : list of dict
+        "epoch", "train_loss" and, where series are held out, "valid_loss" of each epoch; in supervised mode only.
     thresholds_ : ndarray of shape (n_developments, n_entries)
         Thresholds of "ppv" and "mpv"; zeros where neither is asked for.
     n_channels_ : int
@@ -352,7 +354,8 @@ class PathDevelopmentTransformer(FeatureTransformer):
             seed=seed,
         )
         with threadpool_limits(effective_n_jobs(self.n_jobs)):
-            train(PooledDevelopment(layer, poolings, *self._windows), increments, lengths, target, settings)
+            features = PooledDevelopment(layer, poolings, *self._windows)
+            self.history_ = train(features, increments, lengths, target, settings)
         return layer.algebra.detach().cpu().numpy().astype(elements.dtype)
 
     def _learn_thresholds(self, X, lengths):
