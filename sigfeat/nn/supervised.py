@@ -99,7 +99,7 @@ def train(
     lengths: NDArray[Any],
     target: NDArray[Any],
     settings: TrainingSettings,
-) -> list[dict[str, float]]:
+) -> list[dict[str, Any]]:
     """Train features in place, with a linear head that is thrown away.
 
     Parameters
@@ -157,7 +157,7 @@ def _fit(
     lengths: NDArray[Any],
     target: NDArray[Any],
     settings: TrainingSettings,
-) -> list[dict[str, float]]:
+) -> list[dict[str, Any]]:
     try:
         from skorch import NeuralNet
         from skorch.callbacks import EarlyStopping, GradientNormClipping, LRScheduler
