@@ -189,8 +189,9 @@ def _fit(
             torch.optim.lr_scheduler.LambdaLR, step_every="batch", lr_lambda=functools.partial(_rate, n_steps=n_steps)
         ),
         GradientNormClipping(1.0),
+        *settings.callbacks,
     ]
-    if len(held_out):
+    if len(held_out):  # last, since it ends the epoch for those behind it
         callbacks.append(EarlyStopping(patience=settings.patience, load_best=True))
     net = Network(
         network,
@@ -207,7 +208,7 @@ def _fit(
         iterator_train__generator=network.generator,
         iterator_valid__generator=network.generator,
         train_split=predefined_split(Dataset(*part(held_out))) if len(held_out) else None,
-        callbacks=[*callbacks, *settings.callbacks],
+        callbacks=callbacks,
         device=settings.device,
         verbose=0,
     )
