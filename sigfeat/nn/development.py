@@ -56,7 +56,7 @@ def development(
     Notes
     -----
     On the CPU the loops are compiled: time O(batch length developments dim^3), and for final values memory does not
-    grow with the length beyond one matrix per 8 to 64 steps. The gradient is exact, from
+    grow with the length beyond one matrix per 8 to 128 steps. The gradient is exact, from
     d exp(M) = exp(M) integral of exp(-s M) dM exp(s M) over 0 <= s <= 1, and can be taken once. Other devices use
     torch's products in chunks of 64 steps which are made again for the gradient. float32 products run in float64 from
     segment to segment on the CPU.
