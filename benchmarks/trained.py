@@ -110,23 +110,25 @@ def _tables(results):
     parts = []
     for size, found in results.items():
         header = ["data set", "random, cross-validated", "trained", "random, test", "trained"]
-        rows, wins = [], {"cross_validated": 0, "tested": 0}
+        rows, verdicts = [], {"cross-validation": [], "test": []}
         figures = []
         for record in found["records"]:
             best = [max(record[mode]["cross_validated"].values()) for mode in MODES]
             tested = [statistics.mean(record[mode]["tested"]) for mode in MODES]
             groups = [record[mode]["group"] for mode in MODES]
-            wins["cross_validated"] += best[1] > best[0]
-            wins["tested"] += tested[1] > tested[0]
+            for verdict, (random, trained) in zip(verdicts.values(), (best, tested), strict=True):
+                verdict.append((trained > random) - (trained < random))
             figures.append([*best, *tested])
             cells = [f"{value:.3f} {group}" for value, group in zip(best, groups, strict=True)]
             rows.append([record["name"], *cells, *(f"{value:.3f}" for value in tested)])
         rows.append(["**mean**", *(f"{statistics.mean(column):.3f}" for column in zip(*figures, strict=True))])
-        n = len(found["records"])
+        counts = "; ".join(
+            f"in {name} better on {verdict.count(1)}, equal on {verdict.count(0)}, worse on {verdict.count(-1)}"
+            for name, verdict in verdicts.items()
+        )
         note = (
-            f"Trained developments are better on {wins['cross_validated']} of {n} in cross-validation and on "
-            f"{wins['tested']} of {n} on the test parts. Means over {found['seeds']} seeds; commit {found['commit']}, "
-            f"{found['date'][:10]}."
+            f"Trained developments are {counts} of {len(rows) - 1} data sets. Means over {found['seeds']} seeds; "
+            f"commit {found['commit']}, {found['date'][:10]}."
         )
         parts.append(f"### {size[0].upper()}{size[1:]}\n\n{markdown_table(header, rows)}\n\n{note}")
     return "\n\n".join(parts)

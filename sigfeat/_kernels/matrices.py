@@ -6,6 +6,8 @@ needs the lower half too (`complete`), as a left factor it does not, which makes
 Hence rows = columns = n for real and rows = n, columns = 2 n for complex matrices.
 """
 
+import functools
+
 from llvmlite import ir
 from numba import njit
 from numba.core import cgutils, types
@@ -122,7 +124,7 @@ def _spread(typing_context, weights, first, n_terms, source, i, target, k, n_sum
 
 @intrinsic
 def _norm_bounds(typing_context, steps, weights, n_terms, n_steps, out):
-    """out[t] = largest over the lanes of sum_j weights[j] |steps[t, j]|."""
+    """out[t] = largest finite value over the lanes of sum_j weights[j] |steps[t, j]|, above 0 beside others."""
     index = types.intp
     signature = types.void(steps, weights, index, index, out)
 
@@ -138,6 +140,10 @@ def _norm_bounds(typing_context, steps, weights, n_terms, n_steps, out):
             return cgutils.get_or_insert_function(builder.module, ir.FunctionType(result, [vector]), name)
 
         size, largest = known("fabs", vector), known("vector.reduce.fmax", scalar)
+        truth, wide = ir.IntType(1), functools.partial(ir.Constant, ir.DoubleType())
+        truths = ir.FunctionType(truth, [ir.VectorType(truth, emit.lanes)])
+        name = f"llvm.vector.reduce.and.v{emit.lanes}i1"
+        all_true = cgutils.get_or_insert_function(builder.module, truths, name)
 
         def at(t, _):
             row = emit.skip(x, builder.mul(t, n_terms))
@@ -147,8 +153,11 @@ def _norm_bounds(typing_context, steps, weights, n_terms, n_steps, out):
                 return [emit.fma(builder.call(size, [emit.read(row, j)]), weight, sums[0])]
 
             (total,) = emit.loop(n_terms, [emit.constant(0.0)], step)
-            value = builder.call(largest, [total])
+            finite = builder.fcmp_ordered("<", total, ir.Constant(vector, [float("inf")] * emit.lanes))
+            value = builder.call(largest, [builder.select(finite, total, emit.constant(0.0))])
             value = builder.fpext(value, ir.DoubleType()) if emit.itemsize == 4 else value
+            least = builder.select(builder.call(all_true, [finite]), wide(0.0), wide(1e-30))
+            value = builder.select(builder.fcmp_ordered(">", value, least), value, least)
             builder.store(value, builder.gep(y, [t]))
             return []
 

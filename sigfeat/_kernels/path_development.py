@@ -28,6 +28,8 @@ from sigfeat._kernels.threads import over_series
 
 LONGEST_SEGMENT = 128  # steps multiplied in the working dtype; from segment to segment in float64
 SHORTEST_SEGMENT = 8
+LARGEST_TURN = 2.0  # of a segment along which gradients are carried, in a group that is not compact: see `cut`
+RUNS_PER_TASK = 64  # of a gradient, whose sum is to be the same for any number of threads
 
 Array = np.ndarray[Any, Any]
 Involution = tuple[tuple[int, ...], tuple[int, ...]] | None
@@ -113,12 +115,38 @@ class Plan:
         fourth = np.linalg.norm(square @ square, axis=(-1, -2))
         return size[..., 0, 0] * fourth**0.25
 
-    def segments(self, increments: Array, parts: Runs) -> Segments:
-        """Products over parts of series, cut into segments: (runs, first and stop of each part, products of runs).
+    def cut(self, increments: Array) -> tuple[Runs, Array, Array]:
+        """Whole series in runs along which a gradient can be carried: (runs, first and stop of each series).
 
-        parts = (series, starts, stops); products (n_runs, n_developments, entries) in float64.
+        Matrices of a group that is not compact grow, and rounding errors of a conjugated gradient with their square.
         """
-        runs, first, stop = _segments(parts, self.shape[2])
+        n_series, n_steps = increments.shape[:2]
+        series = np.arange(n_series)
+        if self.compact or n_series * n_steps == 0:
+            return segments_of((series, np.zeros_like(series), np.full_like(series, n_steps)), self.shape[2])
+        with np.errstate(over="ignore", invalid="ignore"):
+            turns = self.largest_turns(increments).cumsum(axis=1) // LARGEST_TURN
+        begins = np.ones((n_series, n_steps), bool)
+        begins[:, 1:] = turns[:, 1:] != turns[:, :-1]
+        begins[:, :: _longest(n_series * n_steps, self.shape[2])] = True
+        of_run, starts = np.nonzero(begins)
+        n_runs = begins.sum(axis=1)
+        stop = n_runs.cumsum()
+        stops = np.append(starts[1:], n_steps)
+        stops[stop - 1] = n_steps
+        return (of_run, starts, stops), stop - n_runs, stop
+
+    def largest_turns(self, increments: Array) -> Array:
+        """Bound of the norm of each step in any development, (n_series, n_steps)."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            turns: Array = (np.abs(increments) @ self._norms().T).max(axis=-1)
+        return turns
+
+    def segments(self, increments: Array, runs: Runs, first: Array, stop: Array) -> Segments:
+        """Products over runs: (runs, first and stop of each part, products of runs).
+
+        runs = (series, starts, stops); products (n_runs, n_developments, entries) in float64.
+        """
         rows, columns, lanes = self.shape
         products = np.empty((len(runs[0]), len(self.algebra), rows * columns))
         limits, weights = LARGEST_NORMS[self.dtype.itemsize], self.weights()
@@ -216,7 +244,8 @@ class Plan:
             gradients_of(chosen, grad_algebra, grad_increments)
             return grad_algebra
 
-        total = sum(over_series(work, lengths, lanes, self.n_threads))
+        none = np.zeros((n_developments, n_channels, rows * columns))
+        total = sum(over_series(work, lengths, lanes, self.n_threads, RUNS_PER_TASK // lanes), none)
         grad_algebra = self.matrices(total).conj().swapaxes(-1, -2)
         return np.ascontiguousarray(grad_algebra), grad_increments if wants_increments else None
 
@@ -227,12 +256,16 @@ class Plan:
         return star[0], star[1].astype(np.float64)
 
 
-def _segments(parts: Runs, lanes: int) -> tuple[Runs, Array, Array]:
+def _longest(n_steps: int, lanes: int) -> int:
+    """Length of segments that fill the lanes."""
+    return min(LONGEST_SEGMENT, max(SHORTEST_SEGMENT, -(-n_steps // lanes)))
+
+
+def segments_of(parts: Runs, lanes: int) -> tuple[Runs, Array, Array]:
     """Parts cut into runs of nearly equal length, many enough to fill the lanes; the first and stop of each part."""
     series, starts, stops = parts
     lengths = stops - starts
-    longest = min(LONGEST_SEGMENT, max(SHORTEST_SEGMENT, -(-int(lengths.sum()) // lanes)))
-    n_segments = -(-lengths // longest)
+    n_segments = -(-lengths // _longest(int(lengths.sum()), lanes))
     stop = n_segments.cumsum()
     first = stop - n_segments
     part = np.repeat(np.arange(len(lengths)), n_segments)

@@ -10,17 +10,20 @@ import numpy as np
 TASKS_PER_THREAD = 4
 
 
-def over_series(work: Callable[[np.ndarray], Any], lengths: np.ndarray, lanes: int, n_threads: int) -> list[Any]:
+def over_series(
+    work: Callable[[np.ndarray], Any], lengths: np.ndarray, lanes: int, n_threads: int, groups_per_task: int = 0
+) -> list[Any]:
     """Results of work(rows) on tasks of series of like length, longest first.
 
-    The calling thread works too; it and its helpers take tasks from one queue until it is empty.
+    The calling thread works too; it and its helpers take tasks from one queue until it is empty. The tasks do not
+    depend on the number of threads if their size, in groups of `lanes` series, is given.
     """
     rows = np.argsort(-lengths, kind="stable")
     n_groups = -(-len(rows) // lanes)
     n_threads = min(n_threads, n_groups)
-    if n_threads <= 1:
+    if n_threads <= 1 and not groups_per_task:
         return [work(rows)]
-    per_task = lanes * max(1, n_groups // (TASKS_PER_THREAD * n_threads))
+    per_task = lanes * (groups_per_task or max(1, n_groups // (TASKS_PER_THREAD * n_threads)))
     tasks = deque(enumerate(rows[i : i + per_task] for i in range(0, len(rows), per_task)))
     results: list[Any] = [None] * len(tasks)
 
@@ -36,6 +39,9 @@ def over_series(work: Callable[[np.ndarray], Any], lengths: np.ndarray, lanes: i
                 tasks.clear()
                 raise
 
+    if n_threads <= 1:
+        work_off()
+        return results
     with ThreadPoolExecutor(n_threads - 1) as pool:
         helpers = [pool.submit(work_off) for _ in range(n_threads - 1)]
         work_off()

@@ -13,6 +13,7 @@ from sigfeat._kernels.path_development import Plan
 from sigfeat.nn.exponential import matrix_exponential
 from sigfeat.nn.groups import Group
 
+LARGEST_STEP = 1000.0
 STEPS_PER_CHUNK = 64  # multiplied at once, and made again for the gradient, on devices without compiled loops
 
 
@@ -36,8 +37,8 @@ def development(
         Elements A_c of the group's Lie algebra, real or complex, of the precision of the increments.
     group : Group or None, default=None
         Where the elements lie: see `GROUPS`. This makes gradients cheaper, and takes rounding errors out of
-        compact groups. Gradients of `algebra` are then projected to the Lie algebra of a group that keeps a form.
-        None: any matrices.
+        compact groups. Gradients of `algebra` are then projected to the Lie algebra of a group that keeps a form
+        (for SU to that of U). None: any matrices.
     whole_path : bool, default=False
         Give X_t after every step, and not only the last.
     n_threads : int, default=1
@@ -51,7 +52,8 @@ def development(
     Raises
     ------
     ValueError
-        If dtypes, devices or sizes do not go together.
+        If dtypes, devices or sizes do not go together, elements lie outside the Lie algebra, or a gradient is asked
+        for where a step's matrix has a norm above 1000.
 
     Notes
     -----
@@ -225,6 +227,18 @@ def _check(increments: Tensor, algebra: Tensor, group: Group | None) -> None:
     if group is not None and (group.dim, group.is_complex) != (algebra.shape[-1], algebra.is_complex()):
         kind = "complex" if algebra.is_complex() else "real"
         raise ValueError(f"algebra must have matrices of {group.label}, got {kind} ones of side {algebra.shape[-1]}")
+    if group is not None and algebra.device.type == "cpu":
+        with torch.no_grad():
+            outside, size = float((group.to_algebra(algebra) - algebra).abs().max()), float(algebra.abs().max())
+        if outside > 1e-4 * size:
+            raise ValueError(
+                f"algebra must lie in the Lie algebra of {group.label}, got elements {outside:.3g} away from it: "
+                "take group.to_algebra(algebra)"
+            )
+
+
+class LongStepError(ValueError):
+    """A gradient of a step whose matrix is too large."""
 
 
 class _Final(torch.autograd.Function):
@@ -235,10 +249,10 @@ class _Final(torch.autograd.Function):
         ctx: Any, increments: Tensor, algebra: Tensor, involution: Any, compact: bool, n_threads: int
     ) -> Tensor:
         plan, steps = Plan(_array(algebra), involution, compact, n_threads), _array(increments)
-        n_series = np.arange(len(steps))
-        parts = n_series, np.zeros_like(n_series), np.full_like(n_series, steps.shape[1])
-        ctx.segments = plan.segments(steps, parts)
-        ctx.plan, ctx.steps = plan, steps
+        _check_turns(ctx, plan, steps)
+        ctx.segments = plan.segments(steps, *plan.cut(steps))
+        ctx.save_for_backward(increments, algebra)
+        ctx.options = involution, compact, n_threads
         _, first, stop, products = ctx.segments
         return torch.from_numpy(plan.matrices(plan.chained(products, first, stop)))
 
@@ -246,7 +260,9 @@ class _Final(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor, None, None, None]:
         wanted = ctx.needs_input_grad[0]
-        of_algebra, of_steps = ctx.plan.gradients(ctx.steps, ctx.segments, _array(grad), wanted)
+        increments, algebra = ctx.saved_tensors
+        plan = Plan(_array(algebra), *ctx.options)
+        of_algebra, of_steps = plan.gradients(_array(increments), ctx.segments, _array(grad), wanted)
         return torch.from_numpy(of_steps) if wanted else None, torch.from_numpy(of_algebra), None, None, None
 
 
@@ -258,19 +274,36 @@ class _WholePath(torch.autograd.Function):
         ctx: Any, increments: Tensor, algebra: Tensor, involution: Any, compact: bool, n_threads: int
     ) -> Tensor:
         plan, steps = Plan(_array(algebra), involution, compact, n_threads), _array(increments)
-        ctx.plan, ctx.steps, ctx.path = plan, steps, plan.path(steps)
+        _check_turns(ctx, plan, steps)
+        ctx.path = plan.path(steps)
+        ctx.save_for_backward(increments, algebra)
+        ctx.options = involution, compact, n_threads
         return torch.from_numpy(plan.matrices(ctx.path).copy())
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor, None, None, None]:
         wanted = ctx.needs_input_grad[0]
-        of_algebra, of_steps = ctx.plan.path_gradients(ctx.steps, ctx.path, _array(grad), wanted)
+        increments, algebra = ctx.saved_tensors
+        plan = Plan(_array(algebra), *ctx.options)
+        of_algebra, of_steps = plan.path_gradients(_array(increments), ctx.path, _array(grad), wanted)
         return torch.from_numpy(of_steps) if wanted else None, torch.from_numpy(of_algebra), None, None, None
 
 
+def _check_turns(ctx: Any, plan: Plan, steps: NDArray[Any]) -> None:
+    """Refuse gradients of steps so long that the derivative of their exponentials would take forever."""
+    if any(ctx.needs_input_grad[:2]):
+        turns = plan.largest_turns(steps)
+        largest = float(turns[np.isfinite(turns)].max(initial=0.0))
+        if largest > LARGEST_STEP:
+            raise LongStepError(
+                f"gradients need steps whose matrices have norm at most {LARGEST_STEP:g}, got up to {largest:.3g}: "
+                "scale the increments"
+            )
+
+
 def _array(tensor: Tensor) -> NDArray[Any]:
-    return np.ascontiguousarray(tensor.detach().resolve_conj().numpy())
+    return np.ascontiguousarray(tensor.detach().resolve_conj().resolve_neg().numpy())
 
 
 def _by_torch(increments: Tensor, algebra: Tensor, group: Group | None, whole_path: bool) -> Tensor:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 
+from sigfeat.nn.development import LongStepError
 from sigfeat.nn.pooled_development import PooledDevelopment
 
 STRETCHING = 0.2  # standard deviation of the logarithm of the factor
@@ -144,9 +145,13 @@ def train(
         n_features = features(torch.from_numpy(increments[:1]), torch.from_numpy(lengths[:1])).numel()
     generator = torch.Generator().manual_seed(settings.seed)
     network = LinearHead(features, n_features, n_outputs, generator)
-    history = _fit(network, criterion, increments, lengths, target, settings)
+    diverged = f"training diverged: lower lr, now {settings.lr:g}, or scale"
+    try:
+        history = _fit(network, criterion, increments, lengths, target, settings)
+    except LongStepError as error:
+        raise ValueError(diverged) from error
     if not bool(torch.isfinite(layer.weight).all()):
-        raise ValueError(f"training diverged: lower lr, now {settings.lr:g}, or scale")
+        raise ValueError(diverged)
     return history
 
 
@@ -232,9 +237,9 @@ def _rate(step: int, n_steps: int) -> float:
 def _split(target: NDArray[Any], settings: TrainingSettings) -> tuple[NDArray[Any], NDArray[Any]]:
     """Rows to train on and rows held out, of each class its share where that is possible."""
     rows = np.arange(len(target))
-    n_held_out = round(settings.validation_fraction * len(target))
-    if n_held_out == 0:
+    if settings.validation_fraction == 0:
         return rows, rows[:0]
+    n_held_out = max(1, round(settings.validation_fraction * len(target)))
     strata = None
     if target.ndim == 1:
         sizes = np.bincount(target)

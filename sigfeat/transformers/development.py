@@ -8,7 +8,7 @@ from joblib import effective_n_jobs
 from sklearn.utils import check_random_state
 from threadpoolctl import threadpool_limits
 
-from sigfeat._kernels.path_development import Plan
+from sigfeat._kernels.path_development import Plan, segments_of
 from sigfeat._kernels.pooling import POOLINGS
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted
 from sigfeat.nn.development import Development, random_algebra
@@ -39,7 +39,7 @@ class PathDevelopmentTransformer(FeatureTransformer):
         Rotations, rigid motions, symplectic, unitary (of determinant one: "SU"), Lorentz (hyperbolic), invertible
         with positive determinant, upper triangular with ones on the diagonal. Complex groups give real and imaginary
         parts.
-    dim : int, default=5
+    dim : int, default=6
         Side of the matrices: from 2 on, from 1 on for "U" and "GL", even for "Sp".
     n_developments : int, default=6
         Independent developments of each path.
@@ -242,6 +242,9 @@ class PathDevelopmentTransformer(FeatureTransformer):
         n_columns = self.n_developments * group.n_varying * len(pooling) * len(windows[1])
         what = f"PathDevelopmentTransformer with {self.n_developments} developments in {group.label}"
         workspace = 2 * len(X) * n_columns * X.itemsize + 2 * self.n_developments * X.shape[1] * group.dim**2 * 16
+        if target is not None and pooling != ("end",):  # whole paths and their gradients, of a batch
+            of_path = X.shape[2] * self.n_developments * group.dim**2 * (1 + group.is_complex) * X.itemsize
+            workspace += 10 * min(self.batch_size, len(X)) * of_path
         check_output_size(len(X), n_columns, X.dtype, what, workspace, SMALLER)
         seed = int(check_random_state(self.random_state).randint(2**31))
         generator = torch.Generator().manual_seed(seed)
@@ -279,6 +282,7 @@ class PathDevelopmentTransformer(FeatureTransformer):
         """
         check_is_fitted(self)
         X, lengths = self._check_panel(X, reset=False)
+        self._check_device()
         size = len(X) * self._n_features_out * X.itemsize
         what = "the output of PathDevelopmentTransformer"
         check_output_size(len(X), self._n_features_out, X.dtype, what, 2 * size, SMALLER)
@@ -298,9 +302,8 @@ class PathDevelopmentTransformer(FeatureTransformer):
         if self._pooling == ("end",):
             bounds = np.arange(n_fine + 1) * lengths[:, np.newaxis] // n_fine
             series = np.repeat(np.arange(n_samples), n_fine)
-            _, first, stop, products = plan.segments(
-                increments, (series, bounds[:, :-1].ravel(), bounds[:, 1:].ravel())
-            )
+            parts = series, bounds[:, :-1].ravel(), bounds[:, 1:].ravel()
+            _, first, stop, products = plan.segments(increments, *segments_of(parts, plan.shape[2]))
             of_series = np.arange(n_samples)[:, np.newaxis] * n_fine
             begin, end = first[of_series + windows[:, 0]].ravel(), stop[of_series + windows[:, 1] - 1].ravel()
             values = plan.chained(products, begin, end)[..., np.newaxis]

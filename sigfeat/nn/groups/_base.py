@@ -180,7 +180,8 @@ class Group(ABC):
         """
         dtype = torch.get_default_dtype() if dtype is None else dtype
         dtype = dtype.to_complex() if self.is_complex else dtype.to_real()
-        matrix = torch.randn(*shape, self.dim, self.dim, generator=generator, dtype=dtype, device=device)
+        where = device if generator is None else generator.device
+        matrix = torch.randn(*shape, self.dim, self.dim, generator=generator, dtype=dtype, device=where).to(device)
         return self.exp(self.to_algebra(matrix / self.dim**0.5))
 
     @abstractmethod
