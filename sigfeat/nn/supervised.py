@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from sigfeat.nn.development import LongStepError
 from sigfeat.nn.pooled_development import PooledDevelopment
 
-# Both were chosen, with the defaults of the transformer, by cross-validation on the training parts of archive data sets.
+# Both were chosen, as the defaults of the transformer, by cross-validation on training parts of archive data sets.
 STRETCHING = 0.2  # standard deviation of the logarithm of the factor
 HEAD_RATE = 2.0  # learning rate of the head in units of that of the features
 
