@@ -44,7 +44,7 @@ def draw(axes, paths, y, title):
     axes.set_box_aspect((1, 1, 1), zoom=1.6)
     axes.view_init(elev=40)
     axes.set_axis_off()
-    axes.set_title(title, y=0.97)
+    axes.set_title(title, y=0.02)
 
 
 def main():
