@@ -6,6 +6,7 @@ that star(X)[i, j] = signs[i] signs[j] conj(X[order[j], order[i]]) is the invers
 an algebra element; None where there is no such form.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -66,6 +67,11 @@ class Plan:
         return self._star(*self.involution)
 
     @property
+    def polishing_star(self) -> Star:
+        """The star by which rounding errors are taken out of matrices; empty unless the group is compact."""
+        return self.star if self.compact else self._no_star()
+
+    @property
     def adjoint(self) -> Star:
         """Places and signs that write the conjugate transpose."""
         dim = self.shape[0]
@@ -85,7 +91,7 @@ class Plan:
     def weights(self) -> tuple[Array, Array]:
         """Weights and norms of the channels, see `development`."""
         entries = self.entries(self.algebra)
-        return np.ascontiguousarray(entries.swapaxes(1, 2)), self._norms()
+        return np.ascontiguousarray(entries.swapaxes(1, 2)), self._norms
 
     def back_weights(self) -> Array:
         """Weights of the entries of D that make Re tr(D A_c)."""
@@ -107,6 +113,7 @@ class Plan:
         with np.errstate(over="ignore"):  # infinities tell
             return matrices.astype(self.algebra.dtype, copy=False)
 
+    @functools.cached_property
     def _norms(self) -> Array:
         """Upper bounds of the spectral norms: (tr (A* A)^4)^(1/8), within a few percent for random matrices."""
         size = np.abs(self.algebra).max(axis=(-1, -2), keepdims=True).astype(np.float64)
@@ -139,7 +146,7 @@ class Plan:
     def largest_turns(self, increments: Array) -> Array:
         """Bound of the norm of each step in any development, (n_series, n_steps)."""
         with np.errstate(over="ignore", invalid="ignore"):
-            turns: Array = (np.abs(increments) @ self._norms().T).max(axis=-1)
+            turns: Array = (np.abs(increments) @ self._norms.T).max(axis=-1)
         return turns
 
     def segments(self, increments: Array, runs: Runs, first: Array, stop: Array) -> Segments:
@@ -161,8 +168,7 @@ class Plan:
         """Products of products[first[i] : stop[i]], (n, n_developments, entries)."""
         rows, columns, _ = self.shape
         out = np.empty((len(first), *products.shape[1:]))
-        star = self.star if self.compact else self._no_star()
-        chain(products, first, stop, rows, columns, self._float64(star), out)
+        chain(products, first, stop, rows, columns, self._float64(self.polishing_star), out)
         return out
 
     def gradients(
@@ -188,8 +194,7 @@ class Plan:
         """X_t after every step, (n_series, n_steps, n_developments, entries)."""
         rows, columns, lanes = self.shape
         out = np.empty((*increments.shape[:2], len(self.algebra), rows * columns), self.dtype)
-        limits, weights = LARGEST_NORMS[self.dtype.itemsize], self.weights()
-        star = self.star if self.compact else self._no_star()
+        limits, weights, star = LARGEST_NORMS[self.dtype.itemsize], self.weights(), self.polishing_star
 
         def work(chosen):
             running_products(increments, chosen, weights, self.shape, star, limits, out)
@@ -205,8 +210,7 @@ class Plan:
         rows, columns, lanes = self.shape
         codes = np.array([POOLINGS.index(name) for name in names])
         out = np.empty((len(runs[0]), len(self.algebra), rows * columns, len(codes)), self.dtype)
-        limits, weights = LARGEST_NORMS[self.dtype.itemsize], self.weights()
-        star = self.star if self.compact else self._no_star()
+        limits, weights, star = LARGEST_NORMS[self.dtype.itemsize], self.weights(), self.polishing_star
         how = codes, np.ascontiguousarray(thresholds, np.float64)
 
         def work(chosen):

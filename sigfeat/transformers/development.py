@@ -18,10 +18,10 @@ from sigfeat.nn.supervised import TrainingSettings, train
 from sigfeat.transformers._base import FeatureTransformer
 from sigfeat.transformers._memory import check_output_size
 from sigfeat.transformers._moments import channel_moments
+from sigfeat.transformers._poolings import check_poolings, threshold_series
 from sigfeat.transformers._targets import check_target
 from sigfeat.transformers._windows import fine_windows, window_names
 
-THRESHOLD_SERIES = 64  # at most, and fewer where their paths would take more than the bytes
 BATCH_BYTES = 1 << 28
 SMALLER = "take a smaller dim, fewer developments or windows"
 
@@ -236,7 +236,8 @@ class PathDevelopmentTransformer(FeatureTransformer):
         """
         X, lengths = self._check_panel(X, reset=True)
         vars(self).pop("history_", None)
-        group, pooling, windows = GROUPS[self.group](int(self.dim)), self._poolings(), fine_windows(self.windows)
+        group, windows = GROUPS[self.group](int(self.dim)), fine_windows(self.windows)
+        pooling = ("end",) if self.pooling == "final" else check_poolings(self.pooling, otherwise='be "final" or ')
         target = check_target(y, X, self.task) if self.fit_mode == "supervised" else None
         self._check_device()
         n_columns = self.n_developments * group.n_varying * len(pooling) * len(windows[1])
@@ -372,8 +373,7 @@ class PathDevelopmentTransformer(FeatureTransformer):
         if not {"ppv", "mpv"} & set(self._pooling):
             return thresholds
         bytes_of_one = X.shape[2] * thresholds.size * X.itemsize
-        n_chosen = max(1, min(THRESHOLD_SERIES, BATCH_BYTES // bytes_of_one))
-        chosen = np.unique(np.linspace(0, len(X) - 1, n_chosen).round().astype(int))
+        chosen = threshold_series(len(X), bytes_of_one)
         increments = self._increments(X[chosen], lengths[chosen])
         path = self._plan(increments.dtype).path(increments)
         known = path[np.arange(X.shape[2]) < lengths[chosen][:, np.newaxis]]
@@ -395,16 +395,6 @@ class PathDevelopmentTransformer(FeatureTransformer):
         increments = _increments(X, lengths)
         increments *= self._sizes
         return increments.astype(self._compute_dtype or X.dtype, copy=False)
-
-    def _poolings(self):
-        if self.pooling == "final":
-            return ("end",)
-        pooling = (self.pooling,) if isinstance(self.pooling, str) else tuple(self.pooling)
-        unknown = [name for name in pooling if name not in POOLINGS]
-        if unknown or not pooling or len(set(pooling)) < len(pooling):
-            names = ", ".join(POOLINGS)
-            raise ValueError(f'pooling must be "final" or name different ones of {names}, got {self.pooling!r}')
-        return pooling
 
     def _check_device(self):
         try:

@@ -12,11 +12,10 @@ from sigfeat.semirings import SEMIRINGS
 from sigfeat.transformers._base import FeatureTransformer
 from sigfeat.transformers._memory import check_output_size
 from sigfeat.transformers._moments import channel_moments
+from sigfeat.transformers._poolings import check_poolings, threshold_series
 from sigfeat.transformers._windows import fine_windows, window_names
 from sigfeat.words import Word, count_words, words_of_length, words_of_weight
 
-THRESHOLD_SERIES = 64  # at most, and fewer where their running values would take more than the bytes
-THRESHOLD_BYTES = 1 << 28
 WORD_BYTES = 500  # of one Word object, about
 
 
@@ -167,7 +166,7 @@ class ISSTransformer(FeatureTransformer):
         self : ISSTransformer
         """
         X, lengths = self._check_panel(X, reset=True)
-        pooling, (n_fine, runs) = self._pooling(), fine_windows(self.windows)
+        pooling, (n_fine, runs) = check_poolings(self.pooling), fine_windows(self.windows)
         n_columns = len(pooling) * len(runs)
         if isinstance(self.words, str):
             n_words = count_words(X.shape[1], self.depth, self.words)
@@ -232,13 +231,6 @@ class ISSTransformer(FeatureTransformer):
     def _needed_timepoints(self):
         return 2 if self._strict and self._n_letters > 1 else 1
 
-    def _pooling(self):
-        pooling = (self.pooling,) if isinstance(self.pooling, str) else tuple(self.pooling)
-        unknown = [name for name in pooling if name not in POOLINGS]
-        if unknown or not pooling or len(set(pooling)) < len(pooling):
-            raise ValueError(f"pooling must name different ones of {', '.join(POOLINGS)}, got {self.pooling!r}")
-        return pooling
-
     def _is_full(self, pooling):
         """Whether the matrix product gives all that is asked for."""
         return self.words == "length" and self.semiring == "real" and pooling == ("end",) and self.windows == "whole"
@@ -270,8 +262,7 @@ class ISSTransformer(FeatureTransformer):
 
     def _learn_thresholds(self, X, lengths):
         bytes_of_one = max(len(tree[2]) for tree in self._trees.trees) * X.shape[2] * X.itemsize
-        n_chosen = max(1, min(THRESHOLD_SERIES, THRESHOLD_BYTES // bytes_of_one))
-        chosen = np.unique(np.linspace(0, len(X) - 1, n_chosen).round().astype(int))
+        chosen = threshold_series(len(X), bytes_of_one)
         thresholds = np.empty(len(self.words_))
         for tree in self._trees.trees:
             _, _, places, n_letters = tree
