@@ -255,9 +255,7 @@ def chain(products, first, stop, rows, columns, star, out):
     for i in range(first.shape[0]):
         for d in range(products.shape[1]):
             own = out[i, d]
-            own[:] = 0.0
-            for k in range(rows):
-                own[k * columns + k] = 1.0
+            _set_one(own, rows, columns)
             for s in range(first[i], stop[i]):
                 _times(own, products[s, d], new, rows, columns)
                 own[:] = new
@@ -293,9 +291,7 @@ def end_momenta(products, first, stop, rows, columns, star, adjoint_grad, out):
             for s in range(stop[i] - 1, first[i] - 1, -1):
                 out[s, d] = new
                 _times(products[s, d], out[s, d], new, rows, columns)
-            before[:] = 0.0
-            for k in range(rows):
-                before[k * columns + k] = 1.0
+            _set_one(before, rows, columns)
             for s in range(first[i], stop[i]):
                 _times(before, products[s, d], new, rows, columns)
                 before[:] = new
@@ -303,6 +299,14 @@ def end_momenta(products, first, stop, rows, columns, star, adjoint_grad, out):
                 out[s, d] = new
                 for k in range(places.shape[0]):
                     out[s, d, k] = 0.5 * (new[k] - signs[k] * new[places[k]])
+
+
+@njit(cache=True, nogil=True)
+def _set_one(matrix, rows, columns):
+    """The identity."""
+    matrix[:] = 0.0
+    for k in range(rows):
+        matrix[k * columns + k] = 1.0
 
 
 @njit(cache=True, nogil=True)

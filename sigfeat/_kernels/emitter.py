@@ -40,9 +40,9 @@ class Emitter:
         return ir.Constant(self.narrow, [float(value)] * self.lanes)
 
     def splat(self, scalar, vector_type=None):
-        """A float64 scalar in every lane."""
+        """A scalar in every lane, float64 or of the lanes' own type."""
         vector_type = vector_type or self.narrow
-        if vector_type.element == ir.FloatType():
+        if vector_type.element == ir.FloatType() and scalar.type == ir.DoubleType():
             scalar = self.builder.fptrunc(scalar, ir.FloatType())
         nothing = ir.Constant(vector_type, ir.Undefined)
         one = self.builder.insert_element(nothing, scalar, ir.Constant(ir.IntType(32), 0))

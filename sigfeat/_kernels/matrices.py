@@ -77,7 +77,7 @@ def _weighted_tile(typing_context, weights, first, n_terms, source, i, target, k
                 new = []
                 for s in range(n):
                     weight = builder.load(builder.gep(w, [builder.add(starts[s], j)]))
-                    new.append(emit.fma(_splat(emit, weight), value, sums[s]))
+                    new.append(emit.fma(emit.splat(weight), value, sums[s]))
                 return new
 
             for s, total in enumerate(emit.loop(n_terms, [emit.constant(0.0)] * n, step)):
@@ -110,7 +110,7 @@ def _spread(typing_context, weights, first, n_terms, source, i, target, k, n_sum
                 total = builder.select(keep, emit.read(y, s), zero)
                 for j in range(n):
                     weight = builder.load(builder.gep(w, [builder.add(row, emit.integer(j))]))
-                    total = emit.fma(_splat(emit, weight), terms[j], total)
+                    total = emit.fma(emit.splat(weight), terms[j], total)
                 emit.write(total, y, s)
                 return []
 
@@ -235,10 +235,10 @@ def _add_star(typing_context, work, source, target, n, places, signs, own, other
         data, table, sign = array_data(context, builder, signature, args)
         emit = Emitter(builder, work.dtype)
         x, y = emit.skip(data, source), emit.skip(data, target)
-        own, other = _splat(emit, own), _splat(emit, other)
+        own, other = emit.splat(own), emit.splat(other)
 
         def step(e, _):
-            weight = builder.fmul(other, _splat(emit, builder.load(builder.gep(sign, [e]))))
+            weight = builder.fmul(other, emit.splat(builder.load(builder.gep(sign, [e]))))
             starred = emit.read(x, builder.load(builder.gep(table, [e])))
             emit.write(emit.fma(own, emit.read(x, e), builder.fmul(weight, starred)), y, e)
             return []
@@ -247,13 +247,6 @@ def _add_star(typing_context, work, source, target, n, places, signs, own, other
         return context.get_dummy_value()
 
     return signature, codegen
-
-
-def _splat(emit, scalar):
-    nothing = ir.Constant(emit.narrow, ir.Undefined)
-    one = emit.builder.insert_element(nothing, scalar, ir.Constant(ir.IntType(32), 0))
-    lanes = ir.Constant(ir.VectorType(ir.IntType(32), emit.lanes), [0] * emit.lanes)
-    return emit.builder.shuffle_vector(one, nothing, lanes)
 
 
 @njit(cache=True, nogil=True)
