@@ -1,5 +1,7 @@
 """The only door to scikit-learn's underscore names, and the check that every panel passes."""
 
+import contextlib
+
 import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -8,7 +10,36 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, v
 
 from sigfeat.panel import channel_names, is_table, series_lengths, to_panel
 
+try:
+    from sklearn.callback import CallbackSupportMixin
+except ImportError:  # scikit-learn before 1.9
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Stands in for the mixin: there are no callbacks to be called."""
+
+        def _init_callback_context(self, **_):
+            return _NoContext()
+
+
+class _NoContext:
+    """What a callback context can do, and nothing done."""
+
+    def call_on_fit_task_begin(self, **_):
+        return self
+
+    def call_on_fit_task_end(self, **_):
+        return False
+
+    def subcontext(self, **_):
+        return self
+
+    @contextlib.contextmanager
+    def propagate_callback_context(self, _):
+        yield
+
+
 __all__ = [
+    "CallbackSupportMixin",
     "Interval",
     "StrOptions",
     "_check_feature_names_in",

@@ -1,6 +1,26 @@
 """Everything that computes with torch."""
 
+from sigfeat.nn.attention import Attention
 from sigfeat.nn.development import Development, development, random_algebra
+from sigfeat.nn.encoder import Encoder, EncoderSpec
+from sigfeat.nn.fidelity import fidelity, skill
 from sigfeat.nn.groups import GROUPS, Group
+from sigfeat.nn.hyena import Hyena
+from sigfeat.nn.recurrent import Recurrent
+from sigfeat.nn.s4 import S4
 
-__all__ = ["GROUPS", "Development", "Group", "development", "random_algebra"]
+__all__ = [
+    "GROUPS",
+    "S4",
+    "Attention",
+    "Development",
+    "Encoder",
+    "EncoderSpec",
+    "Group",
+    "Hyena",
+    "Recurrent",
+    "development",
+    "fidelity",
+    "random_algebra",
+    "skill",
+]

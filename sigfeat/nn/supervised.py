@@ -136,11 +136,7 @@ def train(
         n_outputs, criterion, target = int(target.max()) + 1, nn.CrossEntropyLoss, target.astype(np.int64)
     else:
         n_outputs, criterion = target.shape[1], nn.MSELoss
-        size = np.abs(target).max(axis=0)
-        target = target / np.where(size > 0, size, 1.0)  # huge numbers have huger squares
-        deviation = target.std(axis=0)
-        target = (target - target.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
-        target = target.astype(increments.dtype)
+        target = standardised_numbers(target).astype(increments.dtype)
     layer = features.layer
     with torch.no_grad():
         n_features = features(torch.from_numpy(increments[:1]), torch.from_numpy(lengths[:1])).numel()
@@ -154,6 +150,15 @@ def train(
     if not bool(torch.isfinite(layer.weight).all()):
         raise ValueError(diverged)
     return history
+
+
+def standardised_numbers(target: NDArray[Any]) -> NDArray[Any]:
+    """Targets of a regression, shape (n_samples, n_targets), with mean zero and standard deviation one."""
+    size = np.abs(target).max(axis=0)
+    target = target / np.where(size > 0, size, 1.0)  # huge numbers have huger squares
+    deviation = target.std(axis=0)
+    standard: NDArray[Any] = (target - target.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
+    return standard
 
 
 def _fit(
@@ -184,7 +189,8 @@ def _fit(
     def part(rows: NDArray[Any]) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
         return {"increments": increments[rows], "lengths": lengths[rows]}, target[rows]
 
-    training, held_out = _split(target, settings)
+    classes = target if target.ndim == 1 else None
+    training, held_out = split_rows(len(target), settings.validation_fraction, settings.seed, classes)
     inputs, goal = part(training)
     one_left = len(training) % settings.batch_size == 1  # which has no deviation to standardise by
     steps_per_epoch = -(-(len(training) - one_left) // settings.batch_size)
@@ -235,22 +241,24 @@ def _rate(step: int, n_steps: int) -> float:
     return min(1.0, (step + 1) / (0.1 * n_steps + 1)) * (1 + math.cos(math.pi * step / n_steps)) / 2
 
 
-def _split(target: NDArray[Any], settings: TrainingSettings) -> tuple[NDArray[Any], NDArray[Any]]:
+def split_rows(
+    n_series: int, fraction: float, seed: int, classes: NDArray[Any] | None = None, needed: int = 2
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Rows to train on and rows held out, of each class its share where that is possible."""
-    rows = np.arange(len(target))
-    if settings.validation_fraction == 0:
+    rows = np.arange(n_series)
+    if fraction == 0:
         return rows, rows[:0]
-    n_held_out = max(1, round(settings.validation_fraction * len(target)))
-    strata = None
-    if target.ndim == 1:
-        sizes = np.bincount(target)
-        n_classes = np.count_nonzero(sizes)
-        possible = sizes[sizes > 0].min() > 1 and n_classes <= min(n_held_out, len(target) - n_held_out)
-        strata = target if possible else None
-    if len(target) - n_held_out < 2:
+    n_held_out = max(1, round(fraction * n_series))
+    if n_series - n_held_out < needed:
         raise ValueError(
-            "validation_fraction must leave at least 2 series to train on, "
-            f"got {settings.validation_fraction:g} of {len(target)} series"
+            f"validation_fraction must leave at least {needed} series to train on, "
+            f"got {fraction:g} of n_samples = {n_series} series"
         )
-    training, held_out = train_test_split(rows, test_size=n_held_out, stratify=strata, random_state=settings.seed)
+    strata = None
+    if classes is not None:
+        sizes = np.bincount(classes)
+        n_classes = np.count_nonzero(sizes)
+        possible = sizes[sizes > 0].min() > 1 and n_classes <= min(n_held_out, n_series - n_held_out)
+        strata = classes if possible else None
+    training, held_out = train_test_split(rows, test_size=n_held_out, stratify=strata, random_state=seed)
     return training, held_out

@@ -1,0 +1,200 @@
+"""Encoders: series to tokens, by any of several ways to mix them over time."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from sigfeat.nn.attention import Attention
+from sigfeat.nn.hyena import Hyena
+from sigfeat.nn.layers import Dropout, linear, sinusoids
+from sigfeat.nn.recurrent import Recurrent
+from sigfeat.nn.s4 import S4
+
+MIXERS = ("attention", "hyena", "s4", "recurrent", "pointwise")
+
+
+@dataclass(frozen=True)
+class EncoderSpec:
+    """Everything that decides the shape of an encoder.
+
+    Parameters
+    ----------
+    mixer : {"attention", "hyena", "s4", "recurrent", "pointwise"}
+        What mixes tokens over time; "pointwise" does not.
+    n_channels : int
+        Channels of the series.
+    d_model, n_layers, d_ff : int
+        Width of the tokens, number of blocks, hidden width of their feed-forward part.
+    d_out : int
+        Width of what comes out; where it is not `d_model`, a linear map follows the last norm.
+    causal : bool
+        Whether no token depends on later ones.
+    dropout : float
+        Share of values dropped in training.
+    n_heads : int
+        Of attention.
+    order, short_filter, filter_width, filter_bands, time_scale, gate_norm
+        Of Hyena; see `sigfeat.nn.hyena.Hyena`.
+    d_state : int
+        States of each channel of S4.
+    kind : {"diagonal", "dplr"}
+        Of S4's state matrix.
+    """
+
+    mixer: str
+    n_channels: int
+    d_model: int = 64
+    n_layers: int = 2
+    d_ff: int = 128
+    d_out: int = 64
+    causal: bool = False
+    dropout: float = 0.0
+    n_heads: int = 4
+    order: int = 2
+    short_filter: int = 3
+    filter_width: int = 64
+    filter_bands: int = 8
+    time_scale: float = 100.0
+    gate_norm: bool = False
+    d_state: int = 64
+    kind: str = "diagonal"
+
+
+class Block(nn.Module):
+    """x + mixer(norm(x)), and then x + feed-forward(norm(x))."""
+
+    def __init__(self, spec: EncoderSpec, *, generator: torch.Generator, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.mixer_norm = nn.LayerNorm(spec.d_model, dtype=dtype)
+        self.mixer = _mixer(spec, generator, dtype)
+        self.feed_norm = nn.LayerNorm(spec.d_model, dtype=dtype)
+        self.widen = linear(spec.d_model, spec.d_ff, generator=generator, dtype=dtype)
+        self.narrow = linear(spec.d_ff, spec.d_model, generator=generator, dtype=dtype)
+        self.dropout = Dropout(spec.dropout)
+
+    def mix(
+        self, x: Float[Tensor, "batch length d_model"], mask: Bool[Tensor, "batch length"] | None
+    ) -> Float[Tensor, "batch length d_model"]:
+        """What the mixer adds to the tokens."""
+        mixed: Tensor = self.mixer(self.mixer_norm(x), mask)
+        return mixed
+
+    def feed(self, x: Float[Tensor, "batch length d_model"]) -> Float[Tensor, "batch length d_model"]:
+        """What the feed-forward part adds to the tokens."""
+        hidden = self.dropout(nn.functional.gelu(self.widen(self.feed_norm(x))))
+        fed: Tensor = self.narrow(hidden)
+        return fed
+
+    def forward(
+        self, x: Float[Tensor, "batch length d_model"], mask: Bool[Tensor, "batch length"] | None = None
+    ) -> Float[Tensor, "batch length d_model"]:
+        """Tokens after the block."""
+        x = x + self.dropout(self.mix(x, mask))
+        fed: Tensor = x + self.dropout(self.feed(x))
+        return fed
+
+
+class Encoder(nn.Module):
+    """Series to tokens: an embedding of each point and its position, blocks, and a norm.
+
+    Parameters
+    ----------
+    spec : EncoderSpec
+        Its shape.
+    generator : torch.Generator
+        Source of the first weights; the global one is not touched.
+    dtype : torch.dtype, default=torch.float32
+        Of the weights.
+    """
+
+    def __init__(self, spec: EncoderSpec, *, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        self.spec = spec
+        self.embedding = linear(spec.n_channels, spec.d_model, generator=generator, dtype=dtype)
+        self.blocks = nn.ModuleList([Block(spec, generator=generator, dtype=dtype) for _ in range(spec.n_layers)])
+        self.norm = nn.LayerNorm(spec.d_model, dtype=dtype)
+        self.out_projection = (
+            None if spec.d_out == spec.d_model else linear(spec.d_model, spec.d_out, generator=generator, dtype=dtype)
+        )
+        self.dropout = Dropout(spec.dropout)
+
+    def forward(
+        self, series: Float[Tensor, "batch length channels"], mask: Bool[Tensor, "batch length"] | None = None
+    ) -> Float[Tensor, "batch length d_out"]:
+        """Tokens.
+
+        Parameters
+        ----------
+        series : tensor of shape (batch, length, channels)
+            Standardised series; any finite numbers behind the end of a shorter one.
+        mask : bool tensor of shape (batch, length) or None, default=None
+            True at the real points, which come first; None if there is no padding.
+
+        Returns
+        -------
+        tokens : tensor of shape (batch, length, d_out)
+            Those of real points do not depend on padding; those behind it mean nothing.
+        """
+        x = self.embed(series)
+        for block in self.blocks:
+            x = block(x, mask)
+        return self.finish(x)
+
+    def embed(self, series: Float[Tensor, "batch length channels"]) -> Float[Tensor, "batch length d_model"]:
+        """Tokens before the first block."""
+        embedded = self.embedding(series)
+        tokens: Tensor = self.dropout(embedded + sinusoids(series.shape[1], self.spec.d_model, embedded))
+        return tokens
+
+    def finish(self, x: Float[Tensor, "batch length d_model"]) -> Float[Tensor, "batch length d_out"]:
+        """Tokens after the last block, normalised and brought to the width that is asked for."""
+        tokens: Tensor = self.norm(x)
+        return tokens if self.out_projection is None else self.out_projection(tokens)
+
+
+class Pointwise(nn.Module):
+    """No mixing at all: two linear maps of each token by itself. A student of these shows how easy the goal is."""
+
+    def __init__(self, d_model: int, *, generator: torch.Generator, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.in_projection = linear(d_model, 2 * d_model, generator=generator, dtype=dtype)
+        self.out_projection = linear(2 * d_model, d_model, generator=generator, dtype=dtype)
+
+    def forward(
+        self, x: Float[Tensor, "batch length d_model"], mask: Bool[Tensor, "batch length"] | None = None
+    ) -> Float[Tensor, "batch length d_model"]:
+        """Tokens, each by itself."""
+        mapped: Tensor = self.out_projection(nn.functional.gelu(self.in_projection(x)))
+        return mapped
+
+
+def n_parameters(spec: EncoderSpec) -> int:
+    """Number of weights of an encoder, without making them."""
+    with torch.device("meta"):
+        encoder = Encoder(spec, generator=torch.Generator())
+    return sum(parameter.numel() for parameter in encoder.parameters())
+
+
+def _mixer(spec: EncoderSpec, generator: torch.Generator, dtype: torch.dtype) -> nn.Module:
+    if spec.mixer == "attention":
+        return Attention(spec.d_model, spec.n_heads, spec.causal, generator=generator, dtype=dtype)
+    if spec.mixer == "hyena":
+        return Hyena(
+            spec.d_model,
+            spec.order,
+            spec.causal,
+            spec.short_filter,
+            spec.filter_width,
+            spec.filter_bands,
+            spec.time_scale,
+            spec.gate_norm,
+            generator=generator,
+            dtype=dtype,
+        )
+    if spec.mixer == "s4":
+        return S4(spec.d_model, spec.d_state, spec.kind, spec.causal, generator=generator, dtype=dtype)
+    if spec.mixer == "recurrent":
+        return Recurrent(spec.d_model, spec.causal, generator=generator, dtype=dtype)
+    return Pointwise(spec.d_model, generator=generator, dtype=dtype)

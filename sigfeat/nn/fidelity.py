@@ -1,0 +1,67 @@
+"""How close a student's tokens are to its teacher's."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from sigfeat.nn.layers import inside, pool_tokens
+
+
+def fidelity(pairs: Iterable[tuple[Tensor, Tensor, Tensor]], pooling: str) -> dict[str, float]:
+    """Figures of how close found tokens are to those that were wanted.
+
+    Parameters
+    ----------
+    pairs : iterable of (wanted, found, lengths)
+        Tokens (batch, length, width) of the same series twice, and the own number of points of each series (batch,).
+    pooling : {"mean", "last", "max"}
+        How tokens are pooled.
+
+    Returns
+    -------
+    figures : dict of float
+        "pooled_r2" and "token_r2": 1 - squared error / squared deviation from the mean, summed over all components, of
+        pooled tokens and of tokens; "cka": linear centred kernel alignment of pooled tokens [1]_; "cosine": mean cosine
+        of pooled tokens. NaN where there is no deviation, as for a single series.
+
+    References
+    ----------
+    .. [1] Kornblith et al., "Similarity of neural network representations revisited", 2019, arXiv:1905.00414, eq. (5).
+    """
+    count, error, squares, total = 0, 0.0, 0.0, torch.zeros(1, dtype=torch.float64)
+    pooled: list[tuple[Tensor, Tensor]] = []
+    for wanted, found, lengths in pairs:
+        wanted, found = wanted.double(), found.double()
+        real = inside(lengths, wanted.shape[1])
+        count += int(real.sum())
+        error += float(((found - wanted).square() * real).sum())
+        total = total + (wanted * real).sum(dim=(0, 1)).cpu()
+        squares += float((wanted.square() * real).sum())
+        whole = torch.stack([torch.zeros_like(lengths), lengths], dim=-1)[:, None]
+        pooled.append((pool_tokens(wanted, whole, pooling)[:, 0].cpu(), pool_tokens(found, whole, pooling)[:, 0].cpu()))
+    goal, reached = (torch.cat(parts) for parts in zip(*pooled, strict=True))
+    deviation = squares - float((total.square() / count).sum())
+    return {
+        "pooled_r2": _r2(float((reached - goal).square().sum()), float((goal - goal.mean(dim=0)).square().sum())),
+        "token_r2": _r2(error, deviation),
+        "cka": _cka(goal, reached),
+        "cosine": float(torch.nn.functional.cosine_similarity(goal, reached).mean()),
+    }
+
+
+def skill(r2: float, r2_of_control: float) -> float:
+    """Share of what a control leaves unexplained that is explained: 1 - (1 - R2) / (1 - R2 of the control)."""
+    return 1 - (1 - r2) / (1 - r2_of_control) if r2_of_control < 1 else np.nan
+
+
+def _r2(error: float, deviation: float) -> float:
+    return 1 - error / deviation if deviation > 0 else np.nan
+
+
+def _cka(x: Float[Tensor, "series width"], y: Float[Tensor, "series width"]) -> float:
+    x, y = x - x.mean(dim=0), y - y.mean(dim=0)
+    sizes = float(torch.linalg.norm(x.T @ x) * torch.linalg.norm(y.T @ y))
+    return float(torch.linalg.norm(x.T @ y) ** 2) / sizes if sizes > 0 else np.nan

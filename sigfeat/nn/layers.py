@@ -1,0 +1,85 @@
+"""Small parts of encoders: linear maps, positions, pooling over time."""
+
+import math
+from typing import TypeVar
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+Layer = TypeVar("Layer", bound=nn.Module)
+TOKEN_POOLINGS = ("mean", "last", "max")
+
+
+def linear(
+    n_in: int, n_out: int, *, bias: bool = True, gain: float = 1.0, generator: torch.Generator, dtype: torch.dtype
+) -> nn.Linear:
+    """Linear map whose weights are uniform of variance gain^2 / n_in, drawn from the generator alone."""
+    layer = unset(nn.Linear(n_in, n_out, bias=bias, dtype=dtype, device="meta"))
+    bound = gain * (3 / n_in) ** 0.5
+    with torch.no_grad():
+        layer.weight.uniform_(-bound, bound, generator=generator)
+        if bias:
+            layer.bias.zero_()
+    return layer
+
+
+def unset(layer: Layer) -> Layer:
+    """A layer made on the device "meta", which draws no random numbers, with memory but no values."""
+    return layer.to_empty(device=torch.get_default_device())
+
+
+class Dropout(nn.Module):
+    """Values dropped at random in training, by a generator of its own where there is one: torch's knows none."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate, self.generator = rate, None
+
+    generator: torch.Generator | None
+
+    def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+        """As x, but for zeros; the rest is made larger to keep the mean."""
+        if not self.training or self.rate == 0:
+            return x
+        kept = torch.empty_like(x).bernoulli_(1 - self.rate, generator=self.generator)
+        return x * kept / (1 - self.rate)
+
+
+def sinusoids(length: int, d_model: int, like: Tensor) -> Float[Tensor, "length d_model"]:
+    """Sines and cosines of the position at geometric frequencies, for any length.
+
+    Vaswani et al., "Attention is all you need", 2017, arXiv:1706.03762, section 3.5; cosines behind the sines.
+    """
+    n_frequencies = (d_model + 1) // 2
+    exponents = torch.arange(n_frequencies, dtype=torch.float64, device=like.device) / n_frequencies
+    angles = torch.arange(length, dtype=torch.float64, device=like.device)[:, None] * torch.exp(
+        -math.log(10_000.0) * exponents
+    )
+    return torch.cat([angles.sin(), angles.cos()], dim=1)[:, :d_model].to(like.dtype)
+
+
+def real_points(lengths: Int[Tensor, " batch"], length: int) -> Bool[Tensor, "batch length"] | None:
+    """Which points are not padding; None if none is."""
+    return None if int(lengths.min()) >= length else inside(lengths, length)[..., 0]
+
+
+def inside(lengths: Int[Tensor, " batch"], length: int) -> Bool[Tensor, "batch length 1"]:
+    """Which points are not padding, to multiply values of any width by."""
+    return (torch.arange(length, device=lengths.device) < lengths[:, None])[..., None]
+
+
+def pool_tokens(
+    tokens: Float[Tensor, "batch length d_model"], bounds: Int[Tensor, "batch windows 2"], pooling: str
+) -> Float[Tensor, "batch windows d_model"]:
+    """Mean, last or maximum of the tokens at times [start, stop) of each window; a window without a time takes one."""
+    t = torch.arange(tokens.shape[1], device=tokens.device)
+    start = bounds[..., 0].clamp(max=tokens.shape[1] - 1)
+    stop = torch.maximum(bounds[..., 1], start + 1)
+    if pooling == "last":
+        return tokens.gather(1, (stop - 1)[..., None].expand(-1, -1, tokens.shape[2]))
+    inside = (t >= start[..., None]) & (t < stop[..., None])  # (batch, windows, length)
+    if pooling == "mean":
+        return (inside / (stop - start)[..., None].to(tokens.dtype)) @ tokens
+    found = [tokens.masked_fill(~one[..., None], -torch.inf).amax(dim=1) for one in inside.unbind(1)]
+    return torch.stack(found, dim=1)

@@ -1,0 +1,305 @@
+"""Training of modules that give their own loss, for a fixed number of steps, with skorch."""
+
+import contextlib
+import copy
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EarlyStopping
+from skorch.dataset import Dataset
+from skorch.helper import predefined_split
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from sigfeat.nn.layers import Dropout
+
+STEPS_PER_EPOCH = 20
+WARM_UP = 0.1  # share of the steps in which the learning rate rises
+
+
+@runtime_checkable
+class Epochs(Protocol):
+    """Who is told when an epoch begins and ends."""
+
+    def begin(self) -> None:
+        """Note that an epoch begins."""
+
+    def end(self) -> bool:
+        """Note that it ends; True stops the training."""
+        return False
+
+
+@dataclass(frozen=True)
+class StepSettings:
+    """How long, how fast and on what a module is trained.
+
+    Parameters
+    ----------
+    n_steps : int
+        Number of steps, of `batch_size` series each.
+    lr : float
+        Learning rate at its peak.
+    copied_rate : float
+        Learning rate of parameters that were copied, in units of `lr`.
+    weight_decay : float
+        Decoupled weight decay.
+    batch_size : int
+        Series per step.
+    averaging : float
+        Decay of the running average of the weights.
+    patience : int
+        Epochs without improvement on held-out series, where there are some, after which training stops.
+    callbacks : sequence of skorch.callbacks.Callback
+        Further callbacks. An epoch is of 20 steps.
+    device : torch.device or str
+        Where the module is trained.
+    seed : int
+        Of the order of the series and of everything random in training.
+    bar : str
+        Title of a progress bar; empty for none.
+    epochs : Epochs
+        Told of each epoch.
+    """
+
+    n_steps: int
+    lr: float
+    copied_rate: float
+    weight_decay: float
+    batch_size: int
+    averaging: float
+    patience: int
+    callbacks: Sequence[Any]
+    device: torch.device | str
+    seed: int
+    bar: str
+    epochs: Epochs
+
+
+class Objective(nn.Module):
+    """A module whose `forward` gives a loss.
+
+    Parameters
+    ----------
+    trained : Encoder
+        What is trained; `average` holds the running average of its weights.
+    generator : torch.Generator
+        Source of everything random; replaced and seeded by `train`.
+    """
+
+    trained: nn.Module
+    average: nn.Module
+
+    def __init__(self, trained: nn.Module, generator: torch.Generator) -> None:
+        super().__init__()
+        self.trained, self.generator = trained, generator
+        self.average = copy.deepcopy(trained).requires_grad_(False)
+
+    def forward(self, series: Tensor, lengths: Tensor, target: Tensor | None = None) -> Tensor:
+        """Loss of a batch of series (batch, length, channels)."""
+        raise NotImplementedError
+
+    def copied(self) -> Sequence[str]:
+        """Patterns of the names of parameters that start near where they should be."""
+        return ()
+
+
+def train(
+    objective: Objective,
+    inputs: Mapping[str, NDArray[Any]],
+    held_out: NDArray[Any],
+    settings: StepSettings,
+) -> dict[str, NDArray[Any]]:
+    """Train an objective in place; its `average` then holds the weights to be used.
+
+    Parameters
+    ----------
+    objective : Objective
+        What is trained.
+    inputs : dict of ndarray
+        Arguments of the objective, each with a row per series.
+    held_out : integer ndarray
+        Rows that only serve to stop early.
+    settings : StepSettings
+        How to train.
+
+    Returns
+    -------
+    history : dict of ndarray
+        "loss" and "gradient_norm" (before clipping) of each step, "valid_loss" of each epoch where series are held out.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the training is interrupted.
+    ValueError
+        If the training diverges.
+    """
+    training = np.setdiff1d(np.arange(len(inputs["lengths"])), held_out)
+    sampler = _Batches(len(training), settings)
+    callbacks: list[Any] = [*settings.callbacks, ("steps", _Steps(sampler, settings))]
+    if len(held_out):  # last, since it ends the epoch for those behind it
+        callbacks.append(EarlyStopping(patience=settings.patience, load_best=True))
+    net = Network(
+        objective,
+        nn.Identity,
+        optimizer=torch.optim.AdamW,
+        optimizer__param_groups=_parameter_groups(objective, settings),
+        optimizer__weight_decay=settings.weight_decay,
+        optimizer__fused=True,
+        max_epochs=n_epochs(settings.n_steps),
+        batch_size=settings.batch_size,
+        iterator_train__sampler=sampler,
+        iterator_train__generator=torch.Generator(),
+        iterator_valid__generator=torch.Generator(),
+        train_split=predefined_split(Dataset(_rows(inputs, held_out), None)) if len(held_out) else None,
+        callbacks=callbacks,
+        device=settings.device,
+        verbose=0,
+    )
+    objective.generator = torch.Generator(settings.device)
+    for module in objective.modules():
+        if isinstance(module, Dropout):
+            module.generator = objective.generator
+    try:
+        net.fit(_rows(inputs, training), None)
+    except InterruptedTraining as interrupted:
+        raise KeyboardInterrupt from interrupted
+    finally:
+        for module in objective.modules():
+            if isinstance(module, Dropout):
+                module.generator = None
+    if not all(bool(torch.isfinite(value).all()) for value in objective.average.state_dict().values()):
+        raise ValueError(f"training diverged: lower lr, now {settings.lr:g}")
+    batches = [batch for epoch in net.history[:, "batches"] for batch in epoch]
+    names = {"loss": "train_loss", "gradient_norm": "gradient_norm"}
+    history = {name: np.array([batch[key] for batch in batches if key in batch]) for name, key in names.items()}
+    if len(held_out):
+        history["valid_loss"] = np.array(net.history[:, "valid_loss"])
+    return history
+
+
+class Network(NeuralNet):  # type: ignore[misc]  # skorch has no types
+    """A net of an objective: what the module gives is the loss.
+
+    A training that was loaded from a checkpoint goes on where it stopped. An interrupt stops with an error: skorch
+    takes it for the wish to end early.
+    """
+
+    def get_loss(self, y_pred: Tensor, *_: Any, **__: Any) -> Tensor:
+        """What the module gives."""
+        return y_pred
+
+    def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **kwargs: Any) -> Any:
+        """Run the epochs that are left."""
+        left = max(0, self.max_epochs - len(self.history)) if epochs is None else epochs
+        return super().fit_loop(X, y, epochs=left, **kwargs)
+
+    def run_single_epoch(self, *args: Any, **kwargs: Any) -> None:
+        """Run an epoch, and let interrupts pass."""
+        with interrupts_raised():
+            super().run_single_epoch(*args, **kwargs)
+
+
+class InterruptedTraining(BaseException):
+    """An interrupt within an epoch, which skorch does not know."""
+
+
+@contextlib.contextmanager
+def interrupts_raised() -> Iterator[None]:
+    """Turn an interrupt into an error that skorch lets pass."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        raise InterruptedTraining from interrupt
+
+
+class _Batches(torch.utils.data.Sampler[int]):
+    """Rows of the batches of an epoch: random orders of all series, one behind the other."""
+
+    def __init__(self, n_series: int, settings: StepSettings) -> None:
+        self.n_series, self.settings, self.epoch = n_series, settings, 0
+
+    def __iter__(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed(self.settings.seed + self.epoch)
+        orders = -(-len(self) // self.n_series)
+        rows = [torch.randperm(self.n_series, generator=generator) for _ in range(orders)]
+        yield from torch.cat(rows)[: len(self)].tolist()
+
+    def __len__(self) -> int:
+        n_steps = min(STEPS_PER_EPOCH, self.settings.n_steps - self.epoch * STEPS_PER_EPOCH)
+        return n_steps * self.settings.batch_size
+
+
+class _Steps(Callback):  # type: ignore[misc]  # skorch has no types
+    """Seeds, learning rates, clipping, averaging and progress. All go by the history, so that a training can go on."""
+
+    def __init__(self, sampler: _Batches, settings: StepSettings) -> None:
+        self.sampler, self.settings = sampler, settings
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        done = sum(len(epoch) for epoch in net.history[:, "batches"]) if net.history else 0
+        bar = self.settings.bar
+        self.bar = tqdm(total=self.settings.n_steps, initial=done, desc=bar, unit="step") if bar else None
+
+    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+        self.settings.epochs.begin()
+        self.sampler.epoch = len(net.history) - 1
+        self.step = self.sampler.epoch * STEPS_PER_EPOCH
+        net.module_.generator.manual_seed(self.settings.seed + self.sampler.epoch)
+
+    def on_batch_begin(self, net: Any, training: bool = False, **kwargs: Any) -> None:
+        if training:
+            net.module_.progress = self.step / self.settings.n_steps
+            for group in net.optimizer_.param_groups:
+                group["lr"] = group["initial_lr"] * one_cycle(self.step, self.settings.n_steps)
+
+    def on_grad_computed(self, net: Any, named_parameters: Any, training: bool = False, **kwargs: Any) -> None:
+        norm = nn.utils.clip_grad_norm_([parameter for _, parameter in named_parameters], 1.0)
+        net.history.record_batch("gradient_norm", float(norm))
+
+    def on_batch_end(self, net: Any, training: bool = False, **kwargs: Any) -> None:
+        if not training:
+            return
+        self.step += 1
+        share = 1 - min(self.settings.averaging, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            weights = zip(net.module_.average.parameters(), net.module_.trained.parameters(), strict=True)
+            for average, trained in weights:
+                average.lerp_(trained, share)
+        if self.bar is not None:
+            self.bar.update()
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        if self.bar is not None:
+            self.bar.set_postfix(loss=f"{net.history[-1, 'train_loss']:.3g}")
+        if self.settings.epochs.end():
+            raise KeyboardInterrupt  # how skorch is told to stop
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+
+def n_epochs(n_steps: int) -> int:
+    """Number of epochs of so many steps."""
+    return -(-n_steps // STEPS_PER_EPOCH)
+
+
+def one_cycle(step: int, n_steps: int) -> float:
+    """Share of the learning rate: it rises over a tenth of the steps and falls as a cosine."""
+    return min(1.0, (step + 1) / (WARM_UP * n_steps + 1)) * (1 + math.cos(math.pi * step / n_steps)) / 2
+
+
+def _parameter_groups(objective: Objective, settings: StepSettings) -> list[Any]:
+    rates = [(pattern, settings.copied_rate * settings.lr) for pattern in objective.copied()]
+    return [(pattern, {"lr": rate, "initial_lr": rate}) for pattern, rate in [*rates, ("*", settings.lr)]]
+
+
+def _rows(inputs: Mapping[str, NDArray[Any]], rows: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    return {name: values[rows] for name, values in inputs.items()}
