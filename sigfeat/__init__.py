@@ -18,8 +18,12 @@ if TYPE_CHECKING:
     from sigfeat.transformers.augmentation import LeadLag as LeadLag
     from sigfeat.transformers.augmentation import StandardizeChannels as StandardizeChannels
     from sigfeat.transformers.development import PathDevelopmentTransformer as PathDevelopmentTransformer
+    from sigfeat.transformers.embedding import HyenaEmbeddingTransformer as HyenaEmbeddingTransformer
+    from sigfeat.transformers.embedding import RecurrentEmbeddingTransformer as RecurrentEmbeddingTransformer
+    from sigfeat.transformers.embedding import S4EmbeddingTransformer as S4EmbeddingTransformer
     from sigfeat.transformers.iss import ISSTransformer as ISSTransformer
     from sigfeat.transformers.signature import SignatureTransformer as SignatureTransformer
+    from sigfeat.transformers.teacher import MHAEmbedder as MHAEmbedder
     from sigfeat.words import Word as Word
     from sigfeat.words import words_of_length as words_of_length
     from sigfeat.words import words_of_weight as words_of_weight
@@ -41,10 +45,16 @@ _MODULES = {
         "StandardizeChannels",
     ),
     "sigfeat.transformers.development": ("PathDevelopmentTransformer",),
+    "sigfeat.transformers.embedding": (
+        "HyenaEmbeddingTransformer",
+        "RecurrentEmbeddingTransformer",
+        "S4EmbeddingTransformer",
+    ),
     "sigfeat.transformers.iss": ("ISSTransformer",),
     "sigfeat.transformers.signature": ("SignatureTransformer",),
+    "sigfeat.transformers.teacher": ("MHAEmbedder",),
 }
-_TORCH_EXTRA = ("torch", "jaxtyping")
+_TORCH_EXTRA = ("torch", "jaxtyping", "skorch", "safetensors")
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = sorted(_HOME)

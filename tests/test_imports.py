@@ -19,7 +19,15 @@ HEAVY = {
     "torch",
     "wandb",
 }
-NEEDS_TORCH = frozenset({"PathDevelopmentTransformer"})
+NEEDS_TORCH = frozenset(
+    {
+        "HyenaEmbeddingTransformer",
+        "MHAEmbedder",
+        "PathDevelopmentTransformer",
+        "RecurrentEmbeddingTransformer",
+        "S4EmbeddingTransformer",
+    }
+)
 
 USE_EVERY_TRANSFORMER = """
 import inspect, sys

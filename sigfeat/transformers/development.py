@@ -16,6 +16,7 @@ from sigfeat.nn.groups import GROUPS
 from sigfeat.nn.pooled_development import TRAINABLE_POOLINGS, PooledDevelopment
 from sigfeat.nn.supervised import TrainingSettings, train
 from sigfeat.transformers._base import FeatureTransformer
+from sigfeat.transformers._devices import check_device
 from sigfeat.transformers._memory import check_output_size
 from sigfeat.transformers._moments import channel_moments
 from sigfeat.transformers._poolings import check_poolings, threshold_series
@@ -239,7 +240,7 @@ class PathDevelopmentTransformer(FeatureTransformer):
         group, windows = GROUPS[self.group](int(self.dim)), fine_windows(self.windows)
         pooling = ("end",) if self.pooling == "final" else check_poolings(self.pooling, otherwise='be "final" or ')
         target = check_target(y, X, self.task) if self.fit_mode == "supervised" else None
-        self._check_device()
+        check_device(self.device)
         n_columns = self.n_developments * group.n_varying * len(pooling) * len(windows[1])
         what = f"PathDevelopmentTransformer with {self.n_developments} developments in {group.label}"
         workspace = 2 * len(X) * n_columns * X.itemsize + 2 * self.n_developments * X.shape[1] * group.dim**2 * 16
@@ -283,7 +284,7 @@ class PathDevelopmentTransformer(FeatureTransformer):
         """
         check_is_fitted(self)
         X, lengths = self._check_panel(X, reset=False)
-        self._check_device()
+        check_device(self.device)
         size = len(X) * self._n_features_out * X.itemsize
         what = "the output of PathDevelopmentTransformer"
         check_output_size(len(X), self._n_features_out, X.dtype, what, 2 * size, SMALLER)
@@ -395,13 +396,6 @@ class PathDevelopmentTransformer(FeatureTransformer):
         increments = _increments(X, lengths)
         increments *= self._sizes
         return increments.astype(self._compute_dtype or X.dtype, copy=False)
-
-    def _check_device(self):
-        try:
-            float(torch.zeros(1, device=self.device))
-        except (RuntimeError, AssertionError) as error:  # the latter from a torch without that device
-            reason = str(error).splitlines()[0]
-            raise ValueError(f"device must be one that torch can use, got {self.device!r}: {reason}") from error
 
     def _feature_names(self):
         label, dim, n_parts = self._group.label, self._group.dim, 1 + self._group.is_complex

@@ -1,0 +1,384 @@
+"""Embedders: objectives, distillation, fidelity, stopping and going on, and what they must not touch."""
+
+import pickle
+
+import joblib
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import RidgeClassifierCV
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from skorch.callbacks import Callback, Checkpoint, LoadInitState
+
+import sigfeat.transformers._embedder as embedder_module
+from sigfeat import (
+    HyenaEmbeddingTransformer,
+    MHAEmbedder,
+    RecurrentEmbeddingTransformer,
+    S4EmbeddingTransformer,
+)
+from sigfeat.nn.fidelity import fidelity, skill
+from tests.panels import padded, ragged
+
+SMALL = {"d_model": 8, "n_layers": 1, "n_steps": 3, "batch_size": 4}
+STUDENTS = [
+    HyenaEmbeddingTransformer(n_steps=3, batch_size=4),
+    S4EmbeddingTransformer(n_steps=3, batch_size=4, d_state=16),
+    S4EmbeddingTransformer(n_steps=3, batch_size=4, d_state=16, kind="dplr"),
+    RecurrentEmbeddingTransformer(n_steps=3, batch_size=4),
+]
+every_student = pytest.mark.parametrize(
+    "student", STUDENTS, ids=lambda s: f"{type(s).__name__} {getattr(s, 'kind', '')}"
+)
+
+
+def mha(**parameters):
+    return MHAEmbedder(**{"n_heads": 2, **SMALL, **parameters})
+
+
+def hyena(teacher=None, **parameters):
+    return HyenaEmbeddingTransformer(teacher or mha(), **{"n_steps": 3, "batch_size": 4, **parameters})
+
+
+def panel(n=12, n_channels=2, length=15, seed=0):
+    return np.random.default_rng(seed).normal(size=(n, n_channels, length)).cumsum(axis=2)
+
+
+def classes(n=12):
+    return np.arange(n) % 2
+
+
+def weights(encoder):
+    return torch.cat([weight.flatten() for weight in encoder.state_dict().values()])
+
+
+# ------------------------------------------------------------------------------------------------ objectives
+
+
+def test_objective_auto_goes_by_what_is_given():
+    X = panel()
+    assert mha().fit(X).objective_ == "masked"
+    assert mha().fit(X, classes()).objective_ == "supervised"
+    assert mha(objective="masked").fit(X, classes()).objective_ == "masked"
+    untrained = mha(objective="random").fit(X)
+    assert untrained.history_ == {}
+    np.testing.assert_array_equal(untrained.transform(X), mha(objective="random", n_steps=9).fit_transform(X))
+
+
+TARGETS = {
+    "text": np.array(["up", "down"] * 6),
+    "three classes": np.arange(12) % 3,
+    "numbers": np.linspace(-1.0, 2.5, 12),
+    "two numbers": np.random.default_rng(0).normal(size=(12, 2)),
+}
+
+
+@pytest.mark.parametrize("case", TARGETS)
+def test_supervised_training_lowers_the_loss(case):
+    X, y = panel(), TARGETS[case]
+    X[:, 0] += np.unique(y, axis=0, return_inverse=True)[1].reshape(12, 1) * 3.0
+    fitted = mha(n_steps=80, lr=0.01, dropout=0.0).fit(X, y)
+    loss = fitted.history_["loss"]
+    assert loss.shape == fitted.history_["gradient_norm"].shape == (80,)
+    assert np.mean(loss[-10:]) < 0.7 * np.mean(loss[:10])
+
+
+def test_masked_training_beats_telling_the_mean():
+    t = np.linspace(0, 6, 40)
+    X = np.stack([np.sin(t + phase) for phase in np.linspace(0, 6, 24)])[:, np.newaxis]
+    fitted = mha(n_steps=200, lr=0.01, dropout=0.0, batch_size=16).fit(X)
+    assert np.mean(fitted.history_["loss"][-20:]) < 0.3  # the mean would have 1
+
+
+@pytest.mark.parametrize("objective", ["supervised", "masked"])
+def test_series_that_are_held_out_can_stop_the_training(objective):
+    X, y = panel(40), np.random.default_rng(3).permutation(classes(40))  # nothing to learn
+    parameters = {"objective": objective, "n_steps": 2000, "lr": 0.05, "validation_fraction": 0.3, "patience": 2}
+    stopped = mha(**parameters).fit(X, y)
+    n_epochs = len(stopped.history_["valid_loss"])
+    assert 2 < n_epochs < 100
+    assert len(stopped.history_["loss"]) == 20 * n_epochs
+    assert np.isfinite(stopped.transform(X)).all()
+
+
+# ---------------------------------------------------------------------------------------------- distillation
+
+
+@every_student
+def test_a_student_comes_close_to_its_teacher(student):
+    X, new = panel(30, length=20), panel(10, length=25, seed=1)
+    teacher = FrozenEstimator(mha(n_steps=40).fit(X))
+    untrained = clone(student).set_params(teacher=teacher, n_steps=1).fit(X)
+    trained = clone(student).set_params(teacher=teacher, n_steps=150, batch_size=16, control=True).fit(X)
+    assert trained.fidelity(new)["token_r2"] > max(0.55, untrained.fidelity(new)["token_r2"])
+    assert set(trained.fidelity_) == {
+        *("pooled_r2", "token_r2", "cka", "cosine"),
+        *("control_pooled_r2", "control_token_r2", "pooled_skill", "token_skill"),
+    }
+    for name in ("pooled", "token"):
+        expected = skill(trained.fidelity_[f"{name}_r2"], trained.fidelity_[f"control_{name}_r2"])
+        assert trained.fidelity_[f"{name}_skill"] == expected
+    assert trained.history_["loss"].shape == trained.history_["gradient_norm"].shape == (150,)
+
+
+def test_fidelity_of_hand_values():
+    wanted = torch.tensor([[[1.0, 0.0], [3.0, 0.0]], [[5.0, 2.0], [0.0, 0.0]]])
+    lengths = torch.tensor([2, 1])  # the last token is padding
+    found = wanted.clone()
+    found[1, 1] = 100.0
+    assert fidelity([(wanted, found, lengths)], "mean") == pytest.approx(
+        {"pooled_r2": 1.0, "token_r2": 1.0, "cka": 1.0, "cosine": 1.0}
+    )
+    found[0, 0, 0] = 2.0  # squared error 1 of 8 + 8/3 for tokens; pooled .25 of 4.5 + 2
+    figures = fidelity([(wanted[:1], found[:1], lengths[:1]), (wanted[1:], found[1:], lengths[1:])], "mean")
+    assert figures["token_r2"] == pytest.approx(1 - 1 / (8 + 8 / 3))
+    assert figures["pooled_r2"] == pytest.approx(1 - 0.25 / 6.5)
+    assert fidelity([(wanted[:1], found[:1], lengths[:1])], "mean")["pooled_r2"] != 1.0  # NaN for one series
+    assert skill(0.9, 0.5) == pytest.approx(0.8)
+
+
+def test_a_frozen_teacher_is_not_fitted_again():
+    X = panel()
+    teacher = mha().fit(X)
+    before = weights(teacher.encoder_).clone()
+    student = hyena(FrozenEstimator(teacher)).fit(X, classes())
+    assert student.teacher_ is teacher
+    torch.testing.assert_close(weights(teacher.encoder_), before, rtol=0, atol=0)
+    free = hyena(teacher).fit(X, classes())
+    assert free.teacher_ is not teacher
+    assert free.teacher_.objective_ == "supervised"
+    torch.testing.assert_close(weights(teacher.encoder_), before, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"d_model": 5}, {"n_layers": 2}, {"d_ff": 3}, {"d_model": 6, "order": 1}], ids=str
+)
+def test_students_of_other_sizes_give_tokens_of_the_width_of_the_teacher(parameters):
+    student = hyena(**parameters).fit(panel())
+    spec = student.encoder_.spec
+    assert all(getattr(spec, name) == value for name, value in parameters.items())
+    assert student.transform(panel()).shape == (12, 8)
+
+
+@every_student
+def test_sizes_are_known_before_fitting(student):
+    for parameters in ({}, {"d_model": 6}, {"output": "sequence", "windows": ("dyadic", 1)}):
+        student = clone(student).set_params(teacher=mha(), **parameters)
+        expected = student.param_count(n_channels=2), student.output_size()
+        student.fit(panel())
+        assert expected == (student.n_parameters_, student.transform(panel()).shape[1])
+    teacher = mha(output="sequence", windows=3)
+    assert (teacher.param_count(2), teacher.output_size()) == (teacher.fit(panel()).n_parameters_, 24)
+
+
+# -------------------------------------------------------------------------------------------------- features
+
+
+@pytest.mark.parametrize("pooling", ["mean", "last", "max"])
+def test_windows_pool_the_tokens_of_one_pass(pooling):
+    series = ragged(lengths=(9, 14, 12, 3))
+    fitted = mha(pooling=pooling, output="sequence", windows=4, dtype="float64").fit(padded(series))
+    features = fitted.transform(padded(series))
+    for row, one in zip(features, series, strict=True):
+        standard = (one - fitted.mean_[:, np.newaxis]) / fitted.scale_[:, np.newaxis]
+        tokens = fitted.encoder_(torch.from_numpy(standard.T[np.newaxis].copy()))[0].numpy()
+        length = len(tokens)
+        for w in range(4):
+            start = w * length // 4
+            part = tokens[start : max((w + 1) * length // 4, start + 1)]
+            expected = {"mean": part.mean(axis=0), "last": part[-1], "max": part.max(axis=0)}[pooling]
+            np.testing.assert_allclose(row.reshape(-1, 4)[:, w], expected, rtol=1e-12, atol=1e-13)
+    assert fitted.get_feature_names_out()[5] == f"mha[2]|{pooling}|1/4-2/4"
+
+
+def test_series_go_through_in_batches_of_about_the_same_length(monkeypatch):
+    X = padded(ragged(lengths=(9, 14, 12, 14, 7, 11)))
+    fitted = hyena(dtype="float64").fit(X)
+    expected = fitted.transform(X)
+    monkeypatch.setattr(embedder_module, "BATCH_BYTES", 5000)
+    assert len(list(fitted._batches(X, np.array([9, 14, 12, 14, 7, 11])))) > 2
+    np.testing.assert_allclose(fitted.transform(X), expected, rtol=1e-12, atol=1e-13)
+    monkeypatch.setattr(embedder_module, "BATCH_BYTES", 1)
+    np.testing.assert_allclose(fitted.transform(X), expected, rtol=1e-12, atol=1e-13)
+
+
+def test_features_go_by_what_fit_saw():
+    X = panel()
+    fitted = hyena().fit(X)
+    expected, names = fitted.transform(X), fitted.get_feature_names_out().tolist()
+    fitted.set_params(output="sequence", windows=7, order=5, d_model=3, short_filter=9, dtype="float64", causal=True)
+    np.testing.assert_array_equal(fitted.transform(X), expected)
+    assert fitted.get_feature_names_out().tolist() == names
+
+
+@every_student
+def test_same_seed_same_features_and_another_seed_others(student):
+    X = panel()
+    student = clone(student).set_params(teacher=mha())
+    features = student.fit_transform(X)
+    np.testing.assert_array_equal(clone(student).fit_transform(X), features)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(student)).transform(X), features)
+    assert not np.allclose(clone(student).set_params(random_state=1).fit_transform(X), features)
+
+
+def test_global_state_is_left_alone():
+    def state():
+        numbers = np.random.get_state()[1].tolist()  # noqa: NPY002  # the global generator
+        return torch.random.get_rng_state().tolist(), numbers, torch.get_num_threads()
+
+    before = state()
+    hyena(n_jobs=2, control=True).fit(panel(), classes()).transform(panel())
+    assert state() == before
+
+
+def test_huge_values_are_told_from_features():
+    fitted = mha().fit(panel())
+    with pytest.raises(ValueError, match="tokens of MHAEmbedder overflow in float32.*dtype='float64'"):
+        fitted.transform(panel() * 1e300)
+
+
+# --------------------------------------------------------------------------------- stopping, going on, telling
+
+
+class Interrupt(Callback):
+    """What the user's Ctrl-C does in the second epoch."""
+
+    def on_batch_begin(self, net, training=False, **kwargs):
+        if len(net.history) == 2:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("embedder", [mha(n_steps=60), hyena(n_steps=60)], ids=["teacher", "student"])
+def test_an_interrupt_leaves_nothing_fitted(embedder):
+    X = panel()
+    fitted = clone(embedder).fit(X)
+    with pytest.raises(KeyboardInterrupt):
+        fitted.set_params(callbacks=[Interrupt()]).fit(X)
+    with pytest.raises(NotFittedError):
+        fitted.transform(X)
+    assert not [name for name in vars(fitted) if name in ("encoder_", "teacher_", "history_", "fidelity_")]
+
+
+@pytest.mark.parametrize("build", [mha, hyena])
+def test_a_training_goes_on_from_a_checkpoint_as_if_nothing_had_happened(build, tmp_path):
+    X = panel()
+    whole = build(n_steps=50).fit(X)
+    checkpoint = Checkpoint(monitor=None, dirname=tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        build(n_steps=50, callbacks=[checkpoint, Interrupt()]).fit(X)
+    resumed = build(n_steps=50, callbacks=[LoadInitState(checkpoint), checkpoint]).fit(X)
+    np.testing.assert_array_equal(resumed.transform(X), whole.transform(X))
+    np.testing.assert_array_equal(resumed.history_["loss"], whole.history_["loss"])
+
+
+class TaskLog:
+    """A callback of scikit-learn, which stops a training after its second epoch."""
+
+    max_propagation_depth = None
+
+    def __init__(self, stop=False):
+        self.stop, self.begun, self.ended = stop, [], []
+
+    def setup(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        self.begun.append((context.estimator_name, context.task_name))
+
+    def on_fit_task_end(self, estimator, context):
+        self.ended.append((context.estimator_name, context.task_name))
+        return self.stop and context.task_name == "epoch" and context.task_id == 1
+
+
+@pytest.mark.skipif(not hasattr(MHAEmbedder, "set_callbacks"), reason="scikit-learn has no callbacks before 1.9")
+def test_callbacks_of_scikit_learn_see_teacher_and_student():
+    log, stopping = TaskLog(), TaskLog(stop=True)
+    teacher, student = "MHAEmbedder", "HyenaEmbeddingTransformer"
+    hyena(mha(n_steps=30), n_steps=50).set_callbacks(log).fit(panel())
+    assert sorted(log.begun) == sorted(log.ended)
+    assert log.begun.count((teacher, "epoch")) == 2
+    assert log.begun.count((student, "epoch")) == 3
+    stopped = mha(n_steps=100).set_callbacks(stopping).fit(panel())
+    assert len(stopped.history_["loss"]) == 40
+
+
+def test_silent_unless_asked(capsys):
+    hyena().fit(panel())
+    assert capsys.readouterr() == ("", "")
+    hyena(verbose=1).fit(panel())
+    assert "HyenaEmbeddingTransformer: 100%" in capsys.readouterr().err
+
+
+# -------------------------------------------------------------------------------------- life in scikit-learn
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_grid_search_with_a_frozen_teacher(backend, monkeypatch):
+    X, y = panel(24), classes(24)
+    teacher = mha().fit(X, y)
+    monkeypatch.setattr(MHAEmbedder, "fit", None)  # inherited by threads
+    chain = make_pipeline(hyena(FrozenEstimator(teacher)), RidgeClassifierCV())
+    grid = {"hyenaembeddingtransformer__order": [1, 3], "hyenaembeddingtransformer__d_model": [4, 8]}
+    search = GridSearchCV(chain, grid, cv=2, n_jobs=2, error_score="raise")
+    with joblib.parallel_config(backend=backend):
+        search.fit(X, y)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert search.best_estimator_[0].teacher_ is teacher
+
+
+BAD = {
+    "heads": (mha(d_model=9), "d_model must be a multiple of n_heads, got d_model=9 and n_heads=2"),
+    "heads of the teacher": (hyena(mha(d_model=9)), "d_model must be a multiple of n_heads, got d_model=9"),
+    "no target": (mha(objective="supervised"), "objective='supervised' requires y to be passed, but .* y is None"),
+    "no target for the teacher": (hyena(mha(objective="supervised")), "objective='supervised' requires y"),
+    "masked ratio": (mha(masked_ratio=1.0), r"'masked_ratio' parameter .* in the range \(0.0, 1.0\). Got 1.0"),
+    "device": (mha(device="cuda:99"), "device must be one that torch can use, got 'cuda:99': "),
+    "no device": (hyena(device="abacus"), "device must be one that torch can use, got 'abacus': "),
+    "windows": (mha(windows=("dyadic", -1), output="sequence"), 'windows must be "whole", a number of windows'),
+    "even short filter": (hyena(short_filter=4), "short_filter must be odd unless causal, got 4"),
+    "short series": (hyena(short_filter=31), "n_timepoints must be at least 16 for short_filter=31, got 15"),
+    "short series, causal": (
+        hyena(short_filter=16, causal=True),
+        r"n_timepoints must be at least 16 for short_filter=16, got 15 .* in series 0",
+    ),
+    "other channels": (
+        hyena(FrozenEstimator(mha(objective="random").fit(panel(n_channels=3)))),
+        "teacher must be fitted with as many channels as X has, 2, got 3",
+    ),
+    "teacher of another kind": (
+        hyena(FrozenEstimator(RidgeClassifierCV())),
+        "teacher must hold an embedder such as MHAEmbedder, got FrozenEstimator of RidgeClassifierCV",
+    ),
+    "no teacher": (hyena(RidgeClassifierCV()), "'teacher' parameter .* must be an instance of"),
+    "all held out": (hyena(validation_fraction=0.99), "validation_fraction must leave at least 1 series.* got 0.99 of"),
+    "odd states": (S4EmbeddingTransformer(mha(), d_state=3), "d_state must be even, got 3"),
+    "divergence": (mha(lr=1e30, n_steps=20), r"training diverged: lower lr, now 1e\+30"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_gives_one_clear_sentence_and_leaves_nothing_fitted(case):
+    embedder, message = BAD[case]
+    embedder = clone(embedder)
+    with pytest.raises(ValueError, match=message):
+        embedder.fit(panel())
+    with pytest.raises(NotFittedError):
+        embedder.transform(panel())
+
+
+def test_a_frozen_teacher_must_be_fitted():
+    with pytest.raises(NotFittedError, match="This MHAEmbedder instance is not fitted yet"):
+        hyena(FrozenEstimator(mha())).fit(panel())
+
+
+def test_series_too_short_for_the_short_filter_at_transform():
+    fitted = hyena(short_filter=9).fit(panel())
+    with pytest.raises(ValueError, match=r"n_timepoints must be at least 5 for short_filter=9, got 4 .* in series 1"):
+        fitted.transform(padded(ragged(lengths=(9, 4), n_channels=2)))
