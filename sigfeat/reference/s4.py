@@ -1,0 +1,145 @@
+"""State space models and the S4 mixer from their definitions."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import expm
+from scipy.special import erf
+
+
+def hippo_legs(n: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """State matrix A and input B of HiPPO-LegS, whose state holds Legendre coefficients of the whole past.
+
+    A_ij = -sqrt((2i + 1) (2j + 1)) below the diagonal, -(i + 1) on it, and 0 above;  B_i = sqrt(2i + 1).
+    [1]_, eq. (2).
+
+    Parameters
+    ----------
+    n : int
+        Number of states.
+
+    Returns
+    -------
+    a : ndarray of shape (n, n)
+    b : ndarray of shape (n,)
+
+    References
+    ----------
+    .. [1] Gu, Goel, Ré, "Efficiently modeling long sequences with structured state spaces", 2021, arXiv:2111.00396.
+
+    Examples
+    --------
+    >>> from sigfeat.reference.s4 import hippo_legs
+    >>> hippo_legs(2)[0]
+    array([[-1.        ,  0.        ],
+           [-1.73205081, -2.        ]])
+    """
+    b = np.sqrt(2.0 * np.arange(n) + 1)
+    return np.tril(-np.outer(b, b), -1) - np.diag(np.arange(n) + 1.0), b
+
+
+def nplr(n: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Eigenvalues, rank-one part, input and basis of HiPPO-LegS, A = V (diag(Lambda) - P P^*) V^*.
+
+    Adding p p^T with p_i = sqrt(i + 1/2) to A leaves -1/2 I plus a skew-symmetric matrix, which a unitary V
+    diagonalises; [1]_, theorem 1 and appendix C.1.
+
+    Parameters
+    ----------
+    n : int
+        Number of states.
+
+    Returns
+    -------
+    eigenvalues : ndarray of shape (n,)
+        Lambda, in rising order of the imaginary parts, which come in pairs of either sign.
+    low_rank : ndarray of shape (n,)
+        P = V^* p.
+    b : ndarray of shape (n,)
+        V^* B.
+    basis : ndarray of shape (n, n)
+        V.
+
+    References
+    ----------
+    .. [1] Gu, Goel, Ré, "Efficiently modeling long sequences with structured state spaces", 2021, arXiv:2111.00396.
+    """
+    a, b = hippo_legs(n)
+    p = np.sqrt(np.arange(n) + 0.5)
+    skew = a + np.outer(p, p) + 0.5 * np.eye(n)
+    imaginary, basis = np.linalg.eigh(-1j * skew)  # eigh, as i times a skew-symmetric matrix is Hermitian
+    return -0.5 + 1j * imaginary, basis.conj().T @ p, basis.conj().T @ b, basis
+
+
+def zero_order_hold(a: NDArray[Any], b: NDArray[Any], dt: float) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Steps of x' = A x + B u for an input that is constant over each: exp(dt A) and A^{-1} (exp(dt A) - I) B."""
+    a_bar = expm(dt * a)
+    return a_bar, np.linalg.solve(a, (a_bar - np.eye(len(a))) @ b)
+
+
+def bilinear(a: NDArray[Any], b: NDArray[Any], dt: float) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Steps of x' = A x + B u by the trapezoidal rule: (I - dt/2 A)^{-1} (I + dt/2 A) and (I - dt/2 A)^{-1} dt B."""
+    before, after = np.eye(len(a)) - dt / 2 * a, np.eye(len(a)) + dt / 2 * a
+    return np.linalg.solve(before, after), np.linalg.solve(before, dt * b)
+
+
+def s4_recurrence(a_bar: NDArray[Any], b_bar: NDArray[Any], c: NDArray[Any], u: NDArray[Any]) -> NDArray[Any]:
+    """Outputs y_k = Re(C x_k) of the states x_k = Abar x_{k-1} + Bbar u_k, for one channel u."""
+    x, y = np.zeros_like(b_bar), np.empty(len(u), dtype=b_bar.real.dtype)
+    for k in range(len(u)):
+        x = a_bar @ x + b_bar * u[k]
+        y[k] = (c @ x).real
+    return y
+
+
+def s4(x: NDArray[Any], weights: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+    """Tokens of one series, mixed over time by S4.
+
+    Each channel drives its own states, whose outputs, with a multiple of the channel itself, pass GELU and a gated
+    linear unit. Where there is a second set of outputs C, it belongs to the past of the series turned round.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_timepoints, d_model)
+        Tokens, without padding.
+    weights : mapping of str to ndarray
+        As `sigfeat.nn.s4.S4` names them. With a "low_rank" part, the states are those of DPLR and the steps bilinear;
+        without, the states are those of S4D, the input B is 1 and held between the points.
+
+    Returns
+    -------
+    mixed : ndarray of shape (n_timepoints, d_model)
+
+    References
+    ----------
+    .. [1] Gu, Goel, Ré, "Efficiently modeling long sequences with structured state spaces", 2021, arXiv:2111.00396.
+    .. [2] Gu, Gupta, Goel, Ré, "On the parameterization and initialization of diagonal state space models", 2022,
+       arXiv:2206.11893.
+    """
+    eigenvalues = -np.exp(weights["log_minus_real"]) + 1j * weights["imaginary"]
+    mixed = weights["skip"] * x
+    for h in range(x.shape[1]):
+        a, b = np.diag(_pairs(eigenvalues[h])), np.ones(2 * eigenvalues.shape[1], dtype=complex)
+        dt, discretised = np.exp(weights["log_dt"][h]), zero_order_hold
+        if "low_rank" in weights:
+            p, b = _pairs(_complex(weights["low_rank"][h])), _pairs(_complex(weights["input"][h]))
+            a, discretised = a - np.outer(p, p.conj()), bilinear
+        a_bar, b_bar = discretised(a, b, dt)
+        outputs = [_pairs(_complex(c)) for c in weights["output"][:, h]]
+        mixed[:, h] += s4_recurrence(a_bar, b_bar, outputs[0], x[:, h])
+        if len(outputs) == 2:  # what a point says of itself is in the first already
+            mixed[:-1, h] += s4_recurrence(a_bar, b_bar, outputs[1], x[:0:-1, h])[::-1]
+    active = mixed * (1 + erf(mixed / np.sqrt(2))) / 2  # GELU
+    values, gates = np.split(active @ weights["out_projection.weight"].T + weights["out_projection.bias"], 2, axis=1)
+    return values / (1 + np.exp(-gates))
+
+
+def _pairs(half: NDArray[Any]) -> NDArray[Any]:
+    """Both of each conjugate pair, where one is kept."""
+    return np.concatenate([half, half.conj()])
+
+
+def _complex(parts: NDArray[Any]) -> NDArray[Any]:
+    return parts[..., 0] + 1j * parts[..., 1]
