@@ -8,10 +8,10 @@ import argparse
 import json
 from pathlib import Path
 
-from benchmarks import development, full_words, prefix_tree
+from benchmarks import development, full_words, mixers, prefix_tree
 from benchmarks.measure import circumstances
 
-FAMILIES = {"iss": full_words, "tree": prefix_tree, "development": development}
+FAMILIES = {"iss": full_words, "tree": prefix_tree, "development": development, "mixers": mixers}
 RESULTS = Path(__file__).parent / "results" / "kernels.json"
 
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from benchmarks import development, full_words, kernels, prefix_tree
+from benchmarks import development, full_words, kernels, mixers, prefix_tree
 
 
 @pytest.fixture
@@ -15,6 +15,8 @@ def tiny(monkeypatch):
     monkeypatch.setattr(prefix_tree, "N_STEPS", 20)
     monkeypatch.setattr(development, "DIMS", (3, 4))
     monkeypatch.setattr(development, "LENGTHS", {"float32": (5,), "float64": (5,)})
+    monkeypatch.setattr(mixers, "LENGTHS", (4, 9))
+    monkeypatch.setattr(mixers, "LONGEST_TRAINED", 4)
 
 
 def run(monkeypatch, *arguments):

@@ -175,6 +175,20 @@ def test_sizes_are_known_before_fitting(student):
     assert (teacher.param_count(2), teacher.output_size()) == (teacher.fit(panel()).n_parameters_, 24)
 
 
+def test_recommended_settings_grow_with_the_data():
+    small, many, long = (
+        HyenaEmbeddingTransformer.recommended(n_samples, n_timepoints)
+        for n_samples, n_timepoints in ((40, 100), (5000, 100), (40, 16_384))
+    )
+    default = HyenaEmbeddingTransformer()
+    assert (small.batch_size, small.n_steps) == (default.batch_size, default.n_steps)
+    assert small.teacher.get_params() == MHAEmbedder().get_params()
+    assert (many.batch_size, many.teacher.d_model) == (64, 128)
+    assert many.n_steps * many.batch_size >= 10 * 5000 - 64
+    assert long.batch_size * 16_384 <= 2**16
+    assert S4EmbeddingTransformer.recommended(40, 100).param_count(3) > 0
+
+
 # -------------------------------------------------------------------------------------------------- features
 
 

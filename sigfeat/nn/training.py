@@ -92,8 +92,7 @@ class Objective(nn.Module):
         Source of everything random; replaced and seeded by `train`.
     """
 
-    trained: nn.Module
-    average: nn.Module
+    progress = 0.0  # share of the steps that are done
 
     def __init__(self, trained: nn.Module, generator: torch.Generator) -> None:
         super().__init__()

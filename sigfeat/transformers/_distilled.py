@@ -16,7 +16,7 @@ from sigfeat.nn.encoder import Encoder, EncoderSpec
 from sigfeat.nn.fidelity import fidelity, skill
 from sigfeat.nn.supervised import split_rows
 from sigfeat.nn.training import n_epochs
-from sigfeat.transformers._embedder import Embedder
+from sigfeat.transformers._embedder import Embedder, recommended_steps
 from sigfeat.transformers.teacher import MHAEmbedder
 
 COPIED_RATE = 0.3
@@ -89,6 +89,25 @@ class DistilledEmbedder(Embedder):
             As `fidelity_`.
         """
         return self._fidelity(*self._check_new(X))
+
+    @classmethod
+    def recommended(cls, n_samples, n_timepoints):
+        """Unfitted student and teacher with settings for data of a size.
+
+        Parameters
+        ----------
+        n_samples : int
+            Number of training series; from 2000 on the encoders are wider and deeper.
+        n_timepoints : int
+            Length of the longest. Batches of long series are smaller.
+
+        Returns
+        -------
+        embedder : DistilledEmbedder
+            Teacher, batches and steps are set; everything else has its default.
+        """
+        teacher = MHAEmbedder.recommended(n_samples, n_timepoints)
+        return cls(teacher, **recommended_steps(n_samples, n_timepoints, cls().n_steps))
 
     def _fidelity(self, X, lengths):
         teacher = copy.deepcopy(self.teacher_.encoder_).to(dtype=self._torch_dtype())

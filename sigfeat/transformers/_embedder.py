@@ -20,6 +20,7 @@ from sigfeat.transformers._persistence import load_estimator, save_estimator
 from sigfeat.transformers._windows import fine_windows, window_names
 
 BATCH_BYTES = 1 << 25  # of one array of the widest part of an encoder, for the series that go through it together
+MANY_SERIES = 2000  # from which on an encoder may be larger
 SEEN_AT_FIT = ("n_channels_", "n_features_in_", "feature_names_in_")
 SMALLER = "take a smaller d_model or fewer windows"
 
@@ -262,6 +263,15 @@ class Embedder(CallbackSupportMixin, FeatureTransformer):
     def _feature_names(self):
         n_components = self._n_features_out // len(self._endings)
         return [f"{self._label}[{k + 1}]{ending}" for k in range(n_components) for ending in self._endings]
+
+
+def recommended_steps(n_samples, n_timepoints, n_steps):
+    """Batch size and number of steps for data of a size: at least `n_steps`, and ten passes up to a limit.
+
+    A batch has 16 series, up to 64 of many, and at most 2^16 points, so that a step takes less than some seconds.
+    """
+    batch_size = max(2, min(16 if n_samples < MANY_SERIES else 64, 2**16 // n_timepoints))
+    return {"batch_size": batch_size, "n_steps": max(n_steps, min(10 * n_samples // batch_size, 10 * n_steps))}
 
 
 class _Epochs:

@@ -289,10 +289,9 @@ class _Reader:
         n_axes = array.ndim - len(sides)
         if array.dtype != stored or array.shape[n_axes:] != sides:
             raise ValueError(f"tensor {place} must be of {stored}, for values of {dtype}, got {array.dtype}")
-        if dtype.kind in "bU":  # whose other bits NumPy trusts
-            largest = array.view(np.uint8).max(initial=0) if dtype.kind == "b" else array.max(initial=0)
-            if largest > (1 if dtype.kind == "b" else 0x10FFFF):
-                raise ValueError(f"tensor {place} must hold values of {dtype}, got {largest}")
+        limit = {"b": 1, "U": 0x10FFFF}.get(dtype.kind)  # other bits NumPy trusts, but must not
+        if limit is not None and (largest := array.view(f"u{stored.itemsize}").max(initial=0)) > limit:
+            raise ValueError(f"tensor {place} must hold values of {dtype}, got {largest}")
         return array.reshape(-1).view(dtype.newbyteorder("<")).reshape(array.shape[:n_axes]).astype(dtype)
 
     def _scalar(self, node, place):
@@ -351,7 +350,7 @@ def _stored_as(dtype):
 
 
 def _check_parameters(estimator):
-    if not isinstance(estimator, FrozenEstimator):
+    if isinstance(estimator, PanelTransformer):
         estimator._validate_params()
     elif not isinstance(estimator.estimator, PanelTransformer):
         raise ValueError(f"FrozenEstimator must hold a transformer of sigfeat, got {reprlib.repr(estimator.estimator)}")
@@ -395,8 +394,7 @@ def _check_spec(node, place):
 
 def _empty_encoder(spec, weights, place):
     """An encoder without values, if the weights are finite and are those of its spec."""
-    n_values = sum(weight.size for weight in weights.values())
-    _check_sizes(spec, len(weights), n_values, place)
+    _check_sizes(spec, len(weights), sum(weight.size for weight in weights.values()), place)
     dtype = torch.float64 if any(weight.dtype == np.float64 for weight in weights.values()) else torch.float32
     try:
         with torch.device("meta"):
@@ -442,26 +440,28 @@ def _read_bytes(file):
     return file.read_bytes()
 
 
-def _parse(text):
+def _parse(data):
+    """Document of this format."""
+
     def refuse(constant):
         raise ValueError(f"{constant} is not allowed")
 
     try:
-        return json.loads(text, parse_constant=refuse)
+        document = json.loads(data, parse_constant=refuse)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"it is not JSON ({error})") from error
+    if type(document) is not dict or document.get("format") != FORMAT:
+        raise ValueError(f"its format is not {FORMAT!r}")
+    return document
 
 
 def _read_values(file):
     data = _read_bytes(file)
     try:
         document = _parse(data)
-        if type(document) is not dict or document.get("format") != FORMAT:
-            raise ValueError(f"its format is not {FORMAT!r}")
         if document.get("version") != VERSION:
             raise ValueError(f"format version must be {VERSION}, got {reprlib.repr(document.get('version'))}")
-        _check_fields(document, HEADER, "it")
-        expected = document.pop("sha256")
+        expected = _check_fields(document, HEADER, "it").pop("sha256")
         if _checksum(document) != expected:
             raise ValueError("its checksum is wrong, so it was changed or damaged")
     except (ValueError, RecursionError) as error:
@@ -480,7 +480,10 @@ def _read_arrays(file, checksum):
 
 
 def _write_folder(folder, files):
-    """Write files beside the folder and put them in its place; whatever happens, the old or the new one is there."""
+    """Write files beside the folder, then put them in its place by renaming; what fails leaves the old one there.
+
+    A process that is killed between the two renamings leaves the old one beside it, with a dot before its name.
+    """
     if folder.exists() and not _is_saved_estimator(folder):
         raise FileExistsError(f"{folder} is there, and is not (only) a saved estimator: choose another path")
     mark = secrets.token_hex(4)
@@ -504,7 +507,7 @@ def _is_saved_estimator(folder):
     if VALUES not in names or names - {VALUES, WEIGHTS}:
         return False
     try:
-        document = _parse((folder / VALUES).read_bytes())
+        _parse((folder / VALUES).read_bytes())
     except ValueError:
         return False
-    return type(document) is dict and document.get("format") == FORMAT
+    return True

@@ -11,7 +11,7 @@ from sigfeat.nn.layers import TOKEN_POOLINGS
 from sigfeat.nn.pretraining import Masked, Supervision
 from sigfeat.nn.supervised import split_rows, standardised_numbers
 from sigfeat.nn.training import n_epochs
-from sigfeat.transformers._embedder import Embedder
+from sigfeat.transformers._embedder import MANY_SERIES, Embedder, recommended_steps
 from sigfeat.transformers._targets import check_target
 
 
@@ -247,6 +247,25 @@ class MHAEmbedder(Embedder):
         self._finish(encoder)
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
+
+    @classmethod
+    def recommended(cls, n_samples, n_timepoints):
+        """Unfitted embedder with settings for data of a size.
+
+        Parameters
+        ----------
+        n_samples : int
+            Number of training series; from 2000 on the encoder is wider and deeper.
+        n_timepoints : int
+            Length of the longest. Batches of long series are smaller.
+
+        Returns
+        -------
+        embedder : MHAEmbedder
+            Batches, steps and sizes are set; everything else has its default.
+        """
+        sizes = {"d_model": 128, "n_heads": 8, "n_layers": 3} if n_samples >= MANY_SERIES else {}
+        return cls(**sizes, **recommended_steps(n_samples, n_timepoints, cls().n_steps))
 
     def _objective(self, objective, encoder, X, lengths, target, generator):
         """Module to be trained, its inputs, and numbers of the classes or None."""
