@@ -22,6 +22,16 @@ from sigfeat.transformers._windows import fine_windows, window_names
 BATCH_BYTES = 1 << 25  # of one array of the widest part of an encoder, for the series that go through it together
 MANY_SERIES = 2000  # from which on an encoder may be larger
 SEEN_AT_FIT = ("n_channels_", "n_features_in_", "feature_names_in_")
+KNOWN_AFTER_FIT = (
+    "encoder_",
+    "mean_",
+    "scale_",
+    "pooling_",
+    *SEEN_AT_FIT[:2],
+    "_compute_dtype",
+    "_windows",
+    "_endings",
+)
 SMALLER = "take a smaller d_model or fewer windows"
 
 
@@ -139,7 +149,12 @@ class Embedder(CallbackSupportMixin, FeatureTransformer):
         ValueError
             If a file is not what was written, or holds another class.
         """
-        return load_estimator(cls, path, device)
+        embedder = load_estimator(cls, path, device)
+        missing = [name for name in KNOWN_AFTER_FIT if name not in vars(embedder)]
+        if missing or embedder.encoder_.spec.n_channels != embedder.n_channels_:
+            what = f"it has no {missing[0]}" if missing else "its encoder has another number of channels"
+            raise ValueError(f"{path} holds no fitted {cls.__name__}: {what}")
+        return embedder
 
     def param_count(self, n_channels):
         """Number of weights of the encoder for series of so many channels, without making them.
