@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from sigfeat.transformers.augmentation import LeadLag as LeadLag
     from sigfeat.transformers.augmentation import StandardizeChannels as StandardizeChannels
     from sigfeat.transformers.development import PathDevelopmentTransformer as PathDevelopmentTransformer
-    from sigfeat.transformers.embedding import HyenaEmbeddingTransformer as HyenaEmbeddingTransformer
-    from sigfeat.transformers.embedding import RecurrentEmbeddingTransformer as RecurrentEmbeddingTransformer
-    from sigfeat.transformers.embedding import S4EmbeddingTransformer as S4EmbeddingTransformer
+    from sigfeat.transformers.hyena import HyenaEmbeddingTransformer as HyenaEmbeddingTransformer
     from sigfeat.transformers.iss import ISSTransformer as ISSTransformer
+    from sigfeat.transformers.recurrent import RecurrentEmbeddingTransformer as RecurrentEmbeddingTransformer
+    from sigfeat.transformers.s4 import S4EmbeddingTransformer as S4EmbeddingTransformer
     from sigfeat.transformers.signature import SignatureTransformer as SignatureTransformer
     from sigfeat.transformers.teacher import MHAEmbedder as MHAEmbedder
     from sigfeat.words import Word as Word
@@ -45,12 +45,10 @@ _MODULES = {
         "StandardizeChannels",
     ),
     "sigfeat.transformers.development": ("PathDevelopmentTransformer",),
-    "sigfeat.transformers.embedding": (
-        "HyenaEmbeddingTransformer",
-        "RecurrentEmbeddingTransformer",
-        "S4EmbeddingTransformer",
-    ),
+    "sigfeat.transformers.hyena": ("HyenaEmbeddingTransformer",),
     "sigfeat.transformers.iss": ("ISSTransformer",),
+    "sigfeat.transformers.recurrent": ("RecurrentEmbeddingTransformer",),
+    "sigfeat.transformers.s4": ("S4EmbeddingTransformer",),
     "sigfeat.transformers.signature": ("SignatureTransformer",),
     "sigfeat.transformers.teacher": ("MHAEmbedder",),
 }
