@@ -49,3 +49,10 @@ def pooled(running, pooling, threshold, first, stop, n_undefined):
         "mpv": lambda: np.mean(above - threshold) if len(above) else 0.0,
         "argmax": lambda: (start + np.argmax(values) - first) / max(stop - first - 1, 1),
     }[pooling]()
+
+
+def convolution(signal, ahead, back=()):
+    """One channel (n_timepoints,) with taps at lags 0, 1, 2, ... and at lags -1, -2, ..."""
+    taps = dict(enumerate(ahead)) | {-lag: tap for lag, tap in enumerate(back, start=1)}
+    times = range(len(signal))
+    return [math.fsum(taps.get(t - s, 0.0) * signal[s] for s in times) for t in times]

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import expm
-from scipy.special import erf
+
+from sigfeat.reference.layers import gelu, linear, part, sigmoid
 
 
 def hippo_legs(n: int) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -131,9 +132,8 @@ def s4(x: NDArray[Any], weights: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
         mixed[:, h] += s4_recurrence(a_bar, b_bar, outputs[0], x[:, h])
         if len(outputs) == 2:  # what a point says of itself is in the first already
             mixed[:-1, h] += s4_recurrence(a_bar, b_bar, outputs[1], x[:0:-1, h])[::-1]
-    active = mixed * (1 + erf(mixed / np.sqrt(2))) / 2  # GELU
-    values, gates = np.split(active @ weights["out_projection.weight"].T + weights["out_projection.bias"], 2, axis=1)
-    return values / (1 + np.exp(-gates))
+    values, gates = np.split(linear(gelu(mixed), part(weights, "out_projection.")), 2, axis=1)
+    return values * sigmoid(gates)
 
 
 def _pairs(half: NDArray[Any]) -> NDArray[Any]:

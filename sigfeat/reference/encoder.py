@@ -1,0 +1,83 @@
+"""Encoders from their definition: series to tokens, by any of several ways to mix them over time."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from numpy.typing import NDArray
+
+from sigfeat.reference.attention import multi_head_attention
+from sigfeat.reference.hyena import hyena
+from sigfeat.reference.layers import gelu, layer_norm, linear, part, sinusoids
+from sigfeat.reference.recurrent import recurrent
+from sigfeat.reference.s4 import s4
+
+
+def encoder(series: NDArray[Any], weights: Mapping[str, NDArray[Any]], spec: Any) -> NDArray[Any]:
+    """Tokens of one series, in evaluation.
+
+    Each point becomes a token by a linear map, to which the sinusoids of its position are added. Blocks follow, a norm,
+    and a linear map if the output has another width.
+
+    Parameters
+    ----------
+    series : ndarray of shape (length, n_channels)
+        One series by itself: what a padded one gives at its real points.
+    weights : mapping of str to ndarray
+        As `sigfeat.nn.Encoder` names them: its `state_dict()`, converted to arrays.
+    spec : sigfeat.nn.EncoderSpec
+        Or anything with the attributes `mixer`, `n_layers`, `d_model` and what else the mixer asks for.
+
+    Returns
+    -------
+    tokens : ndarray of shape (length, d_out)
+    """
+    x = linear(series, part(weights, "embedding.")) + sinusoids(len(series), spec.d_model)
+    for n in range(spec.n_layers):
+        x = block(x, part(weights, f"blocks.{n}."), spec)
+    tokens = layer_norm(x, part(weights, "norm."))
+    if "out_projection.weight" in weights:
+        tokens = linear(tokens, part(weights, "out_projection."))
+    return tokens
+
+
+def block(x: NDArray[Any], weights: Mapping[str, NDArray[Any]], spec: Any) -> NDArray[Any]:
+    """x + mixer(norm(x)), which lets tokens see each other, and then x + feed-forward(norm(x)), each token by itself.
+
+    Parameters
+    ----------
+    x : ndarray of shape (length, d_model)
+        Tokens.
+    weights : mapping of str to ndarray
+        As `sigfeat.nn.encoder.Block` names them.
+    spec : sigfeat.nn.EncoderSpec
+        As for `encoder`.
+
+    Returns
+    -------
+    x : ndarray of shape (length, d_model)
+
+    References
+    ----------
+    .. [1] Xiong et al., "On layer normalization in the transformer architecture", 2020, arXiv:2002.04745, figure 1 (b).
+    """
+    x = x + mixed(layer_norm(x, part(weights, "mixer_norm.")), part(weights, "mixer."), spec)
+    hidden = gelu(linear(layer_norm(x, part(weights, "feed_norm.")), part(weights, "widen.")))
+    return x + linear(hidden, part(weights, "narrow."))
+
+
+def mixed(x: NDArray[Any], weights: Mapping[str, NDArray[Any]], spec: Any) -> NDArray[Any]:
+    """Tokens (length, d_model) mixed over time in the way that the spec names."""
+    if spec.mixer == "attention":
+        return multi_head_attention(x, weights, n_heads=spec.n_heads, causal=spec.causal)
+    if spec.mixer == "hyena":
+        return hyena(x, weights, causal=spec.causal, time_scale=spec.time_scale, gate_norm=spec.gate_norm)
+    if spec.mixer == "s4":
+        return s4(x, weights)
+    if spec.mixer == "recurrent":
+        return recurrent(x, weights, causal=spec.causal)
+    return pointwise(x, weights)
+
+
+def pointwise(x: NDArray[Any], weights: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+    """Tokens (length, d_model), each mapped by itself: no mixing at all."""
+    return linear(gelu(linear(x, part(weights, "in_projection."))), part(weights, "out_projection."))

@@ -1,0 +1,155 @@
+"""The Hyena operator from its definition, convolutions as sums over time."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sigfeat.reference.layers import linear, part
+
+FLOOR = 0.05  # of the window, so that no lag is lost
+
+
+def implicit_filter(lags: NDArray[Any], weights: Mapping[str, NDArray[Any]], *, time_scale: float) -> NDArray[Any]:
+    """Taps of filters, which are functions of the lag: a small network with sines, times a window that decays.
+
+    With t = lag / time_scale:  h(t) = (exp(-a |t|) + FLOOR) MLP(t, cos(pi t), ..., cos(pi b t), sin(pi t), ...,
+    sin(pi b t)), where each filter has its own a > 0 and its own output of the network.
+
+    Parameters
+    ----------
+    lags : ndarray of shape (n_lags,)
+        Steps between cause and effect, negative if the effect comes first.
+    weights : mapping of str to ndarray
+        As `sigfeat.nn.hyena.ImplicitFilter` names them.
+    time_scale : float
+        Lag, in steps, that counts as 1.
+
+    Returns
+    -------
+    taps : ndarray of shape (n_lags, n_filters)
+
+    References
+    ----------
+    .. [1] Poli et al., "Hyena hierarchy", 2023, arXiv:2302.10866, section 3.3.
+    """
+    t = lags[:, np.newaxis] / time_scale
+    n_bands = (weights["layers.0.weight"].shape[1] - 1) // 2
+    angles = np.pi * t * np.arange(1, n_bands + 1)
+    hidden = np.concatenate([t, np.cos(angles), np.sin(angles)], axis=1)
+    hidden = np.sin(linear(hidden, part(weights, "layers.0.")))
+    hidden = np.sin(linear(hidden, part(weights, "layers.1.")))
+    window = np.exp(-np.exp(weights["log_decay"]) * np.abs(t)) + FLOOR
+    return window * linear(hidden, part(weights, "layers.2."))
+
+
+def short_convolution(u: NDArray[Any], taps: NDArray[Any], bias: NDArray[Any], *, causal: bool) -> NDArray[Any]:
+    """Sums of each value and its neighbours, in every channel: y_t = b + sum over k of w_k u_{t + k - m}.
+
+    Parameters
+    ----------
+    u : ndarray of shape (length, n_channels)
+        Values, 0 before the first and behind the last.
+    taps : ndarray of shape (n_channels, width)
+        w, in the order of time.
+    bias : ndarray of shape (n_channels,)
+        b.
+    causal : bool
+        Whether the last tap is for the present (m = width - 1), and not the middle one (m = width // 2).
+
+    Returns
+    -------
+    y : ndarray of shape (length, n_channels)
+    """
+    length, width = len(u), taps.shape[1]
+    m = width - 1 if causal else width // 2
+    y = np.tile(bias, (length, 1))
+    for t in range(length):
+        for k in range(width):
+            if 0 <= t + k - m < length:
+                y[t] += taps[:, k] * u[t + k - m]
+    return y
+
+
+def long_convolution(z: NDArray[Any], h: NDArray[Any]) -> NDArray[Any]:
+    """Sums over all time, in every channel: y_t = sum over s of h_{t-s} z_s.
+
+    Parameters
+    ----------
+    z : ndarray of shape (length, n_channels)
+        Values.
+    h : ndarray of shape (2 length - 1, n_channels)
+        Taps at lags 0, 1, ..., length - 1 and then 1 - length, ..., -2, -1: as Python counts from the end, h[-1] is the
+        tap at lag -1, by which a value acts on the one before it.
+
+    Returns
+    -------
+    y : ndarray of shape (length, n_channels)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.reference.hyena import long_convolution
+    >>> z = np.array([[1.0], [10.0], [100.0]])
+    >>> long_convolution(z, np.array([[1.0], [2.0], [0.0], [0.0], [0.0]]))[:, 0]  # each value and twice the one before
+    array([  1.,  12., 120.])
+    """
+    y = np.zeros_like(z)
+    for t in range(len(z)):
+        for s in range(len(z)):
+            y[t] += h[t - s] * z[s]
+    return y
+
+
+def hyena(
+    x: NDArray[Any], weights: Mapping[str, NDArray[Any]], *, causal: bool, time_scale: float, gate_norm: bool
+) -> NDArray[Any]:
+    """Tokens of one series, mixed over time by long convolutions with gates between them.
+
+    v, x_1, ..., x_N are linear maps of the tokens, each followed by a short convolution. From z_1 = v on,
+    z_{n+1} = x_n . (h_n * z_n + s_n z_n) for n = 1, ..., N: a convolution (*) carries values through time, and the
+    product with a gate (.) lets each token choose among what arrives. A linear map of z_{N+1} is the result.
+
+    Parameters
+    ----------
+    x : ndarray of shape (length, d_model)
+        Tokens, without padding.
+    weights : mapping of str to ndarray
+        As `sigfeat.nn.Hyena` names them; the order N is the number of skips s_n.
+    causal : bool
+        Whether the filters h_n have no taps at negative lags.
+    time_scale : float
+        Lag, in steps, that counts as 1 for the filters.
+    gate_norm : bool
+        Whether each z_{n+1} is divided by sqrt(mean of its squares over the width + 1e-6).
+
+    Returns
+    -------
+    mixed : ndarray of shape (length, d_model)
+
+    Notes
+    -----
+    Time O(order d_model length^2) by these sums, O(order d_model length log(length)) by fast Fourier transforms.
+
+    References
+    ----------
+    .. [1] Poli et al., "Hyena hierarchy", 2023, arXiv:2302.10866, definition 3.1. Order N has N convolutions as there;
+       the published code leaves out the first. Two-sided filters and the norm of the gates are ours.
+    """
+    length, order = len(x), len(weights["skip"])
+    projected = linear(x, part(weights, "in_projection."))
+    projected = short_convolution(projected, weights["short_taps"], weights["short_bias"], causal=causal)
+    z, *gates = np.split(projected, order + 1, axis=1)
+
+    lags = np.concatenate([np.arange(length), np.arange(1 - length, 0)])
+    taps = implicit_filter(lags, part(weights, "filters."), time_scale=time_scale)
+    if causal:
+        taps[lags < 0] = 0
+    filters = np.split(taps, order, axis=1)
+
+    for gate, h, skip in zip(gates, filters, weights["skip"], strict=True):
+        z = gate * (long_convolution(z, h) + skip * z)
+        if gate_norm:
+            z = z / np.sqrt(np.mean(z**2, axis=1, keepdims=True) + 1e-6)
+    return linear(z, part(weights, "out_projection."))

@@ -1,0 +1,72 @@
+"""Gated recurrent units from their recursion."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sigfeat.reference.layers import linear, part, sigmoid
+
+
+def gru(x: NDArray[Any], weights: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+    """States of a gated recurrent unit after each token; the state before the first is 0.
+
+    r = sigmoid(W_r x_t + b_r + U_r h_{t-1} + c_r)        how much of the last state the proposal sees
+    z = sigmoid(W_z x_t + b_z + U_z h_{t-1} + c_z)        how much of the last state stays
+    n = tanh(W_n x_t + b_n + r . (U_n h_{t-1} + c_n))     the proposal
+    h_t = (1 - z) . n + z . h_{t-1}
+
+    Parameters
+    ----------
+    x : ndarray of shape (length, d_model)
+        Tokens.
+    weights : mapping of str to ndarray
+        As `torch.nn.GRU` names them: "weight_ih_l0" holds W_r, W_z and W_n below each other, "bias_ih_l0" the b,
+        "weight_hh_l0" the U and "bias_hh_l0" the c.
+
+    Returns
+    -------
+    states : ndarray of shape (length, d_model)
+
+    References
+    ----------
+    .. [1] Cho et al., "Learning phrase representations using RNN encoder-decoder", 2014, arXiv:1406.1078; with the
+       reset gate r behind the matrix product, and z and 1 - z in each other's place, as cuDNN and torch have it.
+    """
+    from_tokens = x @ weights["weight_ih_l0"].T + weights["bias_ih_l0"]
+    h = np.zeros(weights["weight_hh_l0"].shape[1])
+    states = np.empty((len(x), len(h)))
+    for t in range(len(x)):
+        from_state = weights["weight_hh_l0"] @ h + weights["bias_hh_l0"]
+        (r_x, z_x, n_x), (r_h, z_h, n_h) = np.split(from_tokens[t], 3), np.split(from_state, 3)
+        r, z = sigmoid(r_x + r_h), sigmoid(z_x + z_h)
+        n = np.tanh(n_x + r * n_h)
+        h = (1 - z) * n + z * h
+        states[t] = h
+    return states
+
+
+def recurrent(x: NDArray[Any], weights: Mapping[str, NDArray[Any]], *, causal: bool) -> NDArray[Any]:
+    """Tokens of one series, mixed over time by a gated recurrent unit.
+
+    Unless causal, a second one runs from the end to the start. A linear map joins the states of both.
+
+    Parameters
+    ----------
+    x : ndarray of shape (length, d_model)
+        Tokens, without padding.
+    weights : mapping of str to ndarray
+        As `sigfeat.nn.Recurrent` names them.
+    causal : bool
+        Whether there is no second one.
+
+    Returns
+    -------
+    mixed : ndarray of shape (length, d_model)
+    """
+    states = gru(x, part(weights, "ahead."))
+    if not causal:
+        states_back = gru(x[::-1], part(weights, "back."))[::-1]
+        states = np.concatenate([states, states_back], axis=1)
+    return linear(states, part(weights, "out_projection."))
