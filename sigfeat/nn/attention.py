@@ -32,6 +32,8 @@ class Attention(nn.Module):
         self, d_model: int, n_heads: int, causal: bool, *, generator: torch.Generator, dtype: torch.dtype
     ) -> None:
         super().__init__()
+        if d_model % n_heads:
+            raise ValueError(f"d_model must be a multiple of n_heads, got d_model={d_model} and n_heads={n_heads}")
         self.n_heads, self.causal = n_heads, causal
         self.in_projection = linear(d_model, 3 * d_model, generator=generator, dtype=dtype)
         self.out_projection = linear(d_model, d_model, generator=generator, dtype=dtype)

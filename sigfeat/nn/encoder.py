@@ -128,7 +128,7 @@ class Encoder(nn.Module):
         Parameters
         ----------
         series : tensor of shape (batch, length, channels)
-            Standardised series; any finite numbers behind the end of a shorter one.
+            Standardised series; anything behind the end of a shorter one.
         mask : bool tensor of shape (batch, length) or None, default=None
             True at the real points, which come first; None if there is no padding.
 
@@ -137,6 +137,8 @@ class Encoder(nn.Module):
         tokens : tensor of shape (batch, length, d_out)
             Those of real points do not depend on padding; those behind it mean nothing.
         """
+        if mask is not None:
+            series = series.masked_fill(~mask[..., None], 0.0)
         x = self.embed(series)
         for block in self.blocks:
             x = block(x, mask)
@@ -197,4 +199,6 @@ def _mixer(spec: EncoderSpec, generator: torch.Generator, dtype: torch.dtype) ->
         return S4(spec.d_model, spec.d_state, spec.kind, spec.causal, generator=generator, dtype=dtype)
     if spec.mixer == "recurrent":
         return Recurrent(spec.d_model, spec.causal, generator=generator, dtype=dtype)
-    return Pointwise(spec.d_model, generator=generator, dtype=dtype)
+    if spec.mixer == "pointwise":
+        return Pointwise(spec.d_model, generator=generator, dtype=dtype)
+    raise ValueError(f"mixer must be one of {', '.join(MIXERS)}, got {spec.mixer!r}")

@@ -78,8 +78,8 @@ def pool_tokens(
     stop = torch.maximum(bounds[..., 1], start + 1)
     if pooling == "last":
         return tokens.gather(1, (stop - 1)[..., None].expand(-1, -1, tokens.shape[2]))
-    inside = (t >= start[..., None]) & (t < stop[..., None])  # (batch, windows, length)
+    within = (t >= start[..., None]) & (t < stop[..., None])  # (batch, windows, length)
     if pooling == "mean":
-        return (inside / (stop - start)[..., None].to(tokens.dtype)) @ tokens
-    found = [tokens.masked_fill(~one[..., None], -torch.inf).amax(dim=1) for one in inside.unbind(1)]
+        return (within / (stop - start)[..., None].to(tokens.dtype)) @ tokens
+    found = [tokens.masked_fill(~one[..., None], -torch.inf).amax(dim=1) for one in within.unbind(1)]
     return torch.stack(found, dim=1)

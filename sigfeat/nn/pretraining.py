@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from sigfeat.nn.encoder import Encoder
-from sigfeat.nn.layers import Dropout, linear, pool_tokens, real_points
+from sigfeat.nn.layers import Dropout, inside, linear, pool_tokens, real_points
 from sigfeat.nn.training import Objective
 
 
@@ -109,8 +109,7 @@ class Masked(Objective):
     ) -> Float[Tensor, ""]:
         """Loss of a batch; there are no targets but the series."""
         series = series[:, : int(lengths.max())]
-        inside = (torch.arange(series.shape[1], device=lengths.device) < lengths[:, None])[..., None]
-        hidden = self._runs(series) & inside
+        hidden = self._runs(series) & inside(lengths, series.shape[1])
         encoder = self.trained if self.training else self.average
         told = self.head(encoder(series.masked_fill(hidden, 0.0), real_points(lengths, series.shape[1])))
         loss: Tensor = ((told - series).square() * hidden).sum() / hidden.sum().clamp(min=1)

@@ -161,7 +161,15 @@ class DistilledEmbedder(Embedder):
         task = context.subcontext(task_name="distillation", max_subtasks=n_epochs(self.n_steps))
         task.call_on_fit_task_begin(estimator=self)
         history = self._train_steps(
-            objective, inputs, held_out[:0], seed, task, copied_rate=COPIED_RATE, weight_decay=0.0, patience=1
+            objective,
+            inputs,
+            held_out[:0],
+            seed,
+            task,
+            lr=self.lr,
+            copied_rate=COPIED_RATE,
+            weight_decay=0.0,
+            patience=1,
         )
         task.call_on_fit_task_end(estimator=self)
         return objective.average.eval(), history

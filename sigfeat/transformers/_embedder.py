@@ -259,7 +259,6 @@ class Embedder(CallbackSupportMixin, FeatureTransformer):
         """History of the training of an objective on rows of the inputs that are not held out."""
         settings = StepSettings(
             n_steps=self.n_steps,
-            lr=self.lr,
             batch_size=self.batch_size,
             averaging=0.99,
             callbacks=self.callbacks or (),

@@ -14,6 +14,8 @@ from sigfeat.nn.training import n_epochs
 from sigfeat.transformers._embedder import MANY_SERIES, Embedder, recommended_steps
 from sigfeat.transformers._targets import check_target
 
+RATE, RATE_OF_CLASSES = 0.003, 0.001  # chosen, as the other defaults, by cross-validation on training data
+
 
 class MHAEmbedder(Embedder):
     """Embeddings of series by multi-head attention, trained on classes or numbers, on hidden points, or not at all.
@@ -54,8 +56,9 @@ class MHAEmbedder(Embedder):
         Steps of training.
     batch_size : int, default=16
         Series per step.
-    lr : float, default=0.001
-        Learning rate at its peak; it rises over a tenth of the steps and falls as a cosine.
+    lr : float or None, default=None
+        Learning rate at its peak; it rises over a tenth of the steps and falls as a cosine. None for 0.001 if y is
+        classes, and 0.003 otherwise.
     weight_decay : float, default=0.01
         Decoupled weight decay.
     validation_fraction : float, default=0.0
@@ -133,6 +136,7 @@ class MHAEmbedder(Embedder):
     """
 
     _parameter_constraints = {
+        **Embedder._shared_constraints,
         "d_model": [Interval(Integral, 1, None, closed="left")],
         "n_heads": [Interval(Integral, 1, None, closed="left")],
         "n_layers": [Interval(Integral, 1, None, closed="left")],
@@ -143,10 +147,10 @@ class MHAEmbedder(Embedder):
         "objective": [StrOptions({"auto", "supervised", "masked", "random"})],
         "task": [StrOptions({"auto", "classification", "regression"})],
         "masked_ratio": [Interval(Real, 0, 1, closed="neither")],
+        "lr": [Interval(Real, 0, None, closed="neither"), None],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "validation_fraction": [Interval(Real, 0, 1, closed="left")],
         "patience": [Interval(Integral, 1, None, closed="left")],
-        **Embedder._shared_constraints,
     }
 
     def __init__(
@@ -165,7 +169,7 @@ class MHAEmbedder(Embedder):
         windows=4,
         n_steps=300,
         batch_size=16,
-        lr=0.001,
+        lr=None,
         weight_decay=0.01,
         validation_fraction=0.0,
         patience=5,
@@ -238,6 +242,7 @@ class MHAEmbedder(Embedder):
                 held_out,
                 seed,
                 context,
+                lr=self.lr or (RATE if classes is None else RATE_OF_CLASSES),
                 copied_rate=1.0,
                 weight_decay=self.weight_decay,
                 patience=self.patience,
