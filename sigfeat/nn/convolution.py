@@ -44,7 +44,8 @@ def convolve(
     spectrum: Complex[Tensor, "channels frequencies"],
     n_fft: int,
 ) -> Float[Tensor, "batch channels length"]:
-    """Convolution of each channel with its filter, cut to the length of the signal."""
+    """Convolution of each channel with its filter, cut to the length of the signal; in the precision of the filter."""
+    signal = signal.to(spectrum.real.dtype)  # half precision has no transforms
     convolved: Tensor = _Convolution.apply(signal, spectrum, n_fft)  # type: ignore[no-untyped-call]  # torch has no types here
     return convolved
 

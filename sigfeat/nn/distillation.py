@@ -1,7 +1,6 @@
 """Distillation: a student learns to give its teacher's tokens."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -9,7 +8,7 @@ from torch import Tensor
 
 from sigfeat.nn.distortion import distorted
 from sigfeat.nn.encoder import Block, Encoder
-from sigfeat.nn.layers import pool_tokens, real_points
+from sigfeat.nn.layers import inside, pool_whole, real_points
 from sigfeat.nn.training import Objective
 
 COPIED = ("embedding", "mixer_norm", "feed_norm", "widen", "narrow", "norm", "out_projection")
@@ -34,8 +33,6 @@ class Distillation(Objective):
         Source of the distortions.
     """
 
-    progress = 0.0
-
     def __init__(self, student: Encoder, teacher: Encoder, pooling: str, generator: torch.Generator) -> None:
         super().__init__(student, generator)
         self.teacher, self.pooling = teacher.requires_grad_(False), pooling
@@ -48,27 +45,44 @@ class Distillation(Objective):
         return self
 
     def forward(
-        self, series: Float[Tensor, "batch length channels"], lengths: Int[Tensor, " batch"], target: None = None
+        self,
+        series: Float[Tensor, "batch length channels"],
+        lengths: Int[Tensor, " batch"],
+        target: Tensor | None = None,
     ) -> Float[Tensor, ""]:
-        """Loss of a batch."""
+        """Loss of a batch; there are no targets but the teacher's tokens."""
         series = series[:, : int(lengths.max())]
-        mask = real_points(lengths, series.shape[1])
-        inside = (torch.arange(series.shape[1], device=lengths.device) < lengths[:, None])[..., None]
+        mask, real = real_points(lengths, series.shape[1]), inside(lengths, series.shape[1])
         if self.training:
-            series = distorted(series, inside, self.generator)
+            series = distorted(series, real, self.generator)
         with torch.no_grad():
             goal, steps = tokens_and_steps(self.teacher, series, mask)
-        found = self.trained(series, mask)
-        whole = torch.stack([torch.zeros_like(lengths), lengths], dim=-1)[:, None]
-        pooled_goal, pooled = pool_tokens(goal, whole, self.pooling), pool_tokens(found, whole, self.pooling)
-        loss = _relative(found, goal, inside) + _relative(pooled, pooled_goal, None)
-        if self.is_alike and self.training and self.progress < 1:
-            forced = [
-                _relative(block.mix(before, mask), added, inside)
-                for block, (before, added) in zip(self.trained.blocks, steps, strict=True)
-            ]
-            loss = loss + 0.5 * (1 - self.progress) * torch.stack(forced).mean()
-        return loss
+        if self.is_alike and self.training:
+            found, forced = self._found_and_forced(series, mask, steps)
+            distances = [_relative(added, step[1], real) for added, step in zip(forced, steps, strict=True)]
+            mixing = 0.5 * (1 - self.progress) * torch.stack(distances).mean()
+        else:
+            found, mixing = self.trained(series, mask), series.new_zeros(())
+        pooled_goal, pooled = (pool_whole(tokens, lengths, self.pooling)[:, None] for tokens in (goal, found))
+        return _relative(found, goal, real) + _relative(pooled, pooled_goal, torch.ones_like(real[:, :1])) + mixing
+
+    def _found_and_forced(
+        self,
+        series: Float[Tensor, "batch length channels"],
+        mask: Bool[Tensor, "batch length"] | None,
+        steps: Sequence[tuple[Tensor, Tensor]],
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Tokens of the student, and what its mixers add to the teacher's; each mixer runs once for both."""
+        student, forced = self.trained, []
+        assert isinstance(student, Encoder)
+        x, twice = student.embed(series), None if mask is None else torch.cat([mask, mask])
+        for block, (before, _) in zip(student.blocks, steps, strict=True):
+            assert isinstance(block, Block)
+            own, added = block.mix(torch.cat([x, before]), twice).chunk(2)
+            forced.append(added)
+            x = x + own
+            x = x + block.feed(x)
+        return student.finish(x), forced
 
     def copied(self) -> Sequence[str]:
         """Patterns of the parameters that were copied from the teacher."""
@@ -99,10 +113,6 @@ def tokens_and_steps(
     return encoder.finish(x), steps
 
 
-def fidelity(goal: Float[Tensor, "points features"], found: Float[Tensor, "points features"]) -> dict[str, float]:
-    raise NotImplementedError
-
-
 def _alike(student: Encoder, teacher: Encoder) -> bool:
     names = ("n_channels", "d_model", "n_layers", "d_ff", "d_out")
     return all(getattr(student.spec, name) == getattr(teacher.spec, name) for name in names)
@@ -111,13 +121,11 @@ def _alike(student: Encoder, teacher: Encoder) -> bool:
 def _relative(
     found: Float[Tensor, "batch length width"],
     goal: Float[Tensor, "batch length width"],
-    inside: Bool[Tensor, "batch length 1"] | None,
+    real: Bool[Tensor, "batch length 1"],
 ) -> Float[Tensor, ""]:
-    """Mean squared error over the points inside, in units of the variance of the goal there."""
-    if inside is None:
-        inside = torch.ones_like(goal[..., :1], dtype=torch.bool)
-    n_points = inside.sum()
-    mean = (goal * inside).sum(dim=(0, 1)) / n_points
-    variance = ((goal - mean).square() * inside).sum()
-    error = ((found - goal).square() * inside).sum()
+    """Mean squared error over the real points, in units of the variance of the goal there."""
+    n_points = real.sum()
+    mean = (goal * real).sum(dim=(0, 1)) / n_points
+    variance = ((goal - mean).square() * real).sum()
+    error = ((found - goal).square() * real).sum()
     return error / (variance + 1e-6 * goal.square().mean() * n_points + torch.finfo(goal.dtype).tiny)

@@ -35,10 +35,10 @@ def distorted(
         return torch.randn(shape, generator=generator, dtype=series.dtype, device=series.device)
 
     other = series[torch.randperm(batch, generator=generator, device=series.device)]
-    mixed = series + uniform(batch, 1, 1) * (uniform(batch, 1, 1) < 0.5) * (other - series)
+    mixed = series + uniform(batch, 1, 1) * (other - series)
     scaled = mixed * (0.3 * normal(batch, 1, channels)).exp()
     shifted = scaled + 0.3 * normal(batch, 1, channels)
-    noise = 0.5 * uniform(batch, 1, 1).square() * normal(batch, length, channels)
+    noise = 0.3 * uniform(batch, 1, 1).square() * normal(batch, length, channels)
     walk = normal(batch, length, channels).cumsum(dim=1) / length**0.5
-    walked = shifted + noise + (uniform(batch, 1, 1) < 0.5) * uniform(batch, 1, 1) * walk
+    walked: Tensor = shifted + noise + (uniform(batch, 1, 1) < 0.5) * uniform(batch, 1, 1) * walk
     return walked * inside

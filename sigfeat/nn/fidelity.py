@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sigfeat.nn.layers import inside, pool_tokens
+from sigfeat.nn.layers import inside, pool_whole
 
 
 def fidelity(pairs: Iterable[tuple[Tensor, Tensor, Tensor]], pooling: str) -> dict[str, float]:
@@ -40,8 +40,7 @@ def fidelity(pairs: Iterable[tuple[Tensor, Tensor, Tensor]], pooling: str) -> di
         error += float(((found - wanted).square() * real).sum())
         total = total + (wanted * real).sum(dim=(0, 1)).cpu()
         squares += float((wanted.square() * real).sum())
-        whole = torch.stack([torch.zeros_like(lengths), lengths], dim=-1)[:, None]
-        pooled.append((pool_tokens(wanted, whole, pooling)[:, 0].cpu(), pool_tokens(found, whole, pooling)[:, 0].cpu()))
+        pooled.append((pool_whole(wanted, lengths, pooling).cpu(), pool_whole(found, lengths, pooling).cpu()))
     goal, reached = (torch.cat(parts) for parts in zip(*pooled, strict=True))
     deviation = squares - float((total.square() / count).sum())
     return {

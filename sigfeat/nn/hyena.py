@@ -75,9 +75,12 @@ class ImplicitFilter(nn.Module):
 
 
 class Hyena(nn.Module):
-    """Gated long convolutions: z_1 = v, z_{n+1} = x_n . (h_n * z_n + s_n z_n) for n = 1..order, and a linear map.
+    """Gated long convolutions, and a linear map.
+
+    z_1 = v, z_{n+1} = (1 + x_n / N) . (h_n * z_n / N + s_n z_n) for n = 1, ..., N.
 
     The projections v, x_1, ..., x_N of the tokens each pass a short convolution. Both are one dense convolution here.
+    With s_n = 1 at first, each step is near to none the more there are: gradients stay of one size for any order N.
 
     Parameters
     ----------
@@ -94,7 +97,7 @@ class Hyena(nn.Module):
     time_scale : float
         Lag, in steps, that counts as 1 for the filters.
     gate_norm : bool
-        Whether each z_{n+1} is divided by the root of its mean square over the width, which keeps many gates in range.
+        Whether each z_{n+1} is divided by the root of its mean square over the width.
     generator : torch.Generator
         Source of the first weights.
     dtype : torch.dtype
@@ -108,7 +111,8 @@ class Hyena(nn.Module):
     References
     ----------
     .. [1] Poli et al., "Hyena hierarchy", 2023, arXiv:2302.10866, definition 3.1. Order N has N convolutions as there;
-       the published code leaves out the first. Two-sided filters and the norm of the gates are ours.
+       the published code leaves out the first. There x_n stands for 1 + x_n / N, and h_n for h_n / N: the same
+       functions, in other coordinates. These, two-sided filters and the norm of the gates are ours.
     """
 
     def __init__(
@@ -126,6 +130,10 @@ class Hyena(nn.Module):
         dtype: torch.dtype,
     ) -> None:
         super().__init__()
+        if order < 1:
+            raise ValueError(f"order must be at least 1, got {order}")
+        if not causal and short_filter % 2 == 0:
+            raise ValueError(f"short_filter must be odd unless causal, got {short_filter}")
         self.order, self.causal, self.gate_norm = order, causal, gate_norm
         n_projected = (order + 1) * d_model
         self.in_projection = linear(d_model, n_projected, bias=False, generator=generator, dtype=dtype)
@@ -136,7 +144,7 @@ class Hyena(nn.Module):
         self.filters = ImplicitFilter(
             order * d_model, filter_width, filter_bands, time_scale, generator=generator, dtype=dtype
         )
-        self.skip = nn.Parameter(torch.zeros(order, d_model, dtype=dtype))
+        self.skip = nn.Parameter(torch.ones(order, d_model, dtype=dtype))
         self.out_projection = linear(d_model, d_model, generator=generator, dtype=dtype)
         self.spectra = SpectrumCache()
 
@@ -147,7 +155,8 @@ class Hyena(nn.Module):
         length = x.shape[1]
         if mask is not None:
             x = x * mask[..., None]
-        z, *gates = self._project(x.transpose(1, 2)).chunk(self.order + 1, dim=1)
+        z, *projected = self._project(x.transpose(1, 2)).chunk(self.order + 1, dim=1)
+        gates = [1 + gate / self.order for gate in projected]
         if mask is not None:  # in the gates too, so that each z rests behind the end
             z = z * mask[:, None]
             gates = [gate * mask[:, None] for gate in gates]
@@ -176,7 +185,8 @@ class Hyena(nn.Module):
     def _build_spectra(self, length: int, n_fft: int) -> Complex[Tensor, "order d_model frequencies"]:
         first = 0 if self.causal else 1 - length
         lags = torch.arange(first, length, device=self.skip.device).to(self.skip.dtype)
-        taps = self.filters(lags).unflatten(0, self.skip.shape)
-        back = None if self.causal else taps[..., : length - 1].flip(-1)
-        # what passes by the convolution is a tap at lag 0, whose spectrum is constant
-        return filter_spectrum(taps[..., -length:], back, n_fft) + self.skip[..., None]
+        with torch.autocast(self.skip.device.type, enabled=False):  # half precision has no transforms
+            taps = self.filters(lags).unflatten(0, self.skip.shape) / self.order
+            back = None if self.causal else taps[..., : length - 1].flip(-1)
+            # what passes by the convolution is a tap at lag 0, whose spectrum is constant
+            return filter_spectrum(taps[..., -length:], back, n_fft) + self.skip[..., None]

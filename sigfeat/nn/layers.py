@@ -83,3 +83,11 @@ def pool_tokens(
         return (within / (stop - start)[..., None].to(tokens.dtype)) @ tokens
     found = [tokens.masked_fill(~one[..., None], -torch.inf).amax(dim=1) for one in within.unbind(1)]
     return torch.stack(found, dim=1)
+
+
+def pool_whole(
+    tokens: Float[Tensor, "batch length d_model"], lengths: Int[Tensor, " batch"], pooling: str
+) -> Float[Tensor, "batch d_model"]:
+    """Mean, last or maximum of all the tokens of each series."""
+    bounds = torch.stack([torch.zeros_like(lengths), lengths], dim=-1)
+    return pool_tokens(tokens, bounds[:, None], pooling)[:, 0]

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from sigfeat.nn.encoder import Encoder
-from sigfeat.nn.layers import Dropout, inside, linear, pool_tokens, real_points
+from sigfeat.nn.layers import Dropout, inside, linear, pool_whole, real_points
 from sigfeat.nn.training import Objective
 
 
@@ -54,8 +54,7 @@ class Supervision(Objective):
         if self.training and self.is_classification:
             series = self._varied(series, mask)
         encoder = self.trained if self.training else self.average
-        whole = torch.stack([torch.zeros_like(lengths), lengths], dim=-1)[:, None]
-        pooled = pool_tokens(encoder(series, mask), whole, self.pooling)[:, 0]
+        pooled = pool_whole(encoder(series, mask), lengths, self.pooling)
         scores = self.head(self.dropout(pooled))
         if self.is_classification:
             return nn.functional.cross_entropy(scores, target, label_smoothing=0.1)

@@ -108,8 +108,9 @@ def hyena(
     """Tokens of one series, mixed over time by long convolutions with gates between them.
 
     v, x_1, ..., x_N are linear maps of the tokens, each followed by a short convolution. From z_1 = v on,
-    z_{n+1} = x_n . (h_n * z_n + s_n z_n) for n = 1, ..., N: a convolution (*) carries values through time, and the
-    product with a gate (.) lets each token choose among what arrives. A linear map of z_{N+1} is the result.
+    z_{n+1} = (1 + x_n / N) . (h_n * z_n / N + s_n z_n) for n = 1, ..., N: a convolution (*) carries values through
+    time, and the product with a gate (.) lets each token choose among what arrives. A linear map of z_{N+1} is the
+    result.
 
     Parameters
     ----------
@@ -135,7 +136,8 @@ def hyena(
     References
     ----------
     .. [1] Poli et al., "Hyena hierarchy", 2023, arXiv:2302.10866, definition 3.1. Order N has N convolutions as there;
-       the published code leaves out the first. Two-sided filters and the norm of the gates are ours.
+       the published code leaves out the first. There x_n stands for 1 + x_n / N, and h_n for h_n / N: the same
+       functions, in other coordinates. These, two-sided filters and the norm of the gates are ours.
     """
     length, order = len(x), len(weights["skip"])
     projected = linear(x, part(weights, "in_projection."))
@@ -149,7 +151,7 @@ def hyena(
     filters = np.split(taps, order, axis=1)
 
     for gate, h, skip in zip(gates, filters, weights["skip"], strict=True):
-        z = gate * (long_convolution(z, h) + skip * z)
+        z = (1 + gate / order) * (long_convolution(z, h) / order + skip * z)
         if gate_norm:
             z = z / np.sqrt(np.mean(z**2, axis=1, keepdims=True) + 1e-6)
     return linear(z, part(weights, "out_projection."))

@@ -2,18 +2,16 @@
 
 from numbers import Integral
 
-from sigfeat._validation import Interval, StrOptions
+from sigfeat._validation import Interval
 from sigfeat.transformers._distilled import DistilledEmbedder
-
-GATES_NEED_NORM = 8  # order from which on the product of the gates leaves the range of numbers without it
 
 
 class HyenaEmbeddingTransformer(DistilledEmbedder):
     """Embeddings by Hyena, which imitate those of attention.
 
     Where attention compares all pairs of tokens, Hyena multiplies projections of them, x_1, ..., x_N, between long
-    convolutions: z_1 = v, z_{n+1} = x_n . (h_n * z_n). Its filters are given by a small network of the lag, so they
-    are as long as the series. It is fit by distillation: its tokens are to be those of a teacher.
+    convolutions: z_1 = v, z_{n+1} = (1 + x_n / N) . (h_n * z_n). Its filters are given by a small network of the lag,
+    so they are as long as the series. It is fit by distillation: its tokens are to be those of a teacher.
 
     Parameters
     ----------
@@ -35,8 +33,8 @@ class HyenaEmbeddingTransformer(DistilledEmbedder):
         Width of the short convolution of the projections; odd unless causal.
     filter_width, filter_bands : int, default=64, 8
         Hidden width of the network of the filters, and number of frequencies of the lag that it sees.
-    gate_norm : bool or "auto", default="auto"
-        Whether the product is normalised after each gate. "auto": from order 8 on, which needs it.
+    gate_norm : bool, default=False
+        Whether the tokens are normalised after each gate.
     output : {"pooled", "sequence"}, default="pooled"
         Tokens pooled over the whole series, or over `windows` of it, as the teacher pools them.
     windows : int, ("dyadic", int) or "whole", default=4
@@ -140,7 +138,7 @@ class HyenaEmbeddingTransformer(DistilledEmbedder):
         "short_filter": [Interval(Integral, 1, None, closed="left")],
         "filter_width": [Interval(Integral, 1, None, closed="left")],
         "filter_bands": [Interval(Integral, 1, None, closed="left")],
-        "gate_norm": ["boolean", StrOptions({"auto"})],
+        "gate_norm": ["boolean"],
         **DistilledEmbedder._shared_constraints,
     }
 
@@ -155,7 +153,7 @@ class HyenaEmbeddingTransformer(DistilledEmbedder):
         short_filter=3,
         filter_width=64,
         filter_bands=8,
-        gate_norm="auto",
+        gate_norm=False,
         output="pooled",
         windows=4,
         control=False,
@@ -203,7 +201,7 @@ class HyenaEmbeddingTransformer(DistilledEmbedder):
             "short_filter": int(self.short_filter),
             "filter_width": int(self.filter_width),
             "filter_bands": int(self.filter_bands),
-            "gate_norm": self.order >= GATES_NEED_NORM if self.gate_norm == "auto" else bool(self.gate_norm),
+            "gate_norm": bool(self.gate_norm),
         }
 
     def _check_points(self, lengths, spec):
