@@ -55,7 +55,7 @@ class _Convolution(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, signal: Tensor, spectrum: Tensor, n_fft: int) -> Tensor:
-        of_signal = torch.fft.rfft(signal, n_fft)
+        of_signal = torch.fft.rfft(signal.contiguous(), n_fft)
         ctx.save_for_backward(of_signal, spectrum)
         ctx.n_fft = n_fft
         convolved: Tensor = torch.fft.irfft(of_signal * spectrum, n_fft)[..., : signal.shape[-1]]
@@ -65,7 +65,7 @@ class _Convolution(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         of_signal, spectrum = ctx.saved_tensors
-        of_gradient = torch.fft.rfft(gradient, ctx.n_fft)
+        of_gradient = torch.fft.rfft(gradient.contiguous(), ctx.n_fft)  # transforms keep strides, which slow all else
         for_signal, for_spectrum = None, None
         if ctx.needs_input_grad[0]:
             for_signal = torch.fft.irfft(of_gradient * spectrum.conj(), ctx.n_fft)[..., : gradient.shape[-1]]
