@@ -11,8 +11,6 @@ from sigfeat.nn.encoder import Block, Encoder
 from sigfeat.nn.layers import inside, pool_whole, real_points
 from sigfeat.nn.training import Objective
 
-COPIED = ("embedding", "mixer_norm", "feed_norm", "widen", "narrow", "norm", "out_projection")
-
 
 class Distillation(Objective):
     """Distance of a student's tokens and pooled tokens from its teacher's, on distorted series.
@@ -83,12 +81,6 @@ class Distillation(Objective):
             x = x + own
             x = x + block.feed(x)
         return student.finish(x), forced
-
-    def copied(self) -> Sequence[str]:
-        """Patterns of the parameters that were copied from the teacher."""
-        if not self.is_alike:
-            return ()
-        return tuple(f"trained.{place}{name}.*" for name in COPIED for place in ("", "blocks.*."))
 
 
 def copy_weights(student: Encoder, teacher: Encoder) -> None:

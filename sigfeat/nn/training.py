@@ -45,8 +45,6 @@ class StepSettings:
         Number of steps, of `batch_size` series each.
     lr : float
         Learning rate at its peak.
-    copied_rate : float
-        Learning rate of parameters that were copied, in units of `lr`.
     weight_decay : float
         Decoupled weight decay.
     batch_size : int
@@ -69,7 +67,6 @@ class StepSettings:
 
     n_steps: int
     lr: float
-    copied_rate: float
     weight_decay: float
     batch_size: int
     averaging: float
@@ -102,10 +99,6 @@ class Objective(nn.Module):
     def forward(self, series: Tensor, lengths: Tensor, target: Tensor | None = None) -> Tensor:
         """Loss of a batch of series (batch, length, channels)."""
         raise NotImplementedError
-
-    def copied(self) -> Sequence[str]:
-        """Patterns of the names of parameters that start near where they should be."""
-        return ()
 
 
 def train(
@@ -148,7 +141,7 @@ def train(
         objective,
         nn.Identity,
         optimizer=torch.optim.AdamW,
-        optimizer__param_groups=_parameter_groups(objective, settings),
+        lr=settings.lr,
         optimizer__weight_decay=settings.weight_decay,
         optimizer__fused=True,
         max_epochs=n_epochs(settings.n_steps),
@@ -256,7 +249,7 @@ class _Steps(Callback):  # type: ignore[misc]  # skorch has no types
         if training:
             net.module_.progress = self.step / self.settings.n_steps
             for group in net.optimizer_.param_groups:
-                group["lr"] = group["initial_lr"] * one_cycle(self.step, self.settings.n_steps)
+                group["lr"] = self.settings.lr * one_cycle(self.step, self.settings.n_steps)
 
     def on_grad_computed(self, net: Any, named_parameters: Any, training: bool = False, **kwargs: Any) -> None:
         norm = nn.utils.clip_grad_norm_([parameter for _, parameter in named_parameters], 1.0)
@@ -293,11 +286,6 @@ def n_epochs(n_steps: int) -> int:
 def one_cycle(step: int, n_steps: int) -> float:
     """Share of the learning rate: it rises over a tenth of the steps and falls as a cosine."""
     return min(1.0, (step + 1) / (WARM_UP * n_steps + 1)) * (1 + math.cos(math.pi * step / n_steps)) / 2
-
-
-def _parameter_groups(objective: Objective, settings: StepSettings) -> list[Any]:
-    rates = [(pattern, settings.copied_rate * settings.lr) for pattern in objective.copied()]
-    return [(pattern, {"lr": rate, "initial_lr": rate}) for pattern, rate in [*rates, ("*", settings.lr)]]
 
 
 def _rows(inputs: Mapping[str, NDArray[Any]], rows: NDArray[Any]) -> dict[str, NDArray[Any]]:

@@ -19,8 +19,6 @@ from sigfeat.nn.training import n_epochs
 from sigfeat.transformers._embedder import Embedder, recommended_steps
 from sigfeat.transformers.teacher import MHAEmbedder
 
-COPIED_RATE = 0.3
-
 
 class DistilledEmbedder(Embedder):
     """An embedder that learns to give its teacher's tokens.
@@ -167,7 +165,6 @@ class DistilledEmbedder(Embedder):
             seed,
             task,
             lr=self.lr,
-            copied_rate=COPIED_RATE,
             weight_decay=0.0,
             patience=1,
         )

@@ -42,13 +42,12 @@ class HyenaEmbeddingTransformer(DistilledEmbedder):
         a point of a short series takes the point at its start.
     control : bool, default=False
         Whether a student that does not mix tokens is trained too, so that `fidelity_` tells the skill over it.
-    n_steps : int, default=400
+    n_steps : int, default=600
         Steps of distillation.
     batch_size : int, default=16
         Series per step.
     lr : float, default=0.003
-        Learning rate at its peak; copied weights take a part of it. It rises over a tenth of the steps and falls as a
-        cosine.
+        Learning rate at its peak; it rises over a tenth of the steps and falls as a cosine.
     validation_fraction : float, default=0.2
         Share of the series held out of the distillation, but not of the training of the teacher, for `fidelity_`.
         If 0, that is measured on the training series.
@@ -157,7 +156,7 @@ class HyenaEmbeddingTransformer(DistilledEmbedder):
         output="pooled",
         windows=4,
         control=False,
-        n_steps=400,
+        n_steps=600,
         batch_size=16,
         lr=0.003,
         validation_fraction=0.2,

@@ -243,7 +243,6 @@ class MHAEmbedder(Embedder):
                 seed,
                 context,
                 lr=self.lr or (RATE if classes is None else RATE_OF_CLASSES),
-                copied_rate=1.0,
                 weight_decay=self.weight_decay,
                 patience=self.patience,
             )
