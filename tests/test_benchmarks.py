@@ -1,11 +1,14 @@
 """The benchmarks run, and their tables come from what they write."""
 
+import functools
 import json
 import sys
 
+import numpy as np
 import pytest
 
-from benchmarks import development, full_words, kernels, mixers, prefix_tree
+import sigfeat
+from benchmarks import development, distillation, full_words, kernels, mixers, prefix_tree
 
 
 @pytest.fixture
@@ -49,3 +52,31 @@ def test_a_family_that_is_not_run_stays_in_the_file(tiny, monkeypatch, capsys, t
     run(monkeypatch, "--only", "tree", "--threads", 1, "--repeat", 1, "--out", out)
     assert list(json.loads(out.read_text())) == ["another", "tree"]
     assert "ns per word and step" in capsys.readouterr().out
+
+
+def test_distillation_writes_the_figures_that_its_table_shows(monkeypatch, capsys, tmp_path):
+    X, y = np.random.default_rng(0).normal(size=(12, 2, 15)).cumsum(axis=2), np.arange(12) % 2
+    quick = {"Hyena order 2": (sigfeat.HyenaEmbeddingTransformer, {"n_steps": 2})}
+    quick["GRU"] = (sigfeat.RecurrentEmbeddingTransformer, {"n_steps": 2})
+    monkeypatch.setattr(distillation, "STUDENTS", quick)
+    monkeypatch.setattr(distillation, "_load", lambda name, folder: [X, y, X, y])
+    monkeypatch.setattr(distillation, "MHAEmbedder", functools.partial(sigfeat.MHAEmbedder, n_steps=2))
+    out = tmp_path / "distillation.json"
+    monkeypatch.setattr(
+        sys, "argv", ["distillation", "--sets", "A", "--seeds", "2", "--out", str(out), "--students", *quick]
+    )
+    distillation.main()
+    printed = capsys.readouterr().out
+    results = json.loads(out.read_text())
+    assert list(results) == ["A, supervised teacher", "A, masked teacher"]
+    students = results["A, masked teacher"]["records"][1]["students"]
+    assert list(students) == list(quick)
+    assert {"token_skill", "pooled_skill"} <= set(students["Hyena order 2"]["test"])
+    monkeypatch.setattr(sys, "argv", ["distillation", "--table", str(out)])
+    distillation.main()
+    table = capsys.readouterr().out
+    assert table.strip() in printed
+    mean = np.mean(
+        [record["students"]["GRU"]["test"]["token_r2"] for record in results["A, masked teacher"]["records"]]
+    )
+    assert f"{mean:.4f}" in table

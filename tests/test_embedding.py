@@ -137,7 +137,10 @@ def test_fidelity_of_hand_values():
     figures = fidelity([(wanted[:1], found[:1], lengths[:1]), (wanted[1:], found[1:], lengths[1:])], "mean")
     assert figures["token_r2"] == pytest.approx(1 - 1 / (8 + 8 / 3))
     assert figures["pooled_r2"] == pytest.approx(1 - 0.25 / 6.5)
-    assert fidelity([(wanted[:1], found[:1], lengths[:1])], "mean")["pooled_r2"] != 1.0  # NaN for one series
+    one_series = fidelity([(wanted[:1], found[:1], lengths[:1])], "mean")
+    assert np.isnan([one_series["pooled_r2"], one_series["cka"]]).all()
+    same = torch.full((3, 4, 2), 0.1) + 1e-8 * torch.rand(3, 4, 2)
+    assert np.isnan(fidelity([(same, same.flip(0), torch.full((3,), 4))], "mean")["token_r2"])
     assert skill(0.9, 0.5) == pytest.approx(0.8)
 
 
@@ -388,8 +391,10 @@ def test_bad_input_gives_one_clear_sentence_and_leaves_nothing_fitted(case):
 
 
 def test_a_frozen_teacher_must_be_fitted():
-    with pytest.raises(NotFittedError, match="This MHAEmbedder instance is not fitted yet"):
-        hyena(FrozenEstimator(mha())).fit(panel())
+    student = hyena(FrozenEstimator(mha()))
+    for ask in (lambda: student.fit(panel()), lambda: student.param_count(2), student.output_size):
+        with pytest.raises(NotFittedError, match="This MHAEmbedder instance is not fitted yet"):
+            ask()
 
 
 def test_series_too_short_for_the_short_filter_at_transform():

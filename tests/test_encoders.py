@@ -281,3 +281,35 @@ def test_specs_are_values():
     assert hash(twin) == hash(small("hyena"))
     with pytest.raises(AttributeError):
         twin.order = 3
+
+
+@pytest.mark.parametrize("mixer", ["attention", "hyena", "s4", "recurrent"])
+def test_half_precision_leaves_nothing_behind(mixer):
+    """What is kept from a call under autocast serves later calls in full precision."""
+    model = Encoder(small(mixer), generator=torch.Generator().manual_seed(0)).eval()
+    series = torch.randn(2, 20, 3, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        expected = model(series)
+        for parameter in model.parameters():
+            parameter.copy_(parameter.clone())  # what was kept is out of date
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            rough = model(series)
+        torch.testing.assert_close(model(series), expected, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(rough.float(), expected, rtol=0.1, atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"mixer": "none"}, "mixer must be one of attention, hyena, s4, recurrent, pointwise, got 'none'"),
+        ({"mixer": "attention", "n_heads": 3}, "d_model must be a multiple of n_heads, got d_model=8 and n_heads=3"),
+        ({"mixer": "hyena", "order": 0}, "order must be at least 1, got 0"),
+        ({"mixer": "hyena", "short_filter": 2}, "short_filter must be odd unless causal, got 2"),
+        ({"mixer": "s4", "d_state": 3}, "d_state must be an even number from 2 up, got 3"),
+        ({"mixer": "s4", "kind": "full"}, "kind must be one of diagonal, dplr, got 'full'"),
+    ],
+    ids=str,
+)
+def test_impossible_encoders(changed, message):
+    with pytest.raises(ValueError, match=message):
+        Encoder(dataclasses.replace(SMALL, **changed), generator=torch.Generator())

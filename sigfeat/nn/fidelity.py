@@ -9,6 +9,8 @@ from torch import Tensor
 
 from sigfeat.nn.layers import inside, pool_whole
 
+ROUNDING = 1e-12  # share of the squares that may come from rounding in float32 alone
+
 
 def fidelity(pairs: Iterable[tuple[Tensor, Tensor, Tensor]], pooling: str) -> dict[str, float]:
     """Figures of how close found tokens are to those that were wanted.
@@ -44,8 +46,12 @@ def fidelity(pairs: Iterable[tuple[Tensor, Tensor, Tensor]], pooling: str) -> di
     goal, reached = (torch.cat(parts) for parts in zip(*pooled, strict=True))
     deviation = squares - float((total.square() / count).sum())
     return {
-        "pooled_r2": _r2(float((reached - goal).square().sum()), float((goal - goal.mean(dim=0)).square().sum())),
-        "token_r2": _r2(error, deviation),
+        "pooled_r2": _r2(
+            float((reached - goal).square().sum()),
+            float((goal - goal.mean(dim=0)).square().sum()),
+            float(goal.square().sum()),
+        ),
+        "token_r2": _r2(error, deviation, squares),
         "cka": _cka(goal, reached),
         "cosine": float(torch.nn.functional.cosine_similarity(goal, reached).mean()),
     }
@@ -56,11 +62,12 @@ def skill(r2: float, r2_of_control: float) -> float:
     return 1 - (1 - r2) / (1 - r2_of_control) if r2_of_control < 1 else np.nan
 
 
-def _r2(error: float, deviation: float) -> float:
-    return 1 - error / deviation if deviation > 0 else np.nan
+def _r2(error: float, deviation: float, squares: float) -> float:
+    return 1 - error / deviation if deviation > ROUNDING * squares else np.nan
 
 
 def _cka(x: Float[Tensor, "series width"], y: Float[Tensor, "series width"]) -> float:
+    squares = float(torch.linalg.norm(x.T @ x) * torch.linalg.norm(y.T @ y))
     x, y = x - x.mean(dim=0), y - y.mean(dim=0)
     sizes = float(torch.linalg.norm(x.T @ x) * torch.linalg.norm(y.T @ y))
-    return float(torch.linalg.norm(x.T @ y) ** 2) / sizes if sizes > 0 else np.nan
+    return float(torch.linalg.norm(x.T @ y) ** 2) / sizes if sizes > ROUNDING * squares else np.nan

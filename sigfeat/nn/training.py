@@ -134,7 +134,8 @@ def train(
     """
     training = np.setdiff1d(np.arange(len(inputs["lengths"])), held_out)
     sampler = _Batches(len(training), settings)
-    callbacks: list[Any] = [*settings.callbacks, ("steps", _Steps(sampler, settings))]
+    steps = _Steps(sampler, settings)
+    callbacks: list[Any] = [*settings.callbacks, ("steps", steps)]
     if len(held_out):  # last, since it ends the epoch for those behind it
         callbacks.append(EarlyStopping(patience=settings.patience, load_best=True))
     net = Network(
@@ -163,6 +164,7 @@ def train(
     except InterruptedTraining as interrupted:
         raise KeyboardInterrupt from interrupted
     finally:
+        steps.close()
         for module in objective.modules():
             if isinstance(module, Dropout):
                 module.generator = None
@@ -231,8 +233,10 @@ class _Batches(torch.utils.data.Sampler[int]):
 class _Steps(Callback):  # type: ignore[misc]  # skorch has no types
     """Seeds, learning rates, clipping, averaging and progress. All go by the history, so that a training can go on."""
 
+    bar: Any
+
     def __init__(self, sampler: _Batches, settings: StepSettings) -> None:
-        self.sampler, self.settings = sampler, settings
+        self.sampler, self.settings, self.bar = sampler, settings, None
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         done = sum(len(epoch) for epoch in net.history[:, "batches"]) if net.history else 0
@@ -273,7 +277,8 @@ class _Steps(Callback):  # type: ignore[misc]  # skorch has no types
         if self.settings.epochs.end():
             raise KeyboardInterrupt  # how skorch is told to stop
 
-    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+    def close(self) -> None:
+        """Leave the progress bar as it is."""
         if self.bar is not None:
             self.bar.close()
 

@@ -66,10 +66,10 @@ class DistilledEmbedder(Embedder):
         if self.control:
             aimless = dataclasses.replace(spec, mixer="pointwise")
             self.control_, _ = self._distil(aimless, example, X, lengths, held_out, seed, context)
-        self.teacher_, self.history_ = teacher, history
-        self._finish(student)
+        self.encoder_, self.teacher_, self.history_ = student, teacher, history
         rows = held_out if len(held_out) else training
         self.fidelity_ = self._fidelity(X[rows], lengths[rows])
+        self._finish(student)
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
@@ -124,7 +124,6 @@ class DistilledEmbedder(Embedder):
                 raise ValueError(
                     f"teacher must hold an embedder such as MHAEmbedder, got FrozenEstimator of {type(frozen).__name__}"
                 )
-            check_is_fitted(frozen)
         X, lengths = super()._begin(X)
         if isinstance(self.teacher, FrozenEstimator) and frozen.n_channels_ != X.shape[1]:
             raise ValueError(
@@ -137,6 +136,8 @@ class DistilledEmbedder(Embedder):
         if self.teacher is None:
             names = ("device", "dtype", "random_state", "n_jobs", "verbose")
             return MHAEmbedder(**{name: getattr(self, name) for name in names})
+        if isinstance(self.teacher, FrozenEstimator):
+            check_is_fitted(self.teacher.estimator)
         return self.teacher
 
     def _fit_teacher(self, X, y, context):
