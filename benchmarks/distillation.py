@@ -15,15 +15,14 @@ from sklearn.linear_model import RidgeClassifierCV
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sktime.datasets import load_from_tsfile, load_UCR_UEA_dataset
 
+from benchmarks.data import load
 from benchmarks.measure import circumstances, markdown_table, thread_limit
 from sigfeat import (
     HyenaEmbeddingTransformer,
     MHAEmbedder,
     RecurrentEmbeddingTransformer,
     S4EmbeddingTransformer,
-    to_panel,
 )
 
 RESULTS = Path(__file__).parent / "results" / "distillation.json"
@@ -59,7 +58,7 @@ def main() -> None:
     with thread_limit(1):
         for name in options.sets:
             for objective in options.objectives:
-                parts = _load(name, options.data)
+                parts = [*load(name, "TRAIN", options.data), *load(name, "TEST", options.data)]
                 records = [_record(objective, options.students, seed, *parts) for seed in range(options.seeds)]
                 title = f"{name}, {objective} teacher"
                 measured[title] = circumstances() | {"records": records}
@@ -68,18 +67,6 @@ def main() -> None:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(results | measured, indent=1) + "\n")
     print(f"\n{_tables(measured)}\n\nwritten to {options.out}")
-
-
-def _load(name, folder):
-    """Training and test series as arrays, and their classes."""
-    parts = []
-    for part in ("TRAIN", "TEST"):
-        if folder is None:
-            X, y = load_UCR_UEA_dataset(name, split=part.lower())
-        else:
-            X, y = load_from_tsfile(str(folder / name / f"{name}_{part}.ts"), return_data_type="nested_univ")
-        parts += [to_panel(X), np.asarray(y)]
-    return parts
 
 
 def _record(objective, students, seed, X, y, X_test, y_test):

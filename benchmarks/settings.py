@@ -16,10 +16,10 @@ from sklearn.linear_model import RidgeClassifierCV
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sktime.datasets import load_from_tsfile, load_UCR_UEA_dataset
 
+from benchmarks.data import load
 from benchmarks.measure import circumstances, markdown_table, thread_limit
-from sigfeat import AddTime, ISSTransformer, PathDevelopmentTransformer, to_panel
+from sigfeat import AddTime, ISSTransformer, PathDevelopmentTransformer
 
 RESULTS = Path(__file__).parent / "results"
 BUNDLED = ("BasicMotions", "JapaneseVowels", "ArrowHead", "GunPoint", "OSULeaf", "ItalyPowerDemand", "ACSF1")
@@ -105,14 +105,9 @@ def main() -> None:
 
 
 def _training_sets(folder):
-    if folder is None:
-        for name in BUNDLED:
-            X, y = load_UCR_UEA_dataset(name, split="train")
-            yield name, to_panel(X), y
-        return
-    for path in sorted(folder.glob("*/*_TRAIN.ts")):
-        X, y = load_from_tsfile(str(path), return_data_type="nested_univ")
-        yield path.parent.name, to_panel(X), y
+    names = BUNDLED if folder is None else sorted(path.parent.name for path in folder.glob("*/*_TRAIN.ts"))
+    for name in names:
+        yield name, *load(name, "TRAIN", folder)
 
 
 def _iss(setting, n_channels):

@@ -15,10 +15,10 @@ from sklearn.linear_model import RidgeClassifierCV
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sktime.datasets import load_from_tsfile, load_UCR_UEA_dataset
 
+from benchmarks.data import load
 from benchmarks.measure import circumstances, markdown_table, thread_limit
-from sigfeat import PathDevelopmentTransformer, to_panel
+from sigfeat import PathDevelopmentTransformer
 
 RESULTS = Path(__file__).parent / "results" / "trained.json"
 BUNDLED = ("BasicMotions", "JapaneseVowels")
@@ -63,11 +63,8 @@ def _data_sets(folder):
     for name in names:
         parts = []
         for part in ("TRAIN", "TEST"):
-            if folder is None:
-                X, y = load_UCR_UEA_dataset(name, split=part.lower())
-            else:
-                X, y = load_from_tsfile(str(folder / name / f"{name}_{part}.ts"), return_data_type="nested_univ")
-            parts.append((to_panel(X).astype(np.float32), np.asarray(y)))
+            X, y = load(name, part, folder)
+            parts.append((X.astype(np.float32), y))
         if parts[0][0].shape[1] > 1:
             yield name, *parts
 

@@ -59,7 +59,7 @@ def test_distillation_writes_the_figures_that_its_table_shows(monkeypatch, capsy
     quick = {"Hyena order 2": (sigfeat.HyenaEmbeddingTransformer, {"n_steps": 2})}
     quick["GRU"] = (sigfeat.RecurrentEmbeddingTransformer, {"n_steps": 2})
     monkeypatch.setattr(distillation, "STUDENTS", quick)
-    monkeypatch.setattr(distillation, "_load", lambda name, folder: [X, y, X, y])
+    monkeypatch.setattr(distillation, "load", lambda name, part, folder: (X, y))
     monkeypatch.setattr(distillation, "MHAEmbedder", functools.partial(sigfeat.MHAEmbedder, n_steps=2))
     out = tmp_path / "distillation.json"
     monkeypatch.setattr(
