@@ -176,25 +176,26 @@ def test_hyena_of_order_one():
     weights = hyena_weights(1, skip=[-FLOOR], decay=math.log(2))
     x, one, two = column(1, 10, 100), 0.5 + FLOOR, 0.25 + FLOOR
     numbers = {"time_scale": 1.0, "gate_norm": False}
-    expected = column(1 * 1, 10 * (10 + one), 100 * (100 + 10 * one + two))
+    expected = column(2 * 1, 11 * (10 + one), 101 * (100 + 10 * one + two))
     check(hyena(x, weights, causal=True, **numbers), expected)
-    expected = column(1 + 10 * one + 100 * two, 10 * (one + 10 + 100 * one), 100 * (two + 10 * one + 100))
+    expected = column(2 * (1 + 10 * one + 100 * two), 11 * (one + 10 + 100 * one), 101 * (two + 10 * one + 100))
     check(hyena(x, weights, causal=False, **numbers), expected)
 
 
 def test_hyena_of_order_two_is_shifted_products():
     """With hardly any window but the floor, and the skip that removes it, what stays is the running sum of the past."""
-    weights = hyena_weights(2, skip=[-1 - FLOOR, 2 - 1 - FLOOR], decay=800.0)
-    x = column(2, 3, 5)
-    z = [0, 3 * FLOOR * 2, 5 * FLOOR * (2 + 3)]  # x times the floor's sum of all before
-    expected = column(0, 3 * 2 * z[1], 5 * (FLOOR * z[1] + 2 * z[2]))
+    present = (1 + FLOOR) / 2  # half the tap at lag 0, as the order is 2
+    weights = hyena_weights(2, skip=[-present, 2 - present], decay=800.0)
+    x, floor = column(2, 4, 6), FLOOR / 2
+    z = [0, 3 * floor * 2, 4 * floor * (2 + 4)]  # 1 + x / 2 times the floor's sum of all before
+    expected = column(0, 3 * 2 * z[1], 4 * (floor * z[1] + 2 * z[2]))
     check(hyena(x, weights, causal=True, time_scale=1.0, gate_norm=False), expected)
 
 
 def test_norm_of_gates():
-    """One channel divided by its own size is its sign."""
+    """One channel divided by its own size is its sign, here after two gates 1 + x / 2 of -1 and 2."""
     weights = hyena_weights(2, skip=[1.0, 1.0], decay=1.0)
-    found = hyena(column(-2, 3), weights, causal=True, time_scale=1.0, gate_norm=True)
+    found = hyena(column(-4, 2), weights, causal=True, time_scale=1.0, gate_norm=True)
     np.testing.assert_allclose(found, column(-1, 1), rtol=1e-5)
 
 

@@ -1,7 +1,6 @@
 """Training of features together with a linear head."""
 
 import functools
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -177,14 +176,14 @@ def _fit(
     except ImportError as error:
         raise ImportError("fit_mode='supervised' needs skorch: run `pip install skorch`") from error
 
+    from sigfeat.nn.training import InterruptedTraining, interrupts_raised, one_cycle
+
     class Network(NeuralNet):  # type: ignore[misc]  # skorch has no types
         """A net that an interrupt stops with an error: skorch takes it for the wish to end early."""
 
         def run_single_epoch(self, *args: Any, **kwargs: Any) -> None:
-            try:
+            with interrupts_raised():
                 super().run_single_epoch(*args, **kwargs)
-            except KeyboardInterrupt as interrupt:
-                raise _InterruptedError from interrupt
 
     def part(rows: NDArray[Any]) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
         return {"increments": increments[rows], "lengths": lengths[rows]}, target[rows]
@@ -198,7 +197,9 @@ def _fit(
     rates = [settings.lr, HEAD_RATE * settings.lr]
     callbacks = [
         LRScheduler(
-            torch.optim.lr_scheduler.LambdaLR, step_every="batch", lr_lambda=functools.partial(_rate, n_steps=n_steps)
+            torch.optim.lr_scheduler.LambdaLR,
+            step_every="batch",
+            lr_lambda=functools.partial(one_cycle, n_steps=n_steps),
         ),
         GradientNormClipping(1.0),
         *settings.callbacks,
@@ -226,19 +227,10 @@ def _fit(
     )
     try:
         net.fit(inputs, goal)
-    except _InterruptedError as interrupted:
+    except InterruptedTraining as interrupted:
         raise KeyboardInterrupt from interrupted
     kept = ("epoch", "train_loss", "valid_loss")
     return [{name: epoch[name] for name in kept if name in epoch} for epoch in net.history]
-
-
-class _InterruptedError(BaseException):
-    """An interrupt within an epoch, which skorch does not know."""
-
-
-def _rate(step: int, n_steps: int) -> float:
-    """Share of the learning rate: it rises over a tenth of the steps and falls as a cosine."""
-    return min(1.0, (step + 1) / (0.1 * n_steps + 1)) * (1 + math.cos(math.pi * step / n_steps)) / 2
 
 
 def split_rows(
