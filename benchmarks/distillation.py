@@ -53,7 +53,6 @@ def main() -> None:
     if options.table:
         print(_tables(json.loads(options.table.read_text())))
         return
-    results = json.loads(options.out.read_text()) if options.out.exists() else {}
     measured = {}
     with thread_limit(1):
         for name in options.sets:
@@ -64,6 +63,7 @@ def main() -> None:
                 measured[title] = circumstances() | {"records": records}
                 if title == SEARCHED and options.search:
                     measured[title]["grid_search"] = _grid_search(*parts[:2])
+    results = json.loads(options.out.read_text()) if options.out.exists() else {}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(results | measured, indent=1) + "\n")
     print(f"\n{_tables(measured)}\n\nwritten to {options.out}")
@@ -71,16 +71,16 @@ def main() -> None:
 
 def _record(objective, students, seed, X, y, X_test, y_test):
     """Figures of a teacher and its students, for one seed of both."""
-    start = time.perf_counter()
+    start = time.process_time()
     teacher = MHAEmbedder(objective=objective, random_state=seed).fit(X, y)
-    record = {"seconds": time.perf_counter() - start, "accuracy": _accuracy(teacher, X, y, X_test, y_test)}
+    record = {"seconds": time.process_time() - start, "accuracy": _accuracy(teacher, X, y, X_test, y_test)}
     record["students"] = {}
     for name in students:
         cls, parameters = STUDENTS[name]
         student = cls(FrozenEstimator(teacher), random_state=seed, **parameters)
-        start = time.perf_counter()
+        start = time.process_time()
         student.fit(X)
-        seconds = time.perf_counter() - start
+        seconds = time.process_time() - start
         if name == CONTROL:
             student.set_params(control=True).fit(X)
         figures = {
@@ -149,9 +149,10 @@ def _tables(results):
         note = (
             f"Teacher: test accuracy {statistics.mean(record['accuracy'] for record in records):.3f}, trained in "
             f"{statistics.median(record['seconds'] for record in records):.1f} s. Figures on the test part, means over "
-            f"{len(records)} seeds of teacher and student; seconds are medians on one core, without control; largest "
-            "norm of the gradient before clipping. Accuracy: standardised embeddings and a ridge classifier. Commit "
-            f"{found['commit']}, {found['date'][:10]}, {found['cpu']}, one thread, float32, {versions}."
+            f"{len(records)} seeds of teacher and student; seconds of processor time on one thread are medians, "
+            "without control; largest norm of the gradient before clipping. Accuracy: standardised embeddings and a "
+            f"ridge classifier. Commit {found['commit']}, {found['date'][:10]}, {found['cpu']}, one thread, float32, "
+            f"{versions}."
         )
         if "grid_search" in found:
             search = found["grid_search"]
