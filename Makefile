@@ -52,7 +52,7 @@ $(READY): pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP_INSTALL) torch
 	$(PIP_INSTALL) numpy setuptools wheel
 	$(PIP_INSTALL) --no-build-isolation --no-cache-dir iisignature
-	$(PIP_INSTALL) --no-build-isolation -e ".[dev,iisignature,sktime,torch]"
+	$(PIP_INSTALL) --no-build-isolation -e ".[dev,iisignature,sktime,torch,tracking]"
 	@touch $@
 
 $(READY_BENCH): $(READY)

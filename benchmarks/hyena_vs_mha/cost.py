@@ -1,0 +1,401 @@
+"""What mixers of sequences cost over their length: time, memory and floating point operations."""
+
+import contextlib
+import ctypes
+import gc
+import json
+import math
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from benchmarks.measure import alternating_times, thread_limit
+from sigfeat.nn import S4, Attention, Hyena, Recurrent
+from sigfeat.nn.convolution import fft_length
+from sigfeat.transformers._memory import available_memory
+
+FUSED, EXPLICIT, S4D, GRU = "attention, fused", "attention, explicit", "S4D", "GRU"
+TASKS = ("forward", "training")
+SHORT_FILTER, FILTER_WIDTH, FILTER_BANDS, STATE = 3, 64, 8, 64  # as in the encoders
+BATCH, WIDTH, HEADS = 4, 64, 4
+WARM_UP_LENGTH = 8
+SHARE_OF_MEMORY = 0.75  # that matrices of length by length may take
+MATRICES_HELD = {"forward": 2, "training": 3}  # scores and weights; weights and the gradients of both
+MODULE, ROOT = "benchmarks.hyena_vs_mha.cost", Path(__file__).parents[2]
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+OUT_OF_MEMORY = ("MemoryError", "can't allocate memory", "not enough memory")  # Python's and torch's words
+OPERATIONS = ("matrix", "transform", "elementwise")
+
+
+class ExplicitAttention(Attention):
+    """`Attention`, two-sided and without mask, by softmax(Q K^T / sqrt(d)) V one step after the other."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, length, d_model = x.shape
+        q, k, v = self.in_projection(x).view(batch, length, 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)
+        scores = (q * q.shape[-1] ** -0.5) @ k.mT
+        mixed = scores.softmax(dim=-1) @ v
+        return self.out_projection(mixed.transpose(1, 2).reshape(batch, length, d_model))
+
+
+def measure(
+    name: str, length: int, task: str, repeat: int, batch: int = BATCH, width: int = WIDTH, heads: int = HEADS
+) -> dict[str, Any]:
+    """Time and memory of a mixer in this process, on one thread, in float32, two-sided.
+
+    Parameters
+    ----------
+    name : str
+        "attention, fused", "attention, explicit", "Hyena order N" with a number N, "S4D" or "GRU".
+    length : int
+        Of the sequences.
+    task : {"forward", "training"}
+        Evaluation without gradients, where spectra of filters are kept from run to run; or forward and backward, down
+        to the gradients of the weights and of the input, as in a layer of an encoder.
+    repeat : int
+        Timed runs, after one that is not.
+    batch, width, heads : int
+        Sequences, width of the tokens, and heads of attention.
+
+    Returns
+    -------
+    record : dict
+        "name", "length", "task"; "seconds": list of `repeat` times; "peak_bytes", "n_parameters", "flops".
+
+    Raises
+    ------
+    ValueError
+        If there is no such mixer or task, or `length` or `repeat` is below 1.
+
+    Notes
+    -----
+    "peak_bytes" is how far the resident memory of the process rose, in all these runs, above its level when the mixer,
+    its input and the gradient of its output were there, and a run on 8 tokens had loaded what the libraries load. It
+    holds what is made in the first run and kept, such as spectra, what making them takes, and what the allocator loses
+    between blocks; it does not hold weights and input. On Linux the high-water mark of the process is set back before,
+    and with glibc freed memory is returned to the system, so that its use counts again. Elsewhere the mark stands
+    where it was, and a rise below it is not seen. Rises of few MiB are lost in what code of the libraries is paged in.
+    """
+    _check(length, task, repeat)
+    with thread_limit(1):
+        mixer = _mixer(name, length, width, heads).train(task == "training")
+        generator = torch.Generator().manual_seed(0)
+        x, gradient = torch.randn(2, batch, length, width, generator=generator)
+        run = {"forward": _forward, "training": _training}[task]
+        run(mixer, x[:, :WARM_UP_LENGTH], gradient[:, :WARM_UP_LENGTH])
+        level = _new_peak()
+        seconds = alternating_times({name: lambda: run(mixer, x, gradient)}, repeat)[name]
+        peak_bytes = _peak() - level
+    return _record(name, length, task, batch, width, heads) | {"seconds": seconds, "peak_bytes": peak_bytes}
+
+
+def measure_apart(name: str, length: int, task: str, repeat: int, timeout: float) -> dict[str, Any]:
+    """`measure` in a Python process of its own, whose memory nothing else was in.
+
+    Parameters
+    ----------
+    name, length, task, repeat
+        See `measure`.
+    timeout : float
+        Seconds that the process may take in all, its start included.
+
+    Returns
+    -------
+    record : dict
+        See `measure`. Without a measurement "seconds" is empty, "peak_bytes" is None, and "failure" is "memory" (the
+        process ran out of it, or the matrices of explicit attention would take more than 3/4 of what is available,
+        and nothing was run) or "time".
+
+    Raises
+    ------
+    ValueError
+        As `measure`.
+    RuntimeError
+        If the process failed otherwise; with the last line that it wrote to stderr.
+    """
+    _check(length, task, repeat)
+    unmeasured = _record(name, length, task, BATCH, WIDTH, HEADS)
+    if name == EXPLICIT and _matrix_bytes(length, task) > SHARE_OF_MEMORY * available_memory():
+        return unmeasured | {"failure": "memory"}
+    asked = json.dumps({"name": name, "length": length, "task": task, "repeat": repeat})
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", MODULE],
+            input=asked,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            cwd=ROOT,
+            env=os.environ | ONE_THREAD,
+        )
+    except subprocess.TimeoutExpired:
+        return unmeasured | {"failure": "time"}
+    if done.returncode == 0:
+        return json.loads(done.stdout)
+    said = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+    if done.returncode == -signal.SIGKILL or any(words in said for words in OUT_OF_MEMORY):
+        return unmeasured | {"failure": "memory"}
+    raise RuntimeError(f"the cost of {name} at length {length}, {task}, could not be measured: {said}")
+
+
+def flops(
+    name: str, length: int, task: str = "forward", batch: int = BATCH, width: int = WIDTH, heads: int = HEADS
+) -> float:
+    """Floating point operations of one run of a mixer, by formula.
+
+    A multiply-add is 2, a real transform of n points 2.5 n log2(n), an elementwise operation on real numbers 1, be it
+    a sum or a sine, a product of complex numbers 6, a softmax 5 for each entry. Copies count nothing, nor does what
+    does not grow with the length. With B, L, D, H, N for batch, length, width, heads and order, T = B L tokens,
+    n = `fft_length(L)` and F = n // 2 + 1 frequencies:
+
+    ================== ================================= ====================== =====================================
+    part               matrix products                   real transforms        elementwise
+    ================== ================================= ====================== =====================================
+    attention          8 T D^2 + 4 T L D                 0                      5 T D + 5 T H L
+    Hyena              2 T D^2 (3 (N + 1) + 1)           2 N B D                (4 N + 2) T D + 6 N B D F
+    filters of Hyena   2 (2 L - 1) (17 64 + 64^2         N D                    (2 L - 1) (283 + 6 N D) + N D F
+                       + 64 N D)
+    S4D                4 T D^2                           2 B D                  5 T D + 6 B D F
+    filters of S4D     256 D l m                         D                      D (224 (l + m) + 384 l + F)
+    GRU, two-sided     28 T D^2                          0                      33 T D
+    ================== ================================= ====================== =====================================
+
+    The filters of S4D are a product of matrices with m = ceil(sqrt(L)) and l = ceil(L / m); see
+    `sigfeat.nn.s4.diagonal_taps`. Filters are left out of a forward run, where their spectra are kept. Training is
+    three times the forward run with the filters, by convention: each product of matrices has two in its gradient.
+    Fused attention counts as the explicit one, though its backward pass computes the scores once more.
+
+    Parameters
+    ----------
+    name, length, task, batch, width, heads
+        See `measure`.
+
+    Returns
+    -------
+    flops : float
+
+    Raises
+    ------
+    ValueError
+        If there is no such mixer or task.
+    """
+    return sum(operations(name, length, task, batch, width, heads).values())
+
+
+def operations(
+    name: str, length: int, task: str = "forward", batch: int = BATCH, width: int = WIDTH, heads: int = HEADS
+) -> dict[str, float]:
+    """Floating point operations of matrix products, transforms and the rest; see `flops`."""
+    _check(length, task)
+    no_filters = np.zeros(len(OPERATIONS))
+    if name in (FUSED, EXPLICIT):
+        mixing, filters = _attention_operations(batch, length, width, heads), no_filters
+    elif name == S4D:
+        mixing, filters = _s4_operations(batch, length, width), _s4_filter_operations(length, width)
+    elif name == GRU:
+        tokens = batch * length
+        mixing, filters = np.array([28 * tokens * width**2, 0, 33 * tokens * width]), no_filters
+    else:
+        order = _order(name)
+        mixing = _hyena_operations(order, batch, length, width)
+        filters = _hyena_filter_operations(order, length, width)
+    found = 3.0 * (mixing + filters) if task == "training" else mixing
+    return {kind: float(number) for kind, number in zip(OPERATIONS, found, strict=True)}
+
+
+def crossover(lengths: Sequence[int], seconds: ArrayLike, of_reference: ArrayLike) -> float | None:
+    """Length from which on times stay below those of a reference.
+
+    Parameters
+    ----------
+    lengths : sequence of int
+        Increasing.
+    seconds, of_reference : array-like of shape (n_lengths,)
+        Lengths at which one of both is NaN are left out.
+
+    Returns
+    -------
+    length : float or None
+        Between two lengths, where the logarithm of the ratio, linear in the logarithm of the length, is zero. The
+        first length if all times are below the reference, None if the last is not, or there is none.
+    """
+    log_ratio = np.log(np.asarray(seconds, float)) - np.log(np.asarray(of_reference, float))
+    known = ~np.isnan(log_ratio)
+    log_ratio, log_length = log_ratio[known], np.log(np.asarray(lengths, float)[known])
+    above = np.flatnonzero(log_ratio >= 0)
+    if len(log_ratio) == 0 or log_ratio[-1] >= 0:
+        return None
+    if len(above) == 0:
+        return float(np.asarray(lengths)[known][0])
+    last = above[-1]
+    share = log_ratio[last] / (log_ratio[last] - log_ratio[last + 1])
+    return float(np.exp(log_length[last] + share * (log_length[last + 1] - log_length[last])))
+
+
+def slope(lengths: Sequence[int], values: ArrayLike, from_length: int | None = None) -> float:
+    """Exponent of growth: slope of the logarithm of values against that of the length, by least squares.
+
+    Parameters
+    ----------
+    lengths : sequence of int
+        Increasing.
+    values : array-like of shape (n_lengths,)
+        Those that are not above zero, or NaN, are left out.
+    from_length : int or None
+        Shorter ones are left out; None for the longer half, which has the middle one of an odd number.
+
+    Returns
+    -------
+    slope : float
+        NaN with fewer than 3 points.
+    """
+    lengths, values = np.asarray(lengths), np.asarray(values, float)
+    known = values > 0
+    lengths, values = lengths[known], values[known]
+    kept = slice(len(lengths) // 2, None) if from_length is None else lengths >= from_length
+    lengths, values = lengths[kept], values[kept]
+    return float(np.polyfit(np.log(lengths), np.log(values), 1)[0]) if len(lengths) >= 3 else math.nan
+
+
+def main() -> None:
+    """Measure what is asked for as JSON on stdin, and write the record to stdout."""
+    with contextlib.suppress(OSError):  # where memory runs out, this process is to be killed and no other
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    json.dump(measure(**json.load(sys.stdin)), sys.stdout)
+
+
+def _check(length, task, repeat=1):
+    if length < 1:
+        raise ValueError(f"length must be at least 1, got {length}")
+    if task not in TASKS:
+        raise ValueError(f"task must be one of {', '.join(TASKS)}, got {task!r}")
+    if repeat < 1:
+        raise ValueError(f"repeat must be at least 1, got {repeat}")
+
+
+def _order(name):
+    """Order of a Hyena, the only kind of mixer with a number in its name."""
+    found = re.fullmatch(r"Hyena order ([1-9]\d*)", name)
+    if not found:
+        names = ", ".join(f'"{known}"' for known in (FUSED, EXPLICIT, "Hyena order N", S4D, GRU))
+        raise ValueError(f"name must be one of {names}, got {name!r}")
+    return int(found[1])
+
+
+def _mixer(name, length, width, heads):
+    how = {"generator": torch.Generator().manual_seed(0), "dtype": torch.float32}
+    if name in (FUSED, EXPLICIT):
+        return (Attention if name == FUSED else ExplicitAttention)(width, heads, False, **how)
+    if name == S4D:
+        return S4(width, STATE, "diagonal", False, **how)
+    if name == GRU:
+        return Recurrent(width, False, **how)
+    sizes = (SHORT_FILTER, FILTER_WIDTH, FILTER_BANDS)
+    return Hyena(width, _order(name), False, *sizes, float(length), False, **how)
+
+
+def _record(name, length, task, batch, width, heads):
+    """What is known without a measurement."""
+    return {
+        "name": name,
+        "length": length,
+        "task": task,
+        "seconds": [],
+        "peak_bytes": None,
+        "n_parameters": sum(weight.numel() for weight in _mixer(name, length, width, heads).parameters()),
+        "flops": flops(name, length, task, batch, width, heads),
+    }
+
+
+def _forward(mixer, x, gradient):
+    with torch.no_grad():
+        return mixer(x)
+
+
+def _training(mixer, x, gradient):
+    x = x.detach().requires_grad_()
+    return torch.autograd.grad(mixer(x), [x, *mixer.parameters()], gradient)
+
+
+def _new_peak():
+    """Set the high-water mark of resident memory back to what is in use, where the system can, and return it."""
+    gc.collect()
+    with contextlib.suppress(AttributeError):  # no glibc
+        ctypes.CDLL(None).malloc_trim(0)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+    return _peak()
+
+
+def _peak():
+    """High-water mark of resident memory in bytes."""
+    with contextlib.suppress(OSError):
+        found = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
+        if found:
+            return 1024 * int(found[1])
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def _matrix_bytes(length, task):
+    """Memory of the float32 matrices of length by length that explicit attention holds at once."""
+    return MATRICES_HELD[task] * 4 * BATCH * HEADS * length**2
+
+
+def _attention_operations(batch, length, width, heads):
+    tokens = batch * length
+    matrix = 8 * tokens * width**2 + 4 * tokens * length * width
+    return np.array([matrix, 0, 5 * tokens * width + 5 * tokens * heads * length], float)
+
+
+def _hyena_operations(order, batch, length, width):
+    tokens, channels = batch * length, batch * width
+    matrix = 2 * tokens * width**2 * (SHORT_FILTER * (order + 1) + 1)
+    products = 6 * order * channels * _n_frequencies(length)
+    return np.array([matrix, 2 * order * channels * _transform(length), (4 * order + 2) * tokens * width + products])
+
+
+def _hyena_filter_operations(order, length, width):
+    lags, taps = 2 * length - 1, order * width
+    layers = (1 + 2 * FILTER_BANDS) * FILTER_WIDTH + FILTER_WIDTH**2 + FILTER_WIDTH * taps
+    of_lag = 3 + 3 * FILTER_BANDS + 4 * FILTER_WIDTH + 6 * taps
+    return np.array([2 * lags * layers, taps * _transform(length), lags * of_lag + taps * _n_frequencies(length)])
+
+
+def _s4_operations(batch, length, width):
+    tokens, channels = batch * length, batch * width
+    products = 6 * channels * _n_frequencies(length)
+    return np.array([4 * tokens * width**2, 2 * channels * _transform(length), 5 * tokens * width + products])
+
+
+def _s4_filter_operations(length, width):
+    n_fine = math.isqrt(length - 1) + 1
+    n_coarse, pairs = -(-length // n_fine), STATE // 2
+    matrix = 2 * width * (2 * n_coarse) * n_fine * STATE
+    elementwise = 7 * (n_fine + n_coarse) * pairs + 2 * 6 * n_coarse * pairs + _n_frequencies(length)
+    return np.array([matrix, width * _transform(length), width * elementwise])
+
+
+def _transform(length):
+    """Operations of a real transform of the points that a convolution takes."""
+    n_fft = fft_length(length)
+    return 2.5 * n_fft * math.log2(n_fft)
+
+
+def _n_frequencies(length):
+    return fft_length(length) // 2 + 1
+
+
+if __name__ == "__main__":
+    main()

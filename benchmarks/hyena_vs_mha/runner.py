@@ -1,0 +1,144 @@
+"""A study, cell by cell: what is finished is kept, and the rest is run."""
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+from joblib import Parallel, delayed
+from tqdm import tqdm
+
+from benchmarks.hyena_vs_mha import figures
+from benchmarks.hyena_vs_mha.cells import Cost, Store, Student, Teacher, data, measured, write
+from benchmarks.hyena_vs_mha.config import Config
+from benchmarks.hyena_vs_mha.report import write_report
+from benchmarks.measure import circumstances
+from benchmarks.trackers import TRACKERS
+
+TASKS = ("forward", "training")
+FEWER = {8192: 3, 32768: 1}  # measurements of a cost at most, from a length on
+
+
+def run(config: Config) -> list[dict[str, Any]]:
+    """Run what is left of a study and write its tables and its report.
+
+    Trainings run in ``config.n_jobs`` processes of joblib, or wherever else joblib is told to run::
+
+        with joblib.parallel_config("dask"):
+            run(config)
+
+    Parameters
+    ----------
+    config : Config
+        What to run, and the folder of everything that is written.
+
+    Returns
+    -------
+    records : list of dict
+        Of all finished cells.
+    """
+    store, tracker = Store(config.out), TRACKERS[config.tracker](config.out)
+    teachers, students, costs = phases(config)
+    missing = {cell.teacher for cell in students if store.read(cell) is None}
+    again = [cell for cell in teachers if store.read(cell) is None or (cell in missing and not store.teacher(cell))]
+    with tqdm(total=len(teachers) + len(students) + len(costs), unit="cell", smoothing=0.05) as bar:
+        for cells, to_do, n_jobs in (
+            (teachers, again, config.n_jobs),
+            (students, None, config.n_jobs),
+            (costs, None, 1),
+        ):
+            left = [cell for cell in cells if store.read(cell) is None] if to_do is None else to_do
+            bar.update(len(cells) - len(left))
+            for cell, failure in _in_parallel(left, store, config, n_jobs):
+                bar.set_postfix_str(f"{cell}")
+                if failure:
+                    bar.write(f"{cell}: {failure}", file=sys.stderr)
+                bar.update()
+    found = {cell: record for cell in (*teachers, *students, *costs) if (record := store.read(cell)) is not None}
+    _tell(tracker, store, config, found)
+    records = list(found.values())
+    about = circumstances() | {"config": settings(config)}
+    write(config.out / "results.json", json.dumps({"circumstances": about, "records": records}, indent=1) + "\n")
+    for kind in ("teacher", "student", "cost"):
+        rows = [_flat(record) for record in records if record["kind"] == kind]
+        write(config.out / f"{kind}s.csv", pd.DataFrame(rows).to_csv(index=False))
+    write_report(records, about, config.out)
+    return records
+
+
+def phases(config: Config) -> tuple[list[Teacher], list[Student], list[Cost]]:
+    """All cells, in the order in which they are run: all combinations with one seed come before those with the next."""
+    checksums = {name: data(name, config.data)[-1] for name in config.sets}
+    kinds = {"s4": "S4D", "gru": "GRU", "control": "control"}
+    hyenas = [f"Hyena order {order}" for order in config.orders] if "hyena" in config.students else []
+    names = hyenas + [kinds[name] for name in config.students if name != "hyena"]
+    teachers = [
+        Teacher(name, checksums[name], objective, seed, config.n_steps)
+        for seed in range(config.seeds)
+        for name in config.sets
+        for objective in config.objectives
+    ]
+    students = [Student(teacher, name) for teacher in teachers for name in names]
+    mixers = ["attention, fused", "attention, explicit", *[name for name in names if name != "control"]]
+    costs = [
+        Cost(mixer, length, task, _repeat(config.repeat, length), config.limit)
+        for length in config.lengths
+        for task in TASKS
+        for mixer in mixers
+    ]
+    return teachers, students, costs
+
+
+def settings(config: Config) -> dict[str, Any]:
+    """Settings as words and numbers, without folders."""
+    found = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(config).items()}
+    return {name: value for name, value in found.items() if name not in ("data", "out", "tracker", "n_jobs")}
+
+
+def _repeat(repeat, length):
+    return min([repeat, *(most for start, most in FEWER.items() if length >= start)])
+
+
+def _in_parallel(cells, store, config, n_jobs) -> Iterator[tuple[Any, str]]:
+    """Cells as they are finished, and what went wrong."""
+    jobs = (delayed(_attempt)(cell, store, config.data) for cell in cells)
+    yield from Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs)
+
+
+def _attempt(cell, store, folder):
+    try:
+        measured(cell, store, folder)
+    except (ValueError, RuntimeError, FloatingPointError) as error:
+        return cell, f"not measured: {error}"
+    return cell, ""
+
+
+def _tell(tracker, store, config, found):
+    """Tell the tracker of what it has not been told before."""
+    if config.tracker == "csv":
+        return
+    told = config.out / f"{config.tracker}.json"
+    names = json.loads(told.read_text()) if told.exists() else []
+    for cell, record in found.items():
+        name = store.name(cell)
+        if name in names or record["kind"] == "cost":
+            continue
+        health = record.get("health", {})
+        curves = {key: health[key] for key in ("loss", "gradient_norm") if key in health}
+        for k, norms in enumerate(health.get("block_gradient_norms", [])):
+            curves[f"gradient_norm/block {k + 1}"] = norms
+        values = {key: value for key, value in _flat(record).items() if isinstance(value, int | float)}
+        words = {key: value for key, value in record.items() if isinstance(value, str)}
+        tracker.run(
+            name, words | {"seed": record["seed"], "n_steps": config.n_steps}, values, curves, health.get("step", [])
+        )
+        names.append(name)
+        write(told, json.dumps(names))
+    tracker.pictures(figures.all_figures(list(found.values())))
+
+
+def _flat(record):
+    """Single values of a record, by joined names."""
+    flat = pd.json_normalize(record, sep="/").iloc[0].to_dict()
+    return {name: value for name, value in flat.items() if not isinstance(value, list) or name == "seconds"}

@@ -1,0 +1,95 @@
+"""Trackers of experiments: TensorBoard and Weights & Biases behind one interface."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+
+class Tracker:
+    """Someone who is told of runs. This one does not listen.
+
+    Parameters
+    ----------
+    folder : Path
+        Where files are written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def run(
+        self,
+        name: str,
+        settings: Mapping[str, Any],
+        figures: Mapping[str, float],
+        curves: Mapping[str, Sequence[float]],
+        steps: Sequence[int],
+    ) -> None:
+        """Tell of a run: its settings, single figures, and curves with a value at each of the steps."""
+
+    def pictures(self, pictures: Mapping[str, Figure]) -> None:
+        """Tell of pictures that are of no single run."""
+
+
+class TensorBoard(Tracker):
+    """Writes event files, one folder per run: ``tensorboard --logdir FOLDER/tensorboard``."""
+
+    def run(self, name, settings, figures, curves, steps):
+        with self._writer(name) as writer:
+            writer.add_text("settings", "\n".join(f"    {key}: {value}" for key, value in settings.items()))
+            for key, value in figures.items():
+                writer.add_scalar(key, value, 0)
+            for key, values in curves.items():
+                for step, value in zip(steps, values, strict=True):
+                    writer.add_scalar(key, value, step)
+
+    def pictures(self, pictures):
+        with self._writer("report") as writer:
+            for name, picture in pictures.items():
+                writer.add_figure(name, picture, close=False)
+
+    def _writer(self, name):
+        from torch.utils.tensorboard import SummaryWriter
+
+        return SummaryWriter(self.folder / "tensorboard" / name)
+
+
+class WeightsAndBiases(Tracker):
+    """Writes runs of Weights & Biases, all of one group.
+
+    Without ``WANDB_MODE=online`` nothing leaves the machine: ``wandb sync FOLDER/wandb/offline-run-*`` sends the runs.
+    """
+
+    project = "sigfeat-hyena-vs-mha"
+
+    def run(self, name, settings, figures, curves, steps):
+        with self._run(name, dict(settings)) as run:
+            for k, step in enumerate(steps):
+                run.log({key: values[k] for key, values in curves.items()}, step=step)
+            run.summary.update(dict(figures))
+
+    def pictures(self, pictures):
+        import wandb
+
+        with self._run("report", {}) as run:
+            run.log({name: wandb.Image(picture) for name, picture in pictures.items()})
+
+    def _run(self, name, settings):
+        import wandb
+
+        return wandb.init(
+            project=self.project,
+            group=self.folder.resolve().name,
+            name=name,
+            config=settings,
+            dir=self.folder,
+            mode=os.environ.get("WANDB_MODE", "offline"),
+            reinit="finish_previous",
+            settings=wandb.Settings(silent=True, console="off", disable_git=True, x_disable_stats=True),
+        )
+
+
+TRACKERS = {"csv": Tracker, "tensorboard": TensorBoard, "wandb": WeightsAndBiases}
