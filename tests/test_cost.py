@@ -244,10 +244,11 @@ def test_slope_by_hand():
     # least squares through (0, 0), (1, 1), (2, 1) has the slope 1/2
     assert slope([1, 10, 100], [1, 10, 10], from_length=1) == pytest.approx(0.5)
     assert slope([1, 2, 4, 8, 16], [9, 9, 1, 2, 4]) == pytest.approx(1)  # the middle one belongs to the longer half
+    assert slope([1, 2, 4, 8], [9, 2, 4, 8]) == pytest.approx(1)  # of four the last three
 
 
 def test_slope_of_too_few_points():
-    assert math.isnan(slope([1, 2, 4, 8], [1, 2, 3, 4]))
+    assert math.isnan(slope([1, 2], [1, 2]))
     assert math.isnan(slope([1, 2, 4], [1, 2, 3], from_length=2))
     assert math.isnan(slope([1, 2, 4], [1, math.nan, 3], from_length=1))
     assert math.isnan(slope([1, 2, 4], [0, 2, 3], from_length=1))

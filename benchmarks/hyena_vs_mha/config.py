@@ -11,7 +11,7 @@ STUDENTS = ("hyena", "s4", "gru", "control")
 TRACKERS = {"csv": (), "tensorboard": ("tensorboard",), "wandb": ("wandb",)}  # and the packages that they need
 PRESETS = {
     "quick": "--sets BasicMotions --orders 1 2 4 --objectives supervised --seeds 1 --n_steps 60 --repeat 3 "
-    "--lengths 256 512 1024 2048 4096 --limit 20",
+    "--lengths 256 1024 4096 --limit 20",
     "full": "--sets BasicMotions JapaneseVowels --orders 1 2 3 4 8 16 --objectives supervised masked random --seeds 5 "
     "--n_steps 300 --repeat 5 --lengths 256 512 1024 2048 4096 8192 16384 32768 65536 --limit 240",
 }

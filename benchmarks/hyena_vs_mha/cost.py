@@ -253,7 +253,7 @@ def slope(lengths: Sequence[int], values: ArrayLike, from_length: int | None = N
     values : array-like of shape (n_lengths,)
         Those that are not above zero, or NaN, are left out.
     from_length : int or None
-        Shorter ones are left out; None for the longer half, which has the middle one of an odd number.
+        Shorter ones are left out; None for the longer half, which has the middle one of an odd number and at least 3.
 
     Returns
     -------
@@ -263,7 +263,8 @@ def slope(lengths: Sequence[int], values: ArrayLike, from_length: int | None = N
     lengths, values = np.asarray(lengths), np.asarray(values, float)
     known = values > 0
     lengths, values = lengths[known], values[known]
-    kept = slice(len(lengths) // 2, None) if from_length is None else lengths >= from_length
+    half = min(len(lengths) // 2, max(len(lengths) - 3, 0))
+    kept = slice(half, None) if from_length is None else lengths >= from_length
     lengths, values = lengths[kept], values[kept]
     return float(np.polyfit(np.log(lengths), np.log(values), 1)[0]) if len(lengths) >= 3 else math.nan
 
