@@ -93,7 +93,7 @@ def go_on_after_a_power_cut(student, X, folder):
 
 
 def draw(teacher, student, X, y, path):
-    """Embeddings of both in the plane of the teacher's principal components, and one series' tokens over time."""
+    """Embeddings of both in the plane of the teacher's principal components, and a typical series' tokens over time."""
     plane = PCA(2).fit(teacher.transform(X))
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
     wanted, found = plane.transform(teacher.transform(X)), plane.transform(student.transform(X))
@@ -106,13 +106,15 @@ def draw(teacher, student, X, y, path):
         title="Embeddings of test series: attention (rings), Hyena (dots)", xlabel="component 1", ylabel="component 2"
     )
     left.legend(frameon=False)
-    series = X[:1]
-    wanted, found = teacher.tokens(series)[0].T, student.tokens(series)[0].T
-    axes = PCA(3).fit(wanted)
-    for k, (one, other) in enumerate(zip(axes.transform(wanted).T, axes.transform(found).T, strict=True)):
+    wanted, found = teacher.tokens(X).transpose(0, 2, 1), student.tokens(X).transpose(0, 2, 1)
+    errors = ((found - wanted) ** 2).mean(axis=(1, 2))
+    typical = np.argsort(errors)[len(X) // 2]
+    axes = PCA(3).fit(np.concatenate(wanted))
+    for k, tokens in enumerate(zip(axes.transform(wanted[typical]).T, axes.transform(found[typical]).T, strict=True)):
+        one, other = tokens
         right.plot(one, color=f"C{k}", lw=2.5, alpha=0.4)
         right.plot(other, color=f"C{k}", lw=1, label=f"component {k + 1}")
-    right.set(title="Tokens of a test series: attention (broad), Hyena (fine)", xlabel="time")
+    right.set(title="Tokens of the series of median error: attention (broad), Hyena (fine)", xlabel="time")
     right.legend(frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
