@@ -12,8 +12,9 @@ from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from benchmarks.hyena_vs_mha import __main__ as command
 from benchmarks.hyena_vs_mha import cells, runner
-from benchmarks.hyena_vs_mha.cells import Store, Student, rounded, write
+from benchmarks.hyena_vs_mha.cells import Store, Student, rounded
 from benchmarks.hyena_vs_mha.config import PRESETS, Config, from_arguments
+from benchmarks.hyena_vs_mha.files import write
 from sigfeat import MHAEmbedder
 
 LENGTHS = (15, 12)  # of the series of both classes

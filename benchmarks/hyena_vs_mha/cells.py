@@ -20,6 +20,7 @@ from skorch.callbacks import Callback
 
 from benchmarks.data import load
 from benchmarks.hyena_vs_mha.cost import measure_apart
+from benchmarks.hyena_vs_mha.files import write
 from benchmarks.measure import circumstances, thread_limit
 from benchmarks.similarity import compare, layer_map
 from sigfeat import (
@@ -125,17 +126,6 @@ class Store:
 
     def _weights(self, cell):
         return self.folder / "teachers" / self.name(cell)
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file as a whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(text)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def rounded(value, digits=6):

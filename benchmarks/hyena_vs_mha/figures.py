@@ -1,0 +1,350 @@
+"""Pictures of a study, made for light and dark pages alike."""
+
+import io
+import math
+import re
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from benchmarks.hyena_vs_mha.cost import EXPLICIT, FUSED
+from benchmarks.hyena_vs_mha.summary import CONTROL, HYENA, Record, cost_table, order_of, student_table, teacher_table
+from benchmarks.similarity import MEASURES
+
+INK, GRID = "#010203", "#b0b1b2"  # which stand for colours of the page
+PALETTE = (  # the first six of Okabe and Ito
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#e69f00",
+    "#56b4e9",
+    "#8c6d46",
+    "#7f7f80",
+    "#882255",
+    "#44aa99",
+)
+VARIABLES = {INK: "currentColor", GRID: "var(--grid)"} | {
+    colour: f"var(--colour-{k + 1})" for k, colour in enumerate(PALETTE)
+}
+STYLE = {
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "svg.fonttype": "none",
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "grid.alpha": 0.5,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+}
+MARKERS = {"S4D": "s", "GRU": "^", CONTROL: "x"}
+OTHERS = {"S4D": PALETTE[2], "GRU": PALETTE[1], CONTROL: PALETTE[7]}
+REFERENCES = {FUSED: INK, EXPLICIT: PALETTE[3]}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """How a picture is drawn, its name, its title and what it shows."""
+
+    name: str
+    title: str
+    caption: str
+    draw: Callable[[Sequence[Record]], Figure | None]
+
+
+def skill_against_order(records: Sequence[Record]) -> Figure | None:
+    """Skill and R2 of tokens against the order of Hyena, a panel per data set and a line per objective."""
+    rows = [row for row in student_table(records) if row["student"].startswith(HYENA)]
+    figures = [
+        (name, label)
+        for name, label in (("token_skill", "skill over no mixing"), ("token_r2", "R2 of tokens"))
+        if any(not math.isnan(row[name][0]) for row in rows)
+    ]
+    sets = list(dict.fromkeys(row["data_set"] for row in rows))
+    if not figures:
+        return None
+    figure, axes = _grid(len(figures), len(sets), height=2.6)
+    for line, (name, label) in zip(axes, figures, strict=True):
+        for place, data_set in zip(line, sets, strict=True):
+            objectives = list(dict.fromkeys(row["objective"] for row in rows if row["data_set"] == data_set))
+            for k, objective in enumerate(objectives):
+                own = [row for row in rows if (row["data_set"], row["objective"]) == (data_set, objective)]
+                own.sort(key=lambda row: order_of(row["student"]))
+                means, spreads = np.array([row[name] for row in own]).T
+                place.errorbar(
+                    [order_of(row["student"]) for row in own],
+                    means,
+                    np.nan_to_num(spreads),
+                    color=PALETTE[k],
+                    marker="o",
+                    ms=4,
+                    capsize=2,
+                    label=f"{objective} teacher",
+                )
+            place.set(xscale="log", xlabel="order of Hyena", title=f"{data_set}: {label}")
+            orders = sorted({order_of(row["student"]) for row in rows})
+            place.set_xticks(orders, [str(order) for order in orders])
+            place.minorticks_off()
+        line[-1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+def similarity_maps(records: Sequence[Record]) -> Figure | None:
+    """Linear CKA of each layer of the teacher with each of the student, means over seeds, the first data set."""
+    students = [record for record in records if record["kind"] == "student" and record.get("layers")]
+    if not students:
+        return None
+    data_set, objective = students[0]["data_set"], students[0]["objective"]
+    own = [record for record in students if (record["data_set"], record["objective"]) == (data_set, objective)]
+    names = list(dict.fromkeys(record["student"] for record in own))
+    n_columns = min(4, len(names))
+    figure, axes = _grid(-(-len(names) // n_columns), n_columns, height=2.5)
+    for place in axes.flat[len(names) :]:
+        place.remove()
+    for place, name in zip(axes.flat, names, strict=False):
+        layers = np.array([record["layers"] for record in own if record["student"] == name], float).mean(axis=0)
+        place.pcolormesh(layers, cmap="viridis", vmin=0, vmax=1, edgecolor="none")
+        for (row, column), value in np.ndenumerate(layers):
+            ink = "#ffffff" if value < 0.6 else "#000000"
+            place.text(column + 0.5, row + 0.5, f"{value:.2f}", ha="center", va="center", color=ink, fontsize=9)
+        words = ["embedding", *[f"block {k}" for k in range(1, len(layers))]]
+        place.set_xticks(np.arange(layers.shape[1]) + 0.5, words[: layers.shape[1]], fontsize=8)
+        place.set_yticks(np.arange(len(layers)) + 0.5, words, fontsize=8, rotation=90, va="center")
+        place.set(title=name)
+        place.grid(visible=False)
+        place.invert_yaxis()
+    figure.supxlabel(f"layers of the student ({data_set}, {objective} teacher)", fontsize=10)
+    figure.supylabel("layers of the teacher", fontsize=10)
+    return figure
+
+
+def measures(records: Sequence[Record]) -> Figure | None:
+    """Every measure of similarity by student, and its level of chance."""
+    rows = student_table(records)
+    sets = list(dict.fromkeys(row["data_set"] for row in rows))
+    if not rows:
+        return None
+    figure, axes = _grid(1, len(sets), height=3.6)
+    for place, data_set in zip(axes[0], sets, strict=True):
+        own = [row for row in rows if row["data_set"] == data_set]
+        known = [name for name in MEASURES if any(not math.isnan(row[name][0]) for row in own)]
+        names = list(dict.fromkeys(row["student"] for row in own))
+        for k, student in enumerate(names):
+            means = [_mean(row[name][0] for row in own if row["student"] == student) for name in known]
+            shift = (k - (len(names) - 1) / 2) * 0.08
+            place.plot(means, np.arange(len(known)) + shift, ls="", ms=4.5, **_look(student, names))
+        chances = [_mean(row[f"{name}, chance"][0] for row in own) for name in known]
+        place.plot(chances, np.arange(len(known)), ls="", marker="|", ms=22, mew=2, color=INK, label="chance")
+        place.set_yticks(range(len(known)), known)
+        place.set(title=data_set, xlabel="similarity to the teacher, mean over teachers", xlim=(-0.1, 1.02))
+        place.invert_yaxis()
+        if place is axes[0][-1]:
+            place.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+def pareto(records: Sequence[Record]) -> Figure | None:
+    """Accuracy against the time of a transform, and fidelity against the time of distillation."""
+    rows, teachers = student_table(records), teacher_table(records)
+    sets = list(dict.fromkeys(row["data_set"] for row in rows))
+    if not rows:
+        return None
+    figure, axes = _grid(2, len(sets), height=2.8)
+    names = list(dict.fromkeys(row["student"] for row in rows))
+    panels = (
+        ("transform_seconds", "ridge", "seconds of a transform of the test part", "accuracy, ridge"),
+        ("seconds", "token_r2", "seconds of distillation", "R2 of tokens"),
+    )
+    for line, (x, y, x_label, y_label) in zip(axes, panels, strict=True):
+        for place, data_set in zip(line, sets, strict=True):
+            for student in names:
+                own = [row for row in rows if (row["data_set"], row["student"]) == (data_set, student)]
+                if own:
+                    means = [_mean(row[figure_of][0] for row in own) for figure_of in (x, y)]
+                    place.plot(*means, ls="", ms=6, **_look(student, names))
+            own = [row for row in teachers if row["data_set"] == data_set]
+            if y == "ridge" and own:
+                means = [_mean(row[figure_of][0] for row in own) for figure_of in (x, y)]
+                place.plot(*means, ls="", marker="*", ms=10, color=INK, label="attention")
+            place.set(title=data_set, xlabel=x_label, ylabel=y_label, xlim=(0, None))
+            if place is line[-1]:
+                place.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+def scaling(records: Sequence[Record]) -> Figure | None:
+    """Time and peak memory against the length of the sequence, with the length from which on Hyena is faster."""
+    rows = [row for row in cost_table(records) if any(value > 0 for value in row["seconds"])]
+    if not rows:
+        return None
+    tasks = list(dict.fromkeys(row["task"] for row in rows))
+    names = list(dict.fromkeys(row["name"] for row in rows))
+    figure, axes = _grid(len(tasks), 2, height=3.2)
+    for line, task in zip(axes, tasks, strict=True):
+        own = [row for row in rows if row["task"] == task]
+        for row in own:
+            look = _look(row["name"], names)
+            line[0].plot(row["lengths"], row["seconds"], ms=4, **look)
+            line[1].plot(row["lengths"], np.array(row["peak_bytes"]) / 2**20, ms=4, **look)
+        line[0].set(title=f"{task.capitalize()}: seconds", xlabel="steps", ylabel="seconds")
+        line[1].set(title=f"{task.capitalize()}: peak memory beyond weights and input", xlabel="steps", ylabel="MiB")
+        hyena = min((row for row in own if row["name"].startswith(HYENA)), key=_second_order, default=None)
+        start = hyena["crossover"].get(FUSED) if hyena else None
+        if start and start > min(hyena["lengths"]):
+            line[0].axvline(start, color=INK, lw=0.8, ls=":")
+            words = f" {hyena['name']} faster than fused attention from {start:,.0f} steps on"
+            line[0].text(start, 0.02, words, transform=line[0].get_xaxis_transform(), fontsize=8)
+        for place in line:
+            place.set(xscale="log", yscale="log")
+            place.set_xticks(own[0]["lengths"], [_steps(length) for length in own[0]["lengths"]])
+            place.minorticks_off()
+        line[1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+def training(records: Sequence[Record]) -> Figure | None:
+    """Loss and norm of the gradient against the step, and the size of tokens by layer, for each student."""
+    students = [record for record in records if record["kind"] == "student" and record["health"].get("step")]
+    if not students:
+        return None
+    data_set, objective = students[0]["data_set"], students[0]["objective"]
+    own = [record for record in students if (record["data_set"], record["objective"]) == (data_set, objective)]
+    names = list(dict.fromkeys(record["student"] for record in own))
+    figure, (places,) = _grid(1, 3, height=3.2)
+    for name in names:
+        health = [record["health"] for record in own if record["student"] == name]
+        look = _look(name, names) | {"marker": ""}
+        n_steps = min(len(one["step"]) for one in health)
+        for place, curve in zip(places, ("loss", "gradient_norm"), strict=False):
+            means = np.mean([np.array(one[curve][:n_steps], float) for one in health], axis=0)
+            place.plot(health[0]["step"][:n_steps], means, lw=1.2, **look)
+        before, after = np.mean([one["signal"] for one in health], axis=0)
+        places[2].plot(after, lw=1.2, **look)
+        places[2].plot(before, lw=0.8, ls=":", **{key: look[key] for key in ("color", "marker")})
+    places[0].set(title="Loss", xlabel="step", yscale="log")
+    places[1].set(title="Norm of the gradient", xlabel="step", yscale="log")
+    n_layers = len(own[0]["health"]["signal"][0])
+    places[2].set(title="Size of tokens, dotted: at the start", ylim=(0, None))
+    places[2].set_xticks(range(n_layers), ["embedding", *[f"block {k}" for k in range(1, n_layers)]])
+    places[2].legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    figure.suptitle(f"{data_set}, {objective} teacher, means over seeds", x=0.01, ha="left", fontsize=10)
+    return figure
+
+
+PICTURES = (
+    Picture(
+        "skill",
+        "Fidelity against order",
+        "How much of what a student without mixing over time leaves unexplained is explained (skill), and share of the "
+        "variance of the tokens that is explained (R2), on test series. Bars: a standard deviation over seeds.",
+        skill_against_order,
+    ),
+    Picture(
+        "measures",
+        "Measures of similarity",
+        "Similarity of the pooled tokens of student and teacher on test series, by seven measures that are 1 for "
+        "representations that are equal up to a rotation. The bar in ink is the level of chance: the same for random "
+        "pairings of series. SVCCA and PWCCA are left out where there are not more series than dimensions.",
+        measures,
+    ),
+    Picture(
+        "layers",
+        "Layer by layer",
+        "Linear CKA, debiased, of the tokens after each layer of the teacher (rows) and of the student (columns).",
+        similarity_maps,
+    ),
+    Picture(
+        "pareto",
+        "What fidelity and accuracy cost",
+        "Above: accuracy on the test part against the time of a transform. Below: fidelity against the time of "
+        "distillation. Means over teachers and seeds, processor time of one thread. Up and to the left is better.",
+        pareto,
+    ),
+    Picture(
+        "scaling",
+        "Cost against length",
+        "One mixer with its projections, 4 sequences of width 64, float32, one thread, each in a process of its own. "
+        "Points that are missing ran out of time or memory.",
+        scaling,
+    ),
+    Picture(
+        "training",
+        "Training",
+        "Loss, norm of the gradient before clipping, and root mean square of the tokens after each layer, before "
+        "(dotted) and after training.",
+        training,
+    ),
+)
+
+
+def all_figures(records: Sequence[Record]) -> dict[str, Figure]:
+    """Every picture that there are records for, by name."""
+    with matplotlib.rc_context(STYLE):
+        drawn = {picture.name: picture.draw(records) for picture in PICTURES}
+    return {name: figure for name, figure in drawn.items() if figure is not None}
+
+
+def svg(figure: Figure, name: str) -> str:
+    """SVG element for a page that says ``currentColor``, ``--grid`` and ``--colour-1``, ... .
+
+    Text stays text. All ids begin with the name, so that several fit on one page; the same figure gives the same bytes.
+    """
+    with matplotlib.rc_context(STYLE | {"svg.hashsalt": name}):
+        file = io.StringIO()
+        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    text = file.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r'\bid="', f'id="{name}-', text)
+    text = re.sub(r"url\(#", f"url(#{name}-", text)
+    text = re.sub(r'href="#', f'href="#{name}-', text)
+    for colour, variable in VARIABLES.items():
+        text = text.replace(colour, variable)
+    return re.sub(
+        r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1), count=1
+    )
+
+
+def _grid(n_rows, n_columns, height):
+    figure = Figure(figsize=(10, height * n_rows), layout="constrained")
+    return figure, figure.subplots(n_rows, n_columns, squeeze=False)
+
+
+def _look(name, names):
+    """Colour, marker and label."""
+    if name in REFERENCES:
+        return {"color": REFERENCES[name], "marker": "*", "label": name}
+    if name in OTHERS:
+        return {"color": OTHERS[name], "marker": MARKERS[name], "label": name}
+    hyenas = [other for other in names if other.startswith(HYENA)]
+    place = hyenas.index(name)
+    shades = [PALETTE[k] for k in (5, 0, 4, 6, 8, 9)]
+    return {"color": shades[place % len(shades)], "marker": "o", "label": name}
+
+
+def _second_order(row):
+    return abs(order_of(row["name"]) - 2)
+
+
+def _steps(length):
+    return f"{length // 1024}k" if length % 1024 == 0 else str(length)
+
+
+def _mean(values):
+    known = [value for value in values if not math.isnan(value)]
+    return statistics.fmean(known) if known else math.nan

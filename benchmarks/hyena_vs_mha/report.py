@@ -1,0 +1,286 @@
+"""The report of a study: one page that needs nothing else, and the same as Markdown."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from benchmarks.hyena_vs_mha.cost import EXPLICIT, FUSED
+from benchmarks.hyena_vs_mha.figures import PICTURES, all_figures, svg
+from benchmarks.hyena_vs_mha.files import write
+from benchmarks.hyena_vs_mha.summary import (
+    FAILS,
+    HOLDS,
+    PARTLY,
+    UNKNOWN,
+    Record,
+    Verdict,
+    conclusion,
+    cost_table,
+    shown,
+    student_table,
+    teacher_table,
+    verdicts,
+)
+from benchmarks.measure import markdown_table
+from benchmarks.similarity import MEASURES
+
+COLOURS = {HOLDS: "good", PARTLY: "middling", FAILS: "bad", UNKNOWN: "unknown"}
+TEMPLATE = Path(__file__).with_name("report.html.jinja")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells under a title."""
+
+    title: str
+    header: list[str]
+    rows: list[list[str]]
+
+
+@dataclass(frozen=True)
+class Section:
+    """Part of a report."""
+
+    id: str
+    title: str
+    paragraphs: list[str] = field(default_factory=list)
+    sentences: list[str] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+    pictures: list[dict[str, str]] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    facts: dict[str, str] = field(default_factory=dict)
+
+
+def write_report(records: Sequence[Record], circumstances: Mapping[str, Any], folder: Path) -> None:
+    """Write report.html and report.md.
+
+    Parameters
+    ----------
+    records : sequence of dict
+        Of a study, or of a part of it: what is missing is left out.
+    circumstances : mapping
+        As `benchmarks.measure.circumstances` gives, with the settings as "config".
+    folder : Path
+        Where the files go.
+    """
+    sections = _sections(records, circumstances)
+    facts = _facts(records, circumstances)
+    environment = jinja2.Environment(autoescape=True, keep_trailing_newline=True)
+    template = environment.from_string(TEMPLATE.read_text())
+    write(folder / "report.html", template.render(sections=sections, facts=facts, colours=COLOURS))
+    write(folder / "report.md", _markdown(sections, facts))
+
+
+def _sections(records, circumstances):
+    drawn = all_figures(records)
+    pictures = {
+        picture.name: {
+            "title": picture.title,
+            "caption": picture.caption,
+            "svg": svg(drawn[picture.name], picture.name),
+        }
+        for picture in PICTURES
+        if picture.name in drawn
+    }
+
+    def of(*names):
+        return [pictures[name] for name in names if name in pictures]
+
+    return [
+        Section("conclusion", "Conclusion", sentences=conclusion(records) or ["Nothing was measured yet."]),
+        Section(
+            "claims",
+            "Published claims",
+            ["What is said of Hyena, held against what was measured here, one thread of one processor."],
+            verdicts=verdicts(records),
+        ),
+        Section(
+            "performance",
+            "Performance",
+            [
+                "Teachers are multi-head attention, trained on the classes, on hidden points of the series, or not at "
+                "all. Students imitate their tokens. Both are judged on the test part, which nothing was chosen by; "
+                "means and standard deviations over seeds of teacher and student."
+            ],
+            pictures=of("pareto"),
+            tables=_performance_tables(records),
+        ),
+        Section(
+            "similarity",
+            "Representational similarity",
+            [
+                "R2 is 1 - squared error / squared deviation from the mean. A high one says little where a student "
+                "that does not mix over time, the control, has it too: skill is 1 - (1 - R2) / (1 - R2 of the control)."
+            ],
+            pictures=of("skill", "measures", "layers"),
+            tables=_similarity_tables(records),
+        ),
+        Section("cost", "Cost", pictures=of("scaling"), tables=_cost_tables(records)),
+        Section("training", "Training health", pictures=of("training"), tables=_health_tables(records)),
+        Section("what", "What was run", facts=_what(records, circumstances)),
+    ]
+
+
+def _performance_tables(records):
+    header = ["student", "accuracy, ridge", "accuracy, logistic", "agreement with the teacher", "weights"]
+    header += ["transform ms", "distillation s"]
+    students = student_table(records)
+    tables = []
+    for teacher in teacher_table(records):
+        place = teacher["data_set"], teacher["objective"]
+        rows = [["attention", *_performance(teacher)]]
+        rows += [
+            [row["student"], *_performance(row)] for row in students if (row["data_set"], row["objective"]) == place
+        ]
+        tables.append(Table(f"{place[0]}, {place[1]} teacher, {_seeds(teacher)}", header, rows))
+    return tables
+
+
+def _performance(row):
+    agreement = shown(row["agreement"]) if "agreement" in row else ""
+    seconds = shown(row["seconds"], 1)
+    cells = [shown(row["ridge"]), shown(row["logistic"]), agreement, f"{row['n_parameters'][0]:,.0f}"]
+    return [*cells, f"{1e3 * row['transform_seconds'][0]:.0f}", seconds]
+
+
+def _similarity_tables(records):
+    tables = []
+    students = student_table(records)
+    for place in dict.fromkeys((row["data_set"], row["objective"]) for row in students):
+        own = [row for row in students if (row["data_set"], row["objective"]) == place]
+        known = [name for name in MEASURES if any(not math.isnan(row[name][0]) for row in own)]
+        header = ["student", "R2, tokens", "skill, tokens", "R2, pooled", "skill, pooled", "cosine", *known]
+        rows = []
+        for row in own:
+            figures = ("token_r2", "token_skill", "pooled_r2", "pooled_skill", "cosine")
+            rows.append(
+                [row["student"], *[shown(row[name]) for name in figures], *[shown(row[name], 2) for name in known]]
+            )
+        chances = [f"{round(sum(row[f'{name}, chance'][0] for row in own) / len(own), 2) + 0:.2f}" for name in known]
+        rows.append(["chance", *[""] * 5, *chances])
+        tables.append(Table(f"{place[0]}, {place[1]} teacher, {_seeds(own[0])}", header, rows))
+    return tables
+
+
+def _cost_tables(records):
+    costs = cost_table(records)
+    tables = []
+    for task in dict.fromkeys(row["task"] for row in costs):
+        own = [row for row in costs if row["task"] == task]
+        lengths = [f"{length:,}" for length in own[0]["lengths"]]
+        header = ["mixer", *lengths, "exponent", "faster than fused from", "faster than explicit from"]
+        rows = []
+        for row in own:
+            cells = [_cell(row, k, 1e3 * row["seconds"][k], 3) for k in range(len(lengths))]
+            starts = [_from(row, reference) for reference in (FUSED, EXPLICIT)]
+            rows.append([row["name"], *cells, _exponent(row["exponent"]), *starts])
+        tables.append(Table(f"{task.capitalize()}: milliseconds by number of steps", header, rows))
+        header = ["mixer", *lengths, "exponent"]
+        rows = [
+            [
+                row["name"],
+                *[_cell(row, k, row["peak_bytes"][k] / 2**20, 3) for k in range(len(lengths))],
+                _exponent(row["memory_exponent"]),
+            ]
+            for row in own
+        ]
+        tables.append(Table(f"{task.capitalize()}: peak memory in MiB, beyond weights and input", header, rows))
+        header = ["mixer", "weights", *lengths]
+        rows = [
+            [row["name"], f"{row['n_parameters']:,}", *[f"{flops / 1e9:.3g}" for flops in row["flops"]]] for row in own
+        ]
+        tables.append(
+            Table(f"{task.capitalize()}: floating point operations in units of 10^9, by formula", header, rows)
+        )
+    return tables
+
+
+def _cell(row, k, value, digits):
+    if not math.isnan(value):
+        return f"{float(f'{value:.{digits}g}'):,g}"
+    failure = row["failures"].get(row["lengths"][k], "")
+    return {"memory": "no memory", "time": "too long"}.get(failure, failure)
+
+
+def _from(row, reference):
+    if row["name"] == reference or reference not in row["crossover"]:
+        return ""
+    start = row["crossover"][reference]
+    return "never" if start is None else f"{start:,.0f}"
+
+
+def _exponent(value):
+    return "" if math.isnan(value) else f"{value:.2f}"
+
+
+def _health_tables(records):
+    header = ["student", "largest norm of a gradient", "size of the last tokens, start", "after training"]
+    tables = []
+    students = [record for record in records if record["kind"] == "student"]
+    for place in dict.fromkeys((record["data_set"], record["objective"]) for record in students):
+        rows = []
+        own = [record for record in students if (record["data_set"], record["objective"]) == place]
+        for name in dict.fromkeys(record["student"] for record in own):
+            health = [record["health"] for record in own if record["student"] == name]
+            largest = max(one["largest_gradient_norm"] for one in health)
+            before, after = (sum(one["signal"][k][-1] for one in health) / len(health) for k in (0, 1))
+            rows.append([name, f"{largest:.3g}", f"{before:.2f}", f"{after:.2f}"])
+        tables.append(Table(f"{place[0]}, {place[1]} teacher", header, rows))
+    return tables
+
+
+def _seeds(row):
+    return f"{row['n_seeds']} seed{'s' if row['n_seeds'] > 1 else ''}"
+
+
+def _facts(records, circumstances):
+    dates = sorted({record["date"][:10] for record in records if record.get("date")})
+    when = " to ".join(dict.fromkeys((dates[0], dates[-1]))) if dates else circumstances["date"][:10]
+    return f"{len(records)} measurements, {when}, {circumstances['cpu']}, one thread each, float32."
+
+
+def _what(records, circumstances):
+    commits = sorted({record["commit"] for record in records if record.get("commit")})
+    versions = circumstances["versions"].items()
+    facts = {
+        "machine": f"{circumstances['cpu']}, {circumstances['n_cpus']} CPUs, {circumstances['system']}",
+        "commit": ", ".join(commits) or str(circumstances["commit"]),
+        "versions": ", ".join(
+            [f"Python {circumstances['python']}", *[f"{name} {version}" for name, version in versions]]
+        ),
+        "threads": "1",
+    }
+    for name, value in circumstances["config"].items():
+        facts[name] = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    for record in records:
+        if record["kind"] == "teacher":
+            facts[record["data_set"]] = (
+                f"{record['n_train']} training and {record['n_test']} test series of {record['n_channels']} channels "
+                f"and up to {record['n_timepoints']} points"
+            )
+    return facts
+
+
+def _markdown(sections, facts):
+    parts = ["# Hyena against multi-head attention", facts]
+    for section in sections:
+        parts.append(f"## {section.title}")
+        parts += section.paragraphs
+        if section.sentences:
+            parts.append("\n".join(f"* {sentence}" for sentence in section.sentences))
+        if section.verdicts:
+            lines = ["| claim | against | verdict | measured |", "|---|---|---|---|"]
+            lines += [
+                f"| {verdict.claim} | {verdict.against} | **{verdict.verdict}** | {verdict.sentence} |"
+                for verdict in section.verdicts
+            ]
+            parts.append("\n".join(lines))
+        for table in section.tables:
+            parts += [f"### {table.title}", markdown_table(table.header, table.rows)]
+        if section.facts:
+            parts.append("\n".join(f"* {name}: {value}" for name, value in section.facts.items()))
+    return "\n\n".join(parts) + "\n"

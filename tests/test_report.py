@@ -1,0 +1,342 @@
+"""The report of the study: tables, verdicts and sentences follow from the records; its page needs nothing else."""
+
+import html.parser
+import itertools
+import re
+
+import numpy as np
+import pytest
+
+from benchmarks.hyena_vs_mha.cost import EXPLICIT, FUSED
+from benchmarks.hyena_vs_mha.figures import PICTURES, all_figures, svg
+from benchmarks.hyena_vs_mha.report import write_report
+from benchmarks.hyena_vs_mha.summary import (
+    conclusion,
+    cost_table,
+    shown,
+    student_table,
+    teacher_table,
+    verdicts,
+)
+from benchmarks.similarity import MEASURES
+
+LENGTHS = (256, 1024, 4096, 16384, 65536)
+CIRCUMSTANCES = {
+    "date": "2026-01-02T03:04:05+00:00",
+    "commit": "abc",
+    "cpu": "a processor",
+    "n_cpus": 2,
+    "system": "a system",
+    "python": "3.11",
+    "versions": {"torch": "2.13", "sigfeat": "0.1"},
+    "config": {"orders": [1, 2], "seeds": 2},
+}
+
+
+def teacher(seed=0, accuracy=1.0, data_set="Motions", objective="supervised"):
+    return {
+        "kind": "teacher",
+        "data_set": data_set,
+        "objective": objective,
+        "seed": seed,
+        "n_train": 40,
+        "n_test": 30,
+        "n_channels": 6,
+        "n_timepoints": 100,
+        "seconds": 9.0,
+        "transform_seconds": 0.02,
+        "n_parameters": 70000,
+        "accuracy": {"ridge": accuracy, "logistic": accuracy},
+        "commit": "abc",
+        "date": "2026-01-02T03:04:05+00:00",
+    }
+
+
+def student(name, token_r2, seed=0, accuracy=1.0, data_set="Motions", objective="supervised"):
+    return {
+        "kind": "student",
+        "data_set": data_set,
+        "objective": objective,
+        "seed": seed,
+        "student": name,
+        "seconds": 20.0 + seed,
+        "transform_seconds": 0.03,
+        "n_parameters": 80000,
+        "accuracy": {"ridge": accuracy, "logistic": 0.5},
+        "agreement": {"ridge": 0.9, "logistic": 0.8},
+        "fidelity": {"pooled_r2": token_r2 + 0.01, "token_r2": token_r2, "cosine": 0.99},
+        "similarity": {measure: {"value": 0.9, "random": 0.1} for measure in MEASURES}
+        | {"PWCCA": {"value": None, "random": None}},
+        "layers": [[1.0, 0.5, 0.1], [0.5, 0.9, 0.6], [0.1, 0.5, 0.95]],
+        "health": {
+            "step": [1, 5, 10],
+            "loss": [3.0, 2.0, 1.0],
+            "gradient_norm": [9.0, 3.0, 1.0],
+            "largest_gradient_norm": 10.0 + seed,
+            "signal": [[1.0, 1.5, 2.0], [1.0, 2.0, 4.0]],
+        },
+    }
+
+
+def cost(name, length, task, seconds, peak):
+    found = {"kind": "cost", "name": name, "length": length, "task": task, "n_parameters": 17000, "flops": 1e9}
+    if seconds is None:
+        return found | {"seconds": [], "peak_bytes": None, "failure": "memory"}
+    return found | {"seconds": [seconds, 9 * seconds, seconds], "peak_bytes": peak}
+
+
+def costs(ratio_of_time=10.0, ratio_of_memory=0.5, exponent=1.0):
+    """Hyena of order 2, and fused attention that takes so many times its time and memory at 16384 steps."""
+    found = []
+    for length, task in itertools.product(LENGTHS, ("forward", "training")):
+        own = 1e-3 * (length / 16384) ** exponent
+        found.append(cost("Hyena order 2", length, task, own, 1e3 * length))
+        fused = 1e-3 * ratio_of_time * (length / 16384) ** 2
+        found.append(cost(FUSED, length, task, fused, 1e3 * ratio_of_memory * length))
+        found.append(cost(EXPLICIT, length, task, 2 * fused if length <= 4096 else None, 100 * length**2))
+    return found
+
+
+@pytest.fixture
+def records():
+    found = []
+    for seed in range(2):
+        found.append(teacher(seed))
+        found += [
+            student("Hyena order 1", 0.90 + 0.01 * seed, seed, accuracy=0.9),
+            student("Hyena order 2", 0.96 + 0.02 * seed, seed),
+            student("Hyena order 4", 0.97, seed),
+            student("GRU", 0.99, seed),
+            student("control", 0.5, seed),
+        ]
+    return found + costs()
+
+
+# -------------------------------------------------------------------------------------------------- tables
+
+
+def test_means_and_spreads(records):
+    rows = {row["student"]: row for row in student_table(records)}
+    assert list(rows) == ["Hyena order 1", "Hyena order 2", "Hyena order 4", "GRU", "control"]
+    row = rows["Hyena order 2"]
+    assert row["n_seeds"] == 2
+    np.testing.assert_allclose(row["token_r2"], (0.97, 0.02 / np.sqrt(2)))
+    np.testing.assert_allclose(row["token_skill"], (0.94, 0.04 / np.sqrt(2)))  # 1 - .04 / .5 and 1 - .02 / .5
+    np.testing.assert_allclose(row["pooled_skill"][0], 1 - 0.02 / 0.49)
+    np.testing.assert_allclose(row["seconds"], (20.5, np.sqrt(0.5)))
+    np.testing.assert_allclose(row["RSA, chance"], (0.1, 0), atol=1e-12)
+    assert np.isnan(row["PWCCA"]).all()
+    np.testing.assert_allclose(rows["Hyena order 1"]["lost"][0], 0.1)
+    np.testing.assert_allclose(rows["control"]["token_skill"][0], 0)
+    assert teacher_table(records)[0]["ridge"] == (1.0, 0.0)
+
+
+def test_a_single_seed_has_no_spread():
+    row = student_table([student("Hyena order 2", 0.9)])[0]
+    assert row["token_r2"][0] == 0.9
+    assert np.isnan([row["token_r2"][1], *row["token_skill"], row["lost"][0]]).all()
+    assert shown(row["token_r2"]) == "0.900"
+    assert shown((0.5, 0.25), 2) == "0.50 ± 0.25"
+    assert shown((float("nan"), 1.0)) == ""
+
+
+def test_costs_by_length(records):
+    rows = {(row["name"], row["task"]): row for row in cost_table(records)}
+    own, explicit = rows["Hyena order 2", "forward"], rows[EXPLICIT, "forward"]
+    np.testing.assert_allclose(own["seconds"], 1e-3 * np.array(LENGTHS) / 16384)  # medians
+    assert own["exponent"] == pytest.approx(1)
+    assert rows[FUSED, "forward"]["exponent"] == pytest.approx(2)
+    assert own["crossover"][FUSED] == pytest.approx(16384 / 10)
+    assert np.isnan(explicit["seconds"][-2:]).all()
+    assert explicit["failures"] == {16384: "memory", 65536: "memory"}
+    assert explicit["memory_exponent"] == pytest.approx(2)
+
+
+# ------------------------------------------------------------------------------------------------- verdicts
+
+
+def verdict_of(records, claim, against):
+    (found,) = [one for one in verdicts(records) if claim in one.claim and one.against == against]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("ratio", "expected"),
+    [(5.0, "holds"), (4.9, "holds in part"), (1.3, "holds in part"), (1.2, "does not hold")],
+)
+def test_faster(ratio, expected):
+    """At 65536 steps it is four times the ratio that it is at 16384."""
+    found = verdict_of(costs(ratio_of_time=ratio), "faster", "attention, fused, forward")
+    assert found.verdict == expected
+    assert "at 16,384 steps" in found.sentence
+    assert "at 65,536 steps" in found.sentence
+
+
+def test_faster_than_what_does_not_fit():
+    found = verdict_of(costs(), "faster", "attention, explicit, training")
+    assert found.verdict == "not measured"
+    assert found.sentence == "Hyena order 2 takes 1/5 of the time at 4,096 steps."
+
+
+@pytest.mark.parametrize(("ratio", "expected"), [(5.0, "holds"), (4.9, "does not hold"), (0.5, "does not hold")])
+def test_less_memory(ratio, expected):
+    found = verdict_of(costs(ratio_of_memory=ratio), "memory", "attention, fused, training")
+    assert found.verdict == expected
+    if ratio == 0.5:
+        assert "needs 2 times the memory at 16,384 steps, 2 times the memory at 65,536 steps" in found.sentence
+
+
+@pytest.mark.parametrize(("exponent", "expected"), [(1.1, "holds"), (1.5, "holds in part"), (1.8, "does not hold")])
+def test_linear(exponent, expected):
+    found = verdict_of(costs(exponent=exponent), "linear", "forward")
+    assert found.verdict == expected
+    assert f"length^{exponent:.2f}" in found.sentence
+    assert "fused attention as length^2.00" in found.sentence
+
+
+def test_order_two_is_judged_and_else_the_lowest():
+    found = costs() + [cost("Hyena order 1", length, "forward", 1e-9, 1) for length in LENGTHS]
+    assert "Hyena order 2" in verdict_of(found, "faster", "attention, fused, forward").sentence
+    others = [record | {"name": record["name"].replace("order 2", "order 16")} for record in found]
+    assert "Hyena order 1 " in verdict_of(others, "faster", "attention, fused, forward").sentence
+
+
+def test_no_verdict_without_costs(records):
+    assert verdicts([record for record in records if record["kind"] != "cost"]) == []
+    short = [record for record in records if record["kind"] != "cost" or record["length"] < 8192]
+    assert {one.verdict for one in verdicts(short) if "linear" not in one.claim} == {"not measured"}
+
+
+# ------------------------------------------------------------------------------------------------ sentences
+
+
+def test_conclusion_of_orders(records):
+    first = conclusion(records)[0]
+    assert first.startswith("Motions, supervised teacher: Hyena order 2 imitates attention best, and explains 0.970")
+    assert "(skill over no mixing 0.940); lower orders fall behind it by more than the spread" in first
+    better = [student("Hyena order 8", 0.975, seed) for seed in range(2)]
+    first = conclusion(records + better)[0]
+    assert "Hyena order 8 imitates attention best" in first
+    assert "Hyena order 2 explains 0.970 of the variance of its tokens (skill over no mixing 0.940), which is" in first
+    assert "skill" not in conclusion([student("Hyena order 2", 0.9)])[0]
+
+
+def test_conclusion_says_where_hyena_loses(records):
+    said = " ".join(conclusion(records))
+    assert "Hyena loses to GRU, which explains 0.990 of the variance of the tokens (Hyena order 2: 0.970)" in said
+    assert "it loses most, 0.100, with Hyena order 1 on Motions, supervised teacher" in said
+    assert "Hyena loses on short sequences: forward, Hyena order 2 takes 6.4 times as long" in said
+    assert "Hyena loses in memory: training, Hyena order 2 needs 2 times the memory" in said
+    assert "Forward, Hyena order 2 is faster than fused attention from about 1,600 steps on, and takes 1/40" in said
+
+
+def test_conclusion_says_nothing_that_does_not_hold(records):
+    """No rival within the spread, no loss of memory or time where there is none."""
+    close = [record for record in records if record.get("student") != "GRU"] + [
+        student("GRU", 0.96 + 0.03 * seed, seed) for seed in range(2)
+    ]
+    quick = [record for record in close if record["kind"] != "cost"] + costs(1e4, 2.0)
+    said = " ".join(conclusion(quick))
+    assert "Hyena loses" not in said
+    assert "from about 260 steps on" in said
+    assert "faster than fused attention at no length" in " ".join(conclusion(costs(1e-4)))
+    assert conclusion([]) == []
+
+
+# ---------------------------------------------------------------------------------------------------- pages
+
+
+class Page(html.parser.HTMLParser):
+    """Tags that are open, ids and references of a page."""
+
+    void = ("meta", "br", "img", "input", "link", "hr")
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.ids, self.references, self.tags = [], [], [], set()
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.handle_startendtag(tag, attributes)
+        if tag not in self.void:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.add(tag)
+        for name, value in attributes:
+            if name == "id":
+                self.ids.append(value)
+            if name in ("src", "href", "xlink:href"):
+                self.references.append(value)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def page(records, folder):
+    write_report(records, CIRCUMSTANCES, folder)
+    return (folder / "report.html").read_text()
+
+
+def test_the_page_needs_nothing_else(records, tmp_path):
+    text = page(records, tmp_path)
+    found = Page(text)
+    assert not found.open
+    assert len(found.ids) == len(set(found.ids))
+    assert not {"script", "link", "iframe"} & found.tags
+    for reference in found.references:
+        assert reference.startswith("#") or reference.startswith("data:")
+        assert reference[0] != "#" or reference[1:] in found.ids
+    assert "@import" not in text
+    assert not re.search(r"url\((?!#)", text)
+    assert text.count("<svg") == len(PICTURES)
+    for words in ("prefers-color-scheme: dark", 'name="viewport"', "a processor", "torch 2.13", "1, 2"):
+        assert words in text
+
+
+def test_sections_and_figures(records, tmp_path):
+    text = page(records, tmp_path)
+    for title in (
+        "Conclusion",
+        "Published claims",
+        "Performance",
+        "Representational similarity",
+        "Cost",
+        "Training health",
+        "What was run",
+    ):
+        assert f"<h2>{title}</h2>" in text
+        assert f"## {title}\n" in (tmp_path / "report.md").read_text()
+    assert "0.970 ± 0.014" in text
+    assert "no memory" in text
+
+
+def test_same_records_same_bytes(records, tmp_path):
+    first = page(records, tmp_path / "one")
+    assert page(records, tmp_path / "two") == first
+    assert (tmp_path / "one" / "report.md").read_bytes() == (tmp_path / "two" / "report.md").read_bytes()
+
+
+def test_names_are_escaped(tmp_path):
+    text = page([teacher(data_set="<b>&"), student("Hyena order 2", 0.9, data_set="<b>&")], tmp_path)
+    assert "<b>" not in text
+    assert "&lt;b&gt;&amp;" in text
+
+
+@pytest.mark.parametrize("missing", ["teacher", "student", "cost", "control", "all"])
+def test_parts_of_a_study(records, tmp_path, missing):
+    left = [record for record in records if missing not in (record["kind"], record.get("student")) and missing != "all"]
+    assert not Page(page(left, tmp_path)).open
+    assert ("Nothing was measured yet." in (tmp_path / "report.md").read_text()) == (missing == "all")
+
+
+def test_colours_are_those_of_the_page(records):
+    figures = all_figures(records)
+    assert list(figures) == [picture.name for picture in PICTURES]
+    for name, figure in figures.items():
+        text = svg(figure, name)
+        assert "currentColor" in text
+        assert "#010203" not in text
+        assert "<text" in text
+        assert not re.search(r"<svg[^>]* (width|height)=", text)
+        assert "viewBox" in text
