@@ -150,9 +150,7 @@ def verdicts(records: Sequence[Record]) -> list[Verdict]:
             sentence = f"{own['name']} takes {figures}" if where else "No length was measured with both"
             found.append(Verdict("5 to 10 times faster on long sequences", against, verdict, sentence + "."))
             verdict, where = _at_long(peaks, lambda ratio: 1 / ratio <= 1 - LESS_MEMORY + 1e-12)
-            figures = ", ".join(
-                f"{_digits(1 / peaks[length])} times the memory at {length:,} steps" for length in where
-            )
+            figures = ", ".join(f"{_memory(peaks[length])} at {length:,} steps" for length in where)
             sentence = f"{own['name']} needs {figures}" if where else "No length was measured with both"
             found.append(Verdict("80% less memory", against, verdict, sentence + "."))
     for task in ("forward", "training"):
@@ -289,6 +287,10 @@ def _times(ratio):
     return f"1/{_digits(ratio)} of the time"
 
 
+def _memory(ratio):
+    return f"{_digits(1 / ratio)} times the memory" if ratio < 1 else f"1/{_digits(ratio)} of the memory"
+
+
 def _digits(value):
     """Two digits, more only before the point."""
     return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
@@ -411,8 +413,8 @@ def _of_losses(costs):
         if heavier:
             length = max(heavier)
             sentences.append(
-                f"Hyena loses in memory: {task}, {own['name']} needs {_digits(1 / heavier[length])} times the memory "
-                f"of fused attention at {length:,} steps."
+                f"Hyena loses in memory: {task}, {own['name']} needs {_memory(heavier[length])} of fused "
+                f"attention at {length:,} steps."
             )
     return sentences
 
