@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 
@@ -75,7 +77,7 @@ class WeightsAndBiases(Tracker):
         import wandb
 
         with self._run("report", {}) as run:
-            run.log({name: wandb.Image(picture) for name, picture in pictures.items()})
+            run.log({name: wandb.Image(_pixels(picture)) for name, picture in pictures.items()})
 
     def _run(self, name, settings):
         import wandb
@@ -90,6 +92,13 @@ class WeightsAndBiases(Tracker):
             reinit="finish_previous",
             settings=wandb.Settings(silent=True, console="off", disable_git=True, x_disable_stats=True),
         )
+
+
+def _pixels(picture):
+    """Array (height, width, 4); of a figure itself W&B needs pyplot to be loaded."""
+    canvas = FigureCanvasAgg(picture)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())
 
 
 TRACKERS = {"csv": Tracker, "tensorboard": TensorBoard, "wandb": WeightsAndBiases}

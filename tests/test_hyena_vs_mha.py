@@ -261,6 +261,18 @@ def test_trackers_are_told_once(series, config, no_costs, monkeypatch, tracker):
     assert len(told) == 3
 
 
+def test_a_tracker_that_fails(series, config, no_costs, monkeypatch):
+    class Failing(runner.TRACKERS["wandb"]):
+        def run(self, *args):
+            raise OSError("no network")
+
+    monkeypatch.setitem(runner.TRACKERS, "wandb", Failing)
+    config = dataclasses.replace(config, tracker="wandb", objectives=("random",), students=("control",), lengths=(8,))
+    with pytest.raises(ValueError, match="--tracker wandb failed: no network; the report and all records are in"):
+        runner.run(config)
+    assert (config.out / "report.html").exists()
+
+
 # --------------------------------------------------------------------------------------------- command line
 
 

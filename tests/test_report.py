@@ -309,6 +309,9 @@ def test_sections_and_figures(records, tmp_path):
         assert f"## {title}\n" in (tmp_path / "report.md").read_text()
     assert "0.970 ± 0.014" in text
     assert "no memory" in text
+    drawn = {path.stem for path in (tmp_path / "figures").glob("*.svg")}
+    assert drawn == {picture.name for picture in PICTURES}
+    assert "currentColor" not in (tmp_path / "figures" / "skill.svg").read_text()
 
 
 def test_same_records_same_bytes(records, tmp_path):

@@ -299,6 +299,14 @@ def all_figures(records: Sequence[Record]) -> dict[str, Figure]:
     return {name: figure for name, figure in drawn.items() if figure is not None}
 
 
+def plain_svg(figure: Figure, name: str) -> str:
+    """SVG file on white; the same figure gives the same bytes."""
+    with matplotlib.rc_context(STYLE | {"svg.hashsalt": name}):
+        file = io.StringIO()
+        figure.savefig(file, format="svg", facecolor="white", metadata={"Date": None, "Creator": None})
+    return file.getvalue()
+
+
 def svg(figure: Figure, name: str) -> str:
     """SVG element for a page that says ``currentColor``, ``--grid`` and ``--colour-1``, ... .
 

@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 
 from benchmarks.hyena_vs_mha.cost import EXPLICIT, FUSED
-from benchmarks.hyena_vs_mha.figures import PICTURES, all_figures, svg
+from benchmarks.hyena_vs_mha.figures import PICTURES, all_figures, plain_svg, svg
 from benchmarks.hyena_vs_mha.files import write
 from benchmarks.hyena_vs_mha.summary import (
     FAILS,
@@ -56,7 +56,7 @@ class Section:
 
 
 def write_report(records: Sequence[Record], circumstances: Mapping[str, Any], folder: Path) -> None:
-    """Write report.html and report.md.
+    """Write report.html, report.md, and each picture as figures/NAME.svg.
 
     Parameters
     ----------
@@ -67,7 +67,10 @@ def write_report(records: Sequence[Record], circumstances: Mapping[str, Any], fo
     folder : Path
         Where the files go.
     """
-    sections = _sections(records, circumstances)
+    drawn = all_figures(records)
+    for name, figure in drawn.items():
+        write(folder / "figures" / f"{name}.svg", plain_svg(figure, name))
+    sections = _sections(records, circumstances, drawn)
     facts = _facts(records, circumstances)
     environment = jinja2.Environment(autoescape=True, keep_trailing_newline=True)
     template = environment.from_string(TEMPLATE.read_text())
@@ -75,8 +78,7 @@ def write_report(records: Sequence[Record], circumstances: Mapping[str, Any], fo
     write(folder / "report.md", _markdown(sections, facts))
 
 
-def _sections(records, circumstances):
-    drawn = all_figures(records)
+def _sections(records, circumstances, drawn):
     pictures = {
         picture.name: {
             "title": picture.title,

@@ -57,7 +57,6 @@ def run(config: Config) -> list[dict[str, Any]]:
                     bar.write(f"{cell}: {failure}", file=sys.stderr)
                 bar.update()
     found = {cell: record for cell in (*teachers, *students, *costs) if (record := store.read(cell)) is not None}
-    _tell(tracker, store, config, found)
     records = list(found.values())
     about = circumstances() | {"config": settings(config)}
     write(config.out / "results.json", json.dumps({"circumstances": about, "records": records}, indent=1) + "\n")
@@ -65,6 +64,11 @@ def run(config: Config) -> list[dict[str, Any]]:
         rows = [_flat(record) for record in records if record["kind"] == kind]
         write(config.out / f"{kind}s.csv", pd.DataFrame(rows).to_csv(index=False))
     write_report(records, about, config.out)
+    try:
+        _tell(tracker, store, config, found)
+    except Exception as error:  # of the tracker's own kinds
+        what = f"--tracker {config.tracker} failed: {error}; the report and all records are in {config.out}"
+        raise ValueError(what) from error
     return records
 
 
