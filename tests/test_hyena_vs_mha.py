@@ -15,6 +15,7 @@ from benchmarks.hyena_vs_mha import cells, runner
 from benchmarks.hyena_vs_mha.cells import Store, Student, rounded
 from benchmarks.hyena_vs_mha.config import PRESETS, Config, from_arguments
 from benchmarks.hyena_vs_mha.files import write
+from benchmarks.hyena_vs_mha.report import write_report
 from sigfeat import MHAEmbedder
 
 LENGTHS = (15, 12)  # of the series of both classes
@@ -37,7 +38,16 @@ def series(monkeypatch):
 
 
 @pytest.fixture
-def config(tmp_path):
+def reports(monkeypatch):
+    """What reports were asked for; drawing one takes seconds, and has tests of its own."""
+    asked = []
+    monkeypatch.setattr(runner, "write_report", lambda *asked_for: asked.append(asked_for))
+    monkeypatch.setattr(runner.figures, "all_figures", lambda records: {"number of records": len(records)})
+    return asked
+
+
+@pytest.fixture
+def config(tmp_path, reports):
     return Config(
         data=None,
         sets=("A",),
@@ -88,7 +98,7 @@ def trained(monkeypatch):
     return names
 
 
-def test_every_cell_is_measured_and_written(series, config, no_costs):
+def test_every_cell_is_measured_and_written(series, config, no_costs, reports):
     records = runner.run(config)
     teachers, students, costs = ([r for r in records if r["kind"] == kind] for kind in ("teacher", "student", "cost"))
     assert [(r["objective"], r["n_train"], r["n_channels"], r["n_timepoints"]) for r in teachers] == [
@@ -112,7 +122,9 @@ def test_every_cell_is_measured_and_written(series, config, no_costs):
     assert found["records"] == records
     assert found["circumstances"]["config"]["orders"] == [1, 3]
     assert len((config.out / "students.csv").read_text().splitlines()) == 1 + len(students)
-    assert {"report.html", "report.md"} <= {path.name for path in config.out.iterdir()}
+    assert reports == [(records, found["circumstances"], config.out)]
+    write_report(*reports[0])
+    assert "Hyena order 3" in (config.out / "report.html").read_text()
 
 
 def test_figures_of_a_student(series, config, no_costs, monkeypatch):
@@ -256,12 +268,12 @@ def test_trackers_are_told_once(series, config, no_costs, monkeypatch, tracker):
     assert {"fidelity/token_r2", "accuracy/ridge", "similarity/linear CKA/value", "seconds"} <= set(values)
     assert set(curves) == {"loss", "gradient_norm", "gradient_norm/block 1", "gradient_norm/block 2"}
     assert all(len(curve) == len(steps) == 3 for curve in curves.values())
-    assert pictures[0]
+    assert pictures == [{"number of records": 1 + 2 + 2 * 2 * 4}]
     runner.run(config)
     assert len(told) == 3
 
 
-def test_a_tracker_that_fails(series, config, no_costs, monkeypatch):
+def test_a_tracker_that_fails(series, config, no_costs, reports, monkeypatch):
     class Failing(runner.TRACKERS["wandb"]):
         def run(self, *args):
             raise OSError("no network")
@@ -270,7 +282,8 @@ def test_a_tracker_that_fails(series, config, no_costs, monkeypatch):
     config = dataclasses.replace(config, tracker="wandb", objectives=("random",), students=("control",), lengths=(8,))
     with pytest.raises(ValueError, match="--tracker wandb failed: no network; the report and all records are in"):
         runner.run(config)
-    assert (config.out / "report.html").exists()
+    assert len(reports) == 1
+    assert (config.out / "results.json").exists()
 
 
 # --------------------------------------------------------------------------------------------- command line
@@ -347,7 +360,7 @@ def test_wrong_data(monkeypatch, tmp_path):
     assert not out.exists()
 
 
-def test_full_disk(series, monkeypatch, tmp_path):
+def test_full_disk(series, reports, monkeypatch, tmp_path):
     def full(*args, **kwargs):
         raise OSError(errno.ENOSPC, "No space left on device")
 
