@@ -8,23 +8,12 @@ from typing import Any
 
 import jinja2
 
+from benchmarks.hyena_vs_mha.conclusion import conclusion
 from benchmarks.hyena_vs_mha.cost import EXPLICIT, FUSED
 from benchmarks.hyena_vs_mha.figures import PICTURES, all_figures, plain_svg, svg
 from benchmarks.hyena_vs_mha.files import write
-from benchmarks.hyena_vs_mha.summary import (
-    FAILS,
-    HOLDS,
-    PARTLY,
-    UNKNOWN,
-    Record,
-    Verdict,
-    conclusion,
-    cost_table,
-    shown,
-    student_table,
-    teacher_table,
-    verdicts,
-)
+from benchmarks.hyena_vs_mha.summary import Record, cost_table, shown, student_table, teacher_table
+from benchmarks.hyena_vs_mha.verdicts import FAILS, HOLDS, PARTLY, UNKNOWN, Verdict, verdicts
 from benchmarks.measure import markdown_table
 from benchmarks.similarity import MEASURES
 
