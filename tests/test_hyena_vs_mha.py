@@ -215,6 +215,19 @@ def test_a_cell_that_fails_is_left_out_and_tried_again(series, config, no_costs,
     assert sum(record["kind"] == "student" for record in runner.run(config)) == 5
 
 
+def test_students_of_a_teacher_that_fails_are_left_out(series, config, no_costs, monkeypatch, capsys):
+    class Failing(MHAEmbedder):
+        def fit(self, X, y=None):
+            raise ValueError("training diverged")
+
+    monkeypatch.setattr(cells, "MHAEmbedder", Failing)
+    config = dataclasses.replace(config, objectives=("random",), students=("control",), lengths=(8,))
+    assert {record["kind"] for record in runner.run(config)} == {"cost"}
+    said = capsys.readouterr().err
+    assert "A random seed 0 attention: not measured: training diverged" in said
+    assert "A random seed 0 control: not measured: there is no A random seed 0 attention" in said
+
+
 def test_processes_give_the_same_records(config, no_costs, tmp_path):
     """Here with files, since other processes do not see what a test replaces."""
     rng = np.random.default_rng(0)

@@ -187,6 +187,8 @@ def _teacher(cell, store, folder):
 def _student(cell, store, folder):
     X, y, X_test, y_test, _ = data(cell.teacher.data_set, folder)
     teacher = store.teacher(cell.teacher)
+    if teacher is None:
+        raise ValueError(f"there is no {cell.teacher}")
     series, mask = _standardised(teacher, X_test)
     health = Health(series, mask)
     student = _unfitted(cell, teacher, health)

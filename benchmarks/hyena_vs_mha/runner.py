@@ -41,17 +41,15 @@ def run(config: Config) -> list[dict[str, Any]]:
     """
     store, tracker = Store(config.out), TRACKERS[config.tracker](config.out)
     teachers, students, costs = phases(config)
-    missing = {cell.teacher for cell in students if store.read(cell) is None}
-    again = [cell for cell in teachers if store.read(cell) is None or (cell in missing and not store.teacher(cell))]
-    with tqdm(total=len(teachers) + len(students) + len(costs), unit="cell", smoothing=0.05) as bar:
-        for cells, to_do, n_jobs in (
-            (teachers, again, config.n_jobs),
-            (students, None, config.n_jobs),
-            (costs, None, 1),
-        ):
-            left = [cell for cell in cells if store.read(cell) is None] if to_do is None else to_do
-            bar.update(len(cells) - len(left))
-            for cell, failure in _in_parallel(left, store, config, n_jobs):
+    left = [cell for cell in students if store.read(cell) is None]
+    needed = {cell.teacher for cell in left}
+    first = [cell for cell in teachers if store.read(cell) is None or (cell in needed and not store.teacher(cell))]
+    last = [cell for cell in costs if store.read(cell) is None]
+    n_cells = len(teachers) + len(students) + len(costs)
+    n_done = n_cells - len(first) - len(left) - len(last)
+    with tqdm(total=n_cells, initial=n_done, unit="cell", smoothing=0.05) as bar:
+        for cells, n_jobs in ((first, config.n_jobs), (left, config.n_jobs), (last, 1)):
+            for cell, failure in _in_parallel(cells, store, config, n_jobs):
                 bar.set_postfix_str(f"{cell}")
                 if failure:
                     bar.write(f"{cell}: {failure}", file=sys.stderr)
@@ -59,7 +57,8 @@ def run(config: Config) -> list[dict[str, Any]]:
     found = {cell: record for cell in (*teachers, *students, *costs) if (record := store.read(cell)) is not None}
     records = list(found.values())
     about = circumstances() | {"config": settings(config)}
-    write(config.out / "results.json", json.dumps({"circumstances": about, "records": records}, indent=1) + "\n")
+    lines = ",\n".join(json.dumps(record) for record in records)
+    write(config.out / "results.json", f'{{"circumstances": {json.dumps(about)},\n"records": [\n{lines}\n]}}\n')
     for kind in ("teacher", "student", "cost"):
         rows = [_flat(record) for record in records if record["kind"] == kind]
         write(config.out / f"{kind}s.csv", pd.DataFrame(rows).to_csv(index=False))
