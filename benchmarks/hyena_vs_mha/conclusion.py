@@ -1,14 +1,16 @@
 """What the records of a study say, in plain words."""
 
+import itertools
 import math
 import statistics
 from collections.abc import Sequence
 
-from benchmarks.hyena_vs_mha.cost import EXPLICIT, FUSED
+from benchmarks.hyena_vs_mha.cost import EXPLICIT, FUSED, GRU, S4D
 from benchmarks.hyena_vs_mha.summary import (
     CONTROL,
     HYENA,
     Record,
+    Spread,
     as_memory,
     as_time,
     cost_table,
@@ -16,8 +18,15 @@ from benchmarks.hyena_vs_mha.summary import (
     judged,
     order_of,
     ratios_of,
+    rounded,
+    shown,
+    spoken,
+    spread,
     student_table,
+    teacher_table,
 )
+
+UNTRAINED = "random"
 
 
 def conclusion(records: Sequence[Record]) -> list[str]:
@@ -41,8 +50,8 @@ def conclusion(records: Sequence[Record]) -> list[str]:
     for place in places:
         rows = [row for row in students if (row["data_set"], row["objective"]) == place]
         sentences += _of_orders(place, [row for row in rows if row["student"].startswith(HYENA)])
-    sentences += _of_likeness(students)
-    sentences += _of_accuracy(students)
+    sentences += _of_teachers(students) + _of_likeness(students) + _of_accuracy(students)
+    sentences += _of_training(students, teacher_table(records))
     sentences += _of_speed(costs)
     for place in places:
         rows = [row for row in students if (row["data_set"], row["objective"]) == place]
@@ -54,50 +63,91 @@ def _of_orders(place, rows):
     rows = sorted((row for row in rows if not math.isnan(row["token_r2"][0])), key=lambda row: order_of(row["student"]))
     if not rows:
         return []
-    best = max(rows, key=lambda row: row["token_r2"][0])
+    best = max(rows, key=_fidelity)
     sentence = f"{_title(place)}: {best['student']} imitates attention best, and {_explains(best)}"
-    n_seeds = min(row["n_seeds"] for row in rows)
-    if len(rows) == 1 or n_seeds == 1:
-        return [sentence + (", for one seed." if n_seeds == 1 else ".")]
-    enough = next(row for row in rows if not _is_better(best, row))
-    if enough is rows[0] is best:
-        return [f"{sentence}: higher orders bring nothing."]
-    if enough is best:
-        return [f"{sentence}; lower orders are worse over {n_seeds} seeds."]
-    return [
-        f"{sentence}. {enough['student']} {_explains(enough)}, which cannot be told apart over {n_seeds} seeds: higher "
-        "orders bring nothing more."
-    ]
+    if len(rows) == 1:
+        return [f"{_title(place)}: {best['student']} {_explains(best)}."]
+    if all(math.isnan(_gain(best, row)[1]) for row in rows):
+        return [f"{sentence}; with one seed, this may be chance."]
+    enough = next(row for row in rows if row is best or not _told_apart(_gain(best, row)))
+    lower = [row for row in rows if order_of(row["student"]) < order_of(enough["student"])]
+    higher = [row for row in rows if order_of(row["student"]) > order_of(best["student"])]
+    sentences = [sentence]
+    if enough is not best:
+        sentences.append(f"{enough['student']} cannot be told from it by these seeds, and {_explains(enough)}")
+    if lower:
+        least = min(_gain(best, row)[0] for row in lower)
+        sentences.append(f"Orders below explain less than {best['student']}, by {least:.4f} or more")
+    worse = [row for row in higher if _told_apart(_gain(best, row))]
+    if worse:
+        worst = min(worse, key=_fidelity)
+        sentences.append(f"Higher orders explain less, too, by up to {_gain(best, worst)[0]:.4f} ({worst['student']})")
+    elif higher:
+        sentences.append("Higher orders bring nothing that can be told")
+    return [". ".join(sentences) + "."]
 
 
 def _explains(row):
-    skilled = row["token_skill"][0]
-    share = f"explains {row['token_r2'][0]:.3f} of the variance of its tokens"
-    return share if math.isnan(skilled) else f"{share} (skill over no mixing {skilled:.3f})"
+    share = f"explains {shown(row['token_r2'])} of the variance of its tokens"
+    known = not math.isnan(row["token_skill"][0])
+    return f"{share} (skill over no mixing {shown(row['token_skill'])})" if known else share
 
 
 def _title(place):
     return f"{place[0]}, {place[1]} teacher"
 
 
-def _is_better(one, other):
-    """Whether tokens are imitated better, seed by seed, by more in the mean than the standard deviation of that."""
+def _fidelity(row):
+    return row["token_r2"][0]
+
+
+def _gain(one, other) -> Spread:
+    """How much more of the tokens one explains than another, seed by seed: a seed has the same teacher for both."""
     seeds = sorted(one["by_seed"].keys() & other["by_seed"].keys())
-    gains = [one["by_seed"][seed] - other["by_seed"][seed] for seed in seeds]
-    return len(gains) > 1 and statistics.fmean(gains) > statistics.stdev(gains)
+    return spread(one["by_seed"][seed] - other["by_seed"][seed] for seed in seeds)
+
+
+def _told_apart(gain: Spread) -> bool:
+    """Whether a mean difference is more than its standard deviation over seeds; never for a single seed."""
+    return gain[0] > gain[1]
+
+
+def _of_teachers(students):
+    """Which teachers are hardest and easiest to imitate."""
+    hyenas = [row for row in students if row["student"].startswith(HYENA) and not math.isnan(row["token_skill"][0])]
+    best = [max(rows, key=_fidelity) for _, rows in grouped(hyenas, lambda row: (row["data_set"], row["objective"]))]
+    if len(best) < 2:
+        return []
+    hardest, easiest = (choice(best, key=lambda row: row["token_skill"][0]) for choice in (min, max))
+    parts = [
+        f"{_title((row['data_set'], row['objective']))} ({row['student']}: {shown(row['token_skill'])})"
+        for row in (hardest, easiest)
+    ]
+    return [f"Skill over no mixing is lowest for {parts[0]}, and highest for {parts[1]}."]
 
 
 def _of_likeness(students):
-    hyenas = [row for row in students if row["student"].startswith(HYENA)]
     parts = []
     for name in ("linear CKA", "RSA", "mutual kNN"):
-        values = [row[name][0] for row in hyenas if name in row and not math.isnan(row[name][0])]
-        chances = [row[f"{name}, chance"][0] for row in hyenas if name in row and not math.isnan(row[name][0])]
-        if values:
-            parts.append(
-                f"{name} {min(values):.2f} to {max(values):.2f} (chance {round(statistics.fmean(chances), 2) + 0:.2f})"
-            )
-    return [f"Pooled tokens of Hyena and of attention are alike: {', '.join(parts)}."] if parts else []
+        hyenas = _values(students, name, lambda student: student.startswith(HYENA))
+        chances = _values(students, f"{name}, chance", lambda student: student.startswith(HYENA))
+        controls = _values(students, name, lambda student: student == CONTROL)
+        if hyenas and chances:
+            beside = f"chance {round(statistics.fmean(chances), 2) + 0:.2f}"
+            beside += f", without mixing {_range(controls)}" if controls else ""
+            parts.append(f"{name} {_range(hyenas)} ({beside})")
+    return [f"Similarity of the pooled tokens of Hyena to those of attention: {'; '.join(parts)}."] if parts else []
+
+
+def _values(students, name, chosen):
+    """Means that are known, of the chosen students."""
+    found = [row[name][0] for row in students if name in row and chosen(row["student"])]
+    return [value for value in found if not math.isnan(value)]
+
+
+def _range(values, digits=2):
+    ends = dict.fromkeys(f"{end:.{digits}f}" for end in (min(values), max(values)))
+    return " to ".join(ends)
 
 
 def _of_accuracy(students):
@@ -105,80 +155,112 @@ def _of_accuracy(students):
     if not rows:
         return []
     worst = max(rows, key=lambda row: row["lost"][0])
-    mean = statistics.fmean(row["lost"][0] for row in rows)
+    lost = f"{statistics.fmean(row['lost'][0] for row in rows):.3f}"
+    how = (
+        "as accurate as"
+        if float(lost) == 0
+        else f"{lost.lstrip('-')} {'more' if '-' in lost else 'less'} accurate than"
+    )
     sentence = (
-        f"A ridge classifier on Hyena's features is {abs(mean):.3f} {'less' if mean > 0 else 'more'} accurate than on "
-        f"those of attention, on average over all orders, data sets and teachers"
+        f"A ridge classifier on Hyena's features is {how} on those of attention, on average over all orders, data sets "
+        "and teachers"
     )
     if worst["lost"][0] > 0:
         where = _title((worst["data_set"], worst["objective"]))
-        sentence += f"; it loses most, {worst['lost'][0]:.3f}, with {worst['student']} on {where}"
+        sentence += f"; it loses most, {shown(worst['lost'])}, with {worst['student']} on {where}"
     return [sentence + "."]
 
 
+def _of_training(students, teachers):
+    """What distillation takes beside the training of the teacher."""
+    hyenas = [row for row in students if row["student"].startswith(HYENA)]
+    orders = [order_of(row["student"]) for row in hyenas]
+    if not hyenas or not teachers:
+        return []
+    judged = f"{HYENA} {2 if 2 in orders else min(orders)}"
+    own = _values(hyenas, "seconds", lambda student: student == judged)
+    of_teachers = [row["seconds"][0] for row in teachers if row["objective"] != UNTRAINED]
+    if not own or not of_teachers:
+        return []
+    return [
+        f"Distillation of {judged} takes {_range(own, 0)} s of processor time, beside the {_range(of_teachers, 0)} s "
+        "that its teacher was trained in."
+    ]
+
+
 def _of_speed(costs):
+    rows = {(row["name"], row["task"]): row for row in costs}
     sentences = []
-    for task in ("forward", "training"):
-        own = judged({(row["name"], row["task"]): row for row in costs}, task)
-        for reference in (FUSED, EXPLICIT):
-            other = next((row for row in costs if (row["name"], row["task"]) == (reference, task)), None)
-            ratios = ratios_of(own, other, "seconds") if own and other else {}
-            if not ratios:
-                continue
+    for task, reference in itertools.product(("forward", "training"), (FUSED, EXPLICIT)):
+        own, other = judged(rows, task), rows.get((reference, task))
+        ratios = ratios_of(own, other, "seconds") if own and other else {}
+        if ratios:
             length = max(ratios)
-            start = own["crossover"][reference]
-            when = "at no length" if start is None else f"from about {_round(start):,} steps on"
-            sentences.append(
-                f"{task.capitalize()}, {own['name']} is faster than {_spoken(reference)} {when}, and takes "
-                f"{as_time(ratios[length])} at {length:,} steps."
-            )
+            when = _faster_when(own["crossover"][reference], ratios, reference)
+            takes = f"takes {as_time(ratios[length])} at {length:,} steps"
+            sentences.append(f"{task.capitalize()}, {own['name']} is {when}, and {takes}.")
     return sentences
+
+
+def _faster_when(start, ratios, reference):
+    if start is None and any(ratio > 1 for ratio in ratios.values()):
+        return f"faster than {spoken(reference)} at some lengths, but not at the longest"
+    if start is None:
+        return f"faster than {spoken(reference)} at no length measured"
+    if start <= min(ratios):
+        return f"faster than {spoken(reference)} at all lengths measured, from {min(ratios):,} steps on"
+    return f"faster than {spoken(reference)} from about {rounded(start):,} steps on"
 
 
 def _of_rivals(place, rows):
     """Who imitates attention better than the best Hyena."""
+    rows = [row for row in rows if not math.isnan(row["token_r2"][0])]
     hyenas = [row for row in rows if row["student"].startswith(HYENA)]
     others = [row for row in rows if not row["student"].startswith(HYENA) and row["student"] != CONTROL]
     if not hyenas or not others:
         return []
-    best, rival = (max(group, key=lambda row: row["token_r2"][0]) for group in (hyenas, others))
-    if not _is_better(rival, best):
+    best, rival = (max(group, key=_fidelity) for group in (hyenas, others))
+    gain = _gain(rival, best)
+    single = math.isnan(gain[1])
+    if not (gain[0] > 0 if single else _told_apart(gain)):
         return []
     return [
-        f"{_title(place)}: Hyena loses to {rival['student']}, which explains {rival['token_r2'][0]:.3f} of the "
-        f"variance of the tokens ({best['student']}: {best['token_r2'][0]:.3f})."
+        f"{_title(place)}: Hyena loses to {rival['student']}, which explains {shown(rival['token_r2'], 4)} of the "
+        f"variance of the tokens ({best['student']}: {shown(best['token_r2'], 4)})"
+        f"{'; with one seed, this may be chance' if single else ''}."
     ]
 
 
 def _of_losses(costs):
-    """Where Hyena is slower or needs more memory than fused attention."""
+    """Where Hyena is slower or needs more memory than fused attention, and where other students are faster."""
     rows = {(row["name"], row["task"]): row for row in costs}
     sentences = []
     for task in ("forward", "training"):
         own, other = judged(rows, task), rows.get((FUSED, task))
-        if own is None or other is None:
+        if own is None:
             continue
-        slower = {length: ratio for length, ratio in ratios_of(own, other, "seconds").items() if ratio < 1}
+        times, peaks = (ratios_of(own, other, figure) if other else {} for figure in ("seconds", "peak_bytes"))
+        slower = {length: ratio for length, ratio in times.items() if ratio < 1}
         if slower:
             length = min(slower, key=lambda length: slower[length])
+            where = "in time" if max(times) in slower else "on short sequences"
             sentences.append(
-                f"Hyena loses on short sequences: {task}, {own['name']} takes {as_time(slower[length])} as fused "
-                f"attention at {length:,} steps."
+                f"Hyena loses {where}: {task}, {own['name']} takes {as_time(slower[length])} as fused attention at "
+                f"{length:,} steps."
             )
-        heavier = {length: ratio for length, ratio in ratios_of(own, other, "peak_bytes").items() if ratio < 1}
+        heavier = {length: ratio for length, ratio in peaks.items() if ratio < 1}
         if heavier:
             length = max(heavier)
             sentences.append(
                 f"Hyena loses in memory: {task}, {own['name']} needs {as_memory(heavier[length])} of fused "
                 f"attention at {length:,} steps."
             )
+        for rival in (S4D, GRU):
+            ratios = ratios_of(rows[rival, task], own, "seconds") if (rival, task) in rows else {}
+            if ratios and ratios[max(ratios)] > 1:
+                length = max(ratios)
+                sentences.append(
+                    f"Hyena loses to {rival} in time: {task}, {rival} takes {as_time(ratios[length])} of "
+                    f"{own['name']} at {length:,} steps."
+                )
     return sentences
-
-
-def _spoken(reference):
-    return "fused attention" if reference == FUSED else "explicit softmax attention"
-
-
-def _round(length):
-    """Two digits."""
-    return int(float(f"{length:.2g}"))

@@ -3,7 +3,6 @@
 import io
 import math
 import re
-import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +11,17 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.hyena_vs_mha.cost import EXPLICIT, FUSED
-from benchmarks.hyena_vs_mha.summary import CONTROL, HYENA, Record, cost_table, order_of, student_table, teacher_table
+from benchmarks.hyena_vs_mha.summary import (
+    CONTROL,
+    HYENA,
+    Record,
+    cost_table,
+    mean_of_known,
+    order_of,
+    rounded,
+    student_table,
+    teacher_table,
+)
 from benchmarks.similarity import MEASURES
 
 INK, GRID = "#010203", "#b0b1b2"  # which stand for colours of the page
@@ -26,7 +35,7 @@ PALETTE = (  # the first six of Okabe and Ito
     "#8c6d46",
     "#7f7f80",
     "#882255",
-    "#44aa99",
+    "#332288",
 )
 VARIABLES = {INK: "currentColor", GRID: "var(--grid)"} | {
     colour: f"var(--colour-{k + 1})" for k, colour in enumerate(PALETTE)
@@ -111,7 +120,7 @@ def similarity_maps(records: Sequence[Record]) -> Figure | None:
         return None
     data_set, objective = students[0]["data_set"], students[0]["objective"]
     own = [record for record in students if (record["data_set"], record["objective"]) == (data_set, objective)]
-    names = list(dict.fromkeys(record["student"] for record in own))
+    names = _names(record["student"] for record in own)
     n_columns = min(4, len(names))
     figure, axes = _grid(-(-len(names) // n_columns), n_columns, height=2.5)
     for place in axes.flat[len(names) :]:
@@ -143,12 +152,12 @@ def measures(records: Sequence[Record]) -> Figure | None:
     for place, data_set in zip(axes[0], sets, strict=True):
         own = [row for row in rows if row["data_set"] == data_set]
         known = [name for name in MEASURES if any(not math.isnan(row[name][0]) for row in own)]
-        names = list(dict.fromkeys(row["student"] for row in own))
+        names = _names(row["student"] for row in own)
         for k, student in enumerate(names):
-            means = [_mean(row[name][0] for row in own if row["student"] == student) for name in known]
+            means = [mean_of_known(row[name][0] for row in own if row["student"] == student) for name in known]
             shift = (k - (len(names) - 1) / 2) * 0.08
             place.plot(means, np.arange(len(known)) + shift, ls="", ms=4.5, **_look(student, names))
-        chances = [_mean(row[f"{name}, chance"][0] for row in own) for name in known]
+        chances = [mean_of_known(row[f"{name}, chance"][0] for row in own) for name in known]
         place.plot(chances, np.arange(len(known)), ls="", marker="|", ms=22, mew=2, color=INK, label="chance")
         place.set_yticks(range(len(known)), known)
         place.set(title=data_set, xlabel="similarity to the teacher, mean over teachers", xlim=(-0.1, 1.02))
@@ -165,7 +174,7 @@ def pareto(records: Sequence[Record]) -> Figure | None:
     if not rows:
         return None
     figure, axes = _grid(2, len(sets), height=2.8)
-    names = list(dict.fromkeys(row["student"] for row in rows))
+    names = _names(row["student"] for row in rows)
     panels = (
         ("transform_seconds", "ridge", "seconds of a transform of the test part", "accuracy, ridge"),
         ("seconds", "token_r2", "seconds of distillation", "R2 of tokens"),
@@ -175,11 +184,11 @@ def pareto(records: Sequence[Record]) -> Figure | None:
             for student in names:
                 own = [row for row in rows if (row["data_set"], row["student"]) == (data_set, student)]
                 if own:
-                    means = [_mean(row[figure_of][0] for row in own) for figure_of in (x, y)]
+                    means = [mean_of_known(row[figure_of][0] for row in own) for figure_of in (x, y)]
                     place.plot(*means, ls="", ms=6, **_look(student, names))
             own = [row for row in teachers if row["data_set"] == data_set]
             if y == "ridge" and own:
-                means = [_mean(row[figure_of][0] for row in own) for figure_of in (x, y)]
+                means = [mean_of_known(row[figure_of][0] for row in own) for figure_of in (x, y)]
                 place.plot(*means, ls="", marker="*", ms=10, color=INK, label="attention")
             place.set(title=data_set, xlabel=x_label, ylabel=y_label, xlim=(0, None))
             if place is line[-1]:
@@ -193,25 +202,26 @@ def scaling(records: Sequence[Record]) -> Figure | None:
     if not rows:
         return None
     tasks = list(dict.fromkeys(row["task"] for row in rows))
-    names = list(dict.fromkeys(row["name"] for row in rows))
+    names = _names(row["name"] for row in rows)
     figure, axes = _grid(len(tasks), 2, height=3.2)
     for line, task in zip(axes, tasks, strict=True):
         own = [row for row in rows if row["task"] == task]
-        for row in own:
+        for row in sorted(own, key=lambda row: names.index(row["name"])):
             look = _look(row["name"], names)
             line[0].plot(row["lengths"], row["seconds"], ms=4, **look)
             line[1].plot(row["lengths"], np.array(row["peak_bytes"]) / 2**20, ms=4, **look)
         line[0].set(title=f"{task.capitalize()}: seconds", xlabel="steps", ylabel="seconds")
-        line[1].set(title=f"{task.capitalize()}: peak memory beyond weights and input", xlabel="steps", ylabel="MiB")
+        line[1].set(title=f"{task.capitalize()}: peak memory", xlabel="steps", ylabel="MiB")
         hyena = min((row for row in own if row["name"].startswith(HYENA)), key=_second_order, default=None)
         start = hyena["crossover"].get(FUSED) if hyena else None
         if start and start > min(hyena["lengths"]):
-            line[0].axvline(start, color=INK, lw=0.8, ls=":")
-            words = f" {hyena['name']} faster than fused attention from {start:,.0f} steps on"
-            line[0].text(start, 0.02, words, transform=line[0].get_xaxis_transform(), fontsize=8)
+            _mark(
+                line[0], start, f"{hyena['name']} faster than\nfused attention from\nabout {rounded(start):,} steps on"
+            )
         for place in line:
             place.set(xscale="log", yscale="log")
-            place.set_xticks(own[0]["lengths"], [_steps(length) for length in own[0]["lengths"]])
+            ticks = own[0]["lengths"][:: 2 if len(own[0]["lengths"]) > 6 else 1]
+            place.set_xticks(ticks, [_steps(length) for length in ticks])
             place.minorticks_off()
         line[1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
@@ -224,7 +234,7 @@ def training(records: Sequence[Record]) -> Figure | None:
         return None
     data_set, objective = students[0]["data_set"], students[0]["objective"]
     own = [record for record in students if (record["data_set"], record["objective"]) == (data_set, objective)]
-    names = list(dict.fromkeys(record["student"] for record in own))
+    names = _names(record["student"] for record in own)
     figure, (places,) = _grid(1, 3, height=3.2)
     for name in names:
         health = [record["health"] for record in own if record["student"] == name]
@@ -233,7 +243,7 @@ def training(records: Sequence[Record]) -> Figure | None:
         for place, curve in zip(places, ("loss", "gradient_norm"), strict=False):
             means = np.mean([np.array(one[curve][:n_steps], float) for one in health], axis=0)
             place.plot(health[0]["step"][:n_steps], means, lw=1.2, **look)
-        before, after = np.mean([one["signal"] for one in health], axis=0)
+        before, after = np.mean(np.array([one["signal"] for one in health], float), axis=0)
         places[2].plot(after, lw=1.2, **look)
         places[2].plot(before, lw=0.8, ls=":", **{key: look[key] for key in ("color", "marker")})
     places[0].set(title="Loss", xlabel="step", yscale="log")
@@ -278,7 +288,8 @@ PICTURES = (
     Picture(
         "scaling",
         "Cost against length",
-        "One mixer with its projections, 4 sequences of width 64, float32, one thread, each in a process of its own. "
+        "One mixer with its projections, 4 sequences of width 64, float32, one thread, each in a process of its own; "
+        "memory beyond weights and input. "
         "Points that are missing ran out of time or memory.",
         scaling,
     ),
@@ -333,16 +344,38 @@ def _grid(n_rows, n_columns, height):
     return figure, figure.subplots(n_rows, n_columns, squeeze=False)
 
 
+def _names(found):
+    """Each name once, Hyenas by their order first."""
+    return sorted(dict.fromkeys(found), key=lambda name: order_of(name) if name.startswith(HYENA) else math.inf)
+
+
 def _look(name, names):
     """Colour, marker and label."""
     if name in REFERENCES:
         return {"color": REFERENCES[name], "marker": "*", "label": name}
     if name in OTHERS:
         return {"color": OTHERS[name], "marker": MARKERS[name], "label": name}
-    hyenas = [other for other in names if other.startswith(HYENA)]
+    hyenas = sorted((other for other in names if other.startswith(HYENA)), key=order_of)
     place = hyenas.index(name)
     shades = [PALETTE[k] for k in (5, 0, 4, 6, 8, 9)]
     return {"color": shades[place % len(shades)], "marker": "o", "label": name}
+
+
+def _mark(place, start, words):
+    """A line at a length, and words beside it: below rising curves or above them, wherever there is more room."""
+    place.axvline(start, color=INK, lw=0.8, ls=":")
+    lowest, highest = np.log(place.dataLim.intervalx)
+    on_right = np.log(start) < (lowest + highest) / 2
+    place.annotate(
+        words,
+        (start, 0 if on_right else 1),
+        (4, 4) if on_right else (-4, 0),
+        xycoords=place.get_xaxis_transform(),
+        textcoords="offset points",
+        ha="left" if on_right else "right",
+        va="bottom" if on_right else "top",
+        fontsize=8,
+    ).set_in_layout(False)
 
 
 def _second_order(row):
@@ -351,8 +384,3 @@ def _second_order(row):
 
 def _steps(length):
     return f"{length // 1024}k" if length % 1024 == 0 else str(length)
-
-
-def _mean(values):
-    known = [value for value in values if not math.isnan(value)]
-    return statistics.fmean(known) if known else math.nan

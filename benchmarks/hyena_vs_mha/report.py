@@ -1,6 +1,7 @@
 """The report of a study: one page that needs nothing else, and the same as Markdown."""
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ from benchmarks.hyena_vs_mha.conclusion import conclusion
 from benchmarks.hyena_vs_mha.cost import EXPLICIT, FUSED
 from benchmarks.hyena_vs_mha.figures import PICTURES, all_figures, plain_svg, svg
 from benchmarks.hyena_vs_mha.files import write
-from benchmarks.hyena_vs_mha.summary import Record, cost_table, shown, student_table, teacher_table
+from benchmarks.hyena_vs_mha.summary import Record, cost_table, mean_of_known, shown, student_table, teacher_table
 from benchmarks.hyena_vs_mha.verdicts import FAILS, HOLDS, PARTLY, UNKNOWN, Verdict, verdicts
 from benchmarks.measure import markdown_table
 from benchmarks.similarity import MEASURES
@@ -136,7 +137,8 @@ def _performance(row):
     agreement = shown(row["agreement"]) if "agreement" in row else ""
     seconds = shown(row["seconds"], 1)
     cells = [shown(row["ridge"]), shown(row["logistic"]), agreement, f"{row['n_parameters'][0]:,.0f}"]
-    return [*cells, f"{1e3 * row['transform_seconds'][0]:.0f}", seconds]
+    transform = row["transform_seconds"][0]
+    return [*cells, "" if math.isnan(transform) else f"{1e3 * transform:.0f}", seconds]
 
 
 def _similarity_tables(records):
@@ -156,8 +158,8 @@ def _similarity_tables(records):
         tables.append(Table(f"{title}: fidelity", ["student", *figures.values()], rows))
         known = [name for name in MEASURES if any(not math.isnan(row[name][0]) for row in own)]
         rows = [[row["student"], *[shown(row[name], 2) for name in known]] for row in own]
-        chances = [sum(row[f"{name}, chance"][0] for row in own) / len(own) for name in known]
-        rows.append(["chance", *[f"{round(chance, 2) + 0:.2f}" for chance in chances]])
+        chances = [mean_of_known(row[f"{name}, chance"][0] for row in own) for name in known]
+        rows.append(["chance", *["" if math.isnan(chance) else f"{round(chance, 2) + 0:.2f}" for chance in chances]])
         tables.append(Table(f"{title}: similarity of pooled tokens", ["student", *known], rows))
     return tables
 
@@ -222,11 +224,16 @@ def _health_tables(records):
         own = [record for record in students if (record["data_set"], record["objective"]) == place]
         for name in dict.fromkeys(record["student"] for record in own):
             health = [record["health"] for record in own if record["student"] == name]
-            largest = max(one["largest_gradient_norm"] for one in health)
-            before, after = (sum(one["signal"][k][-1] for one in health) / len(health) for k in (0, 1))
-            rows.append([name, f"{largest:.3g}", f"{before:.2f}", f"{after:.2f}"])
+            largest = _finite([one["largest_gradient_norm"] for one in health], max, ".3g")
+            sizes = [_finite([one["signal"][k][-1] for one in health], statistics.fmean, ".2f") for k in (0, 1)]
+            rows.append([name, largest, *sizes])
         tables.append(Table(f"{place[0]}, {place[1]} teacher", header, rows))
     return tables
+
+
+def _finite(values, summary, form):
+    """What sums up values; None among them is a value that was not finite."""
+    return "not finite" if None in values else format(summary(values), form)
 
 
 def _seeds(row):

@@ -42,7 +42,7 @@ def student_table(records: Sequence[Record]) -> list[Record]:
         ]
         row = dict(zip(("data_set", "objective", "student"), place, strict=True)) | {"n_seeds": len(group)}
         row["by_seed"] = {record["seed"]: _number(record["fidelity"]["token_r2"]) for record in group}
-        rows.append(row | {name: _spread([figures[name] for figures in of_seeds]) for name in of_seeds[0]})
+        rows.append(row | {name: spread([figures[name] for figures in of_seeds]) for name in of_seeds[0]})
     return rows
 
 
@@ -52,11 +52,11 @@ def teacher_table(records: Sequence[Record]) -> list[Record]:
     rows = []
     for place, group in grouped(teachers, lambda record: _combination(record)[:2]):
         of_seeds = [
-            record["accuracy"] | {name: record[name] for name in ("seconds", "transform_seconds", "n_parameters")}
+            record["accuracy"] | {name: record.get(name) for name in ("seconds", "transform_seconds", "n_parameters")}
             for record in group
         ]
         row = dict(zip(("data_set", "objective"), place, strict=True)) | {"n_seeds": len(group)}
-        rows.append(row | {name: _spread([figures[name] for figures in of_seeds]) for name in of_seeds[0]})
+        rows.append(row | {name: spread([figures[name] for figures in of_seeds]) for name in of_seeds[0]})
     return rows
 
 
@@ -111,12 +111,30 @@ def order_of(student: str) -> int:
     return int(student.rpartition(" ")[2])
 
 
-def shown(spread: Spread, digits: int = 3) -> str:
+def shown(found: Spread, digits: int = 3) -> str:
     """Mean, and its spread if there is one."""
-    mean, deviation = spread
+    mean, deviation = found
     if math.isnan(mean):
         return ""
     return f"{mean:.{digits}f}" + ("" if math.isnan(deviation) else f" ± {deviation:.{digits}f}")
+
+
+def spread(values: Iterable[float | None]) -> Spread:
+    """Mean of the values that are known, and their standard deviation if there are two."""
+    known = [value for value in map(_number, values) if not math.isnan(value)]
+    if not known:
+        return math.nan, math.nan
+    return statistics.fmean(known), statistics.stdev(known) if len(known) > 1 else math.nan
+
+
+def mean_of_known(values: Iterable[float]) -> float:
+    """Mean of the values that are not NaN, or NaN if there is none."""
+    return spread(values)[0]
+
+
+def rounded(length: float) -> int:
+    """A length to two digits."""
+    return int(float(f"{length:.2g}"))
 
 
 def _combination(record):
@@ -139,13 +157,6 @@ def _median(seconds):
     return statistics.median(seconds) if seconds else math.nan
 
 
-def _spread(values):
-    known = [value for value in map(_number, values) if not math.isnan(value)]
-    if not known:
-        return math.nan, math.nan
-    return statistics.fmean(known), statistics.stdev(known) if len(known) > 1 else math.nan
-
-
 def _figures(record, teacher, control):
     """Figures of one student."""
     figures = dict(record["fidelity"])
@@ -154,7 +165,8 @@ def _figures(record, teacher, control):
         of_control = _number(control["fidelity"][f"{name}_r2"]) if control else math.nan
         figures[f"{name}_skill"] = math.nan if math.isnan(of_control) else skill(r2, of_control)
     figures |= record["accuracy"]
-    figures["lost"] = teacher["accuracy"]["ridge"] - record["accuracy"]["ridge"] if teacher else math.nan
+    of_teacher = _number(teacher["accuracy"]["ridge"]) if teacher else math.nan
+    figures["lost"] = of_teacher - _number(record["accuracy"]["ridge"])
     figures["agreement"] = record["agreement"]["ridge"]
     figures |= {name: record[name] for name in ("seconds", "transform_seconds", "n_parameters")}
     figures["largest_gradient"] = record["health"].get("largest_gradient_norm")
@@ -187,12 +199,21 @@ def ratios_of(own: Record, other: Record, figure: str) -> dict[int, float]:
 
 def as_time(ratio: float) -> str:
     """In words, what one takes of whom the other takes so many times as long."""
-    return f"{digits(1 / ratio)} times as long" if ratio < 1 else f"1/{digits(ratio)} of the time"
+    return f"{digits(1 / ratio)} times as long" if ratio < 1 else f"{_share(ratio)} of the time"
 
 
 def as_memory(ratio: float) -> str:
     """The same of memory."""
-    return f"{digits(1 / ratio)} times the memory" if ratio < 1 else f"1/{digits(ratio)} of the memory"
+    return f"{digits(1 / ratio)} times the memory" if ratio < 1 else f"{_share(ratio)} of the memory"
+
+
+def spoken(reference: str) -> str:
+    """A reference, in a sentence."""
+    return "fused attention" if reference == FUSED else "explicit softmax attention"
+
+
+def _share(ratio):
+    return f"1/{digits(ratio)}" if ratio >= 2 else f"{1 / ratio:.2f}"
 
 
 def digits(value: float) -> str:

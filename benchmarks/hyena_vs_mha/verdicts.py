@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.hyena_vs_mha.cost import EXPLICIT, FUSED
-from benchmarks.hyena_vs_mha.summary import Record, as_memory, as_time, cost_table, judged, ratios_of
+from benchmarks.hyena_vs_mha.summary import Record, as_memory, as_time, cost_table, judged, ratios_of, spoken
 
 LONG = 8192  # steps from which on a sequence counts as long
 FASTER, LESS_MEMORY = 5.0, 0.8  # of the claims
@@ -50,12 +50,14 @@ def verdicts(records: Sequence[Record]) -> list[Verdict]:
             times, peaks = ratios_of(own, other, "seconds"), ratios_of(own, other, "peak_bytes")
             verdict, where = _at_long(times, lambda ratio: ratio >= FASTER)
             figures = ", ".join(f"{as_time(times[length])} at {length:,} steps" for length in where)
-            sentence = f"{own['name']} takes {figures}" if where else "No length was measured with both"
-            found.append(Verdict("5 to 10 times faster on long sequences", against, verdict, sentence + "."))
+            sentence = f"{own['name']} takes {figures}." if where else "No length was measured with both."
+            sentence += _stopped(other)
+            found.append(Verdict("5 to 10 times faster on long sequences", against, verdict, sentence))
             verdict, where = _at_long(peaks, lambda ratio: 1 / ratio <= 1 - LESS_MEMORY + 1e-12)
             figures = ", ".join(f"{as_memory(peaks[length])} at {length:,} steps" for length in where)
-            sentence = f"{own['name']} needs {figures}" if where else "No length was measured with both"
-            found.append(Verdict("80% less memory", against, verdict, sentence + "."))
+            sentence = f"{own['name']} needs {figures}." if where else "No length was measured with both."
+            sentence += _stopped(other)
+            found.append(Verdict("80% less memory", against, verdict, sentence))
     for task in ("forward", "training"):
         own = judged(rows, task)
         if own is not None:
@@ -70,6 +72,15 @@ def _at_long(ratios, agrees):
         return UNKNOWN, list(ratios)[-1:]
     n_agree = sum(agrees(ratios[length]) for length in long)
     return (HOLDS if n_agree == len(long) else PARTLY if n_agree else FAILS), long
+
+
+def _stopped(row):
+    """From where on a mixer could not be measured."""
+    long = {length: why for length, why in row["failures"].items() if length >= LONG}
+    if not long:
+        return ""
+    why = {"memory": "runs out of memory", "time": "takes too long"}[long[min(long)]]
+    return f" {spoken(row['name']).capitalize()} {why} at {min(long):,} steps."
 
 
 def _verdict_of_growth(own, fused, task):
