@@ -102,9 +102,7 @@ def draw(teacher, student, X, y, path):
         left.scatter(*wanted[own].T, s=60, facecolors="none", edgecolors=f"C{k}")
         left.scatter(*found[own].T, s=12, color=f"C{k}", label=name)
         left.plot(*np.stack([wanted[own], found[own]]).transpose(2, 0, 1), color=f"C{k}", lw=0.8)
-    left.set(
-        title="Embeddings of test series: attention (rings), Hyena (dots)", xlabel="component 1", ylabel="component 2"
-    )
+    left.set(title="Test series: attention (rings), Hyena (dots)", xlabel="component 1", ylabel="component 2")
     left.legend(frameon=False)
     wanted, found = teacher.tokens(X).transpose(0, 2, 1), student.tokens(X).transpose(0, 2, 1)
     errors = ((found - wanted) ** 2).mean(axis=(1, 2))
@@ -114,7 +112,7 @@ def draw(teacher, student, X, y, path):
         one, other = tokens
         right.plot(one, color=f"C{k}", lw=2.5, alpha=0.4)
         right.plot(other, color=f"C{k}", lw=1, label=f"component {k + 1}")
-    right.set(title="Tokens of the series of median error: attention (broad), Hyena (fine)", xlabel="time")
+    right.set(title="Series of median error: attention (broad), Hyena (fine)", xlabel="time")
     right.legend(frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)

@@ -4,6 +4,7 @@ import pickle
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
@@ -131,8 +132,10 @@ def test_fidelity_of_hand_values():
     found = wanted.clone()
     found[1, 1] = 100.0
     assert fidelity([(wanted, found, lengths)], "mean") == pytest.approx(
-        {"pooled_r2": 1.0, "token_r2": 1.0, "cka": 1.0, "cosine": 1.0}
+        {"pooled_r2": 1.0, "token_r2": 1.0, "cka": np.nan, "cosine": 1.0}, nan_ok=True
     )
+    three = torch.eye(3)[:, None]
+    assert fidelity([(three, 2 * three, torch.ones(3, dtype=int))], "last")["cka"] == pytest.approx(1)
     found[0, 0, 0] = 2.0  # squared error 1 of 8 + 8/3 for tokens; pooled .25 of 4.5 + 2
     figures = fidelity([(wanted[:1], found[:1], lengths[:1]), (wanted[1:], found[1:], lengths[1:])], "mean")
     assert figures["token_r2"] == pytest.approx(1 - 1 / (8 + 8 / 3))
@@ -142,6 +145,14 @@ def test_fidelity_of_hand_values():
     same = torch.full((3, 4, 2), 0.1) + 1e-8 * torch.rand(3, 4, 2)
     assert np.isnan(fidelity([(same, same.flip(0), torch.full((3,), 4))], "mean")["token_r2"])
     assert skill(0.9, 0.5) == pytest.approx(0.8)
+
+
+def test_a_single_series_per_step_is_enough():
+    """Its pooled token has no variance to measure a distance in."""
+    X = panel(20)
+    fitted = hyena(FrozenEstimator(mha(n_steps=40).fit(X)), n_steps=100, batch_size=1).fit(X)
+    assert fitted.history_["loss"][-20:].mean() < 10
+    assert fitted.fidelity(X)["token_r2"] > 0.5
 
 
 def test_a_frozen_teacher_is_not_fitted_again():
@@ -252,10 +263,33 @@ def test_global_state_is_left_alone():
     assert state() == before
 
 
-def test_huge_values_are_told_from_features():
+@pytest.mark.parametrize("give", ["transform", "tokens"])
+def test_huge_values_are_told_from_features(give):
     fitted = mha().fit(panel())
     with pytest.raises(ValueError, match="tokens of MHAEmbedder overflow in float32.*dtype='float64'"):
-        fitted.transform(panel() * 1e300)
+        getattr(fitted, give)(panel() * 1e300)
+
+
+def test_hidden_points_do_not_depend_on_the_default_dtype_of_torch():
+    expected = mha().fit_transform(panel())
+    try:
+        torch.set_default_dtype(torch.float64)
+        np.testing.assert_array_equal(mha().fit_transform(panel()), expected)
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@every_student
+def test_a_fitted_embedder_keeps_weights_only(student):
+    """And no spectra, which grow with the length of the series and would not see weights that are written over."""
+    fitted = clone(student).set_params(teacher=mha()).fit(panel())
+    before = fitted.transform(panel())
+    assert not sum(len(part.spectra) for part in fitted.encoder_.modules() if hasattr(part, "spectra"))
+    for weight in fitted.encoder_.parameters():
+        weight.data.mul_(1.3)
+    features = fitted.transform(panel())
+    assert not np.allclose(features, before)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(fitted)).transform(panel()), features)
 
 
 # --------------------------------------------------------------------------------- stopping, going on, telling
@@ -283,13 +317,21 @@ def test_an_interrupt_leaves_nothing_fitted(embedder):
 @pytest.mark.parametrize("build", [mha, hyena])
 def test_a_training_goes_on_from_a_checkpoint_as_if_nothing_had_happened(build, tmp_path):
     X = panel()
-    whole = build(n_steps=50).fit(X)
     checkpoint = Checkpoint(monitor=None, dirname=tmp_path)
     with pytest.raises(KeyboardInterrupt):
         build(n_steps=50, callbacks=[checkpoint, Interrupt()]).fit(X)
+    whole = build(n_steps=50).fit(X)
     resumed = build(n_steps=50, callbacks=[LoadInitState(checkpoint), checkpoint]).fit(X)
     np.testing.assert_array_equal(resumed.transform(X), whole.transform(X))
     np.testing.assert_array_equal(resumed.history_["loss"], whole.history_["loss"])
+
+
+def test_checkpoints_are_of_the_student_and_not_of_its_control(tmp_path):
+    X, checkpoint = panel(), Checkpoint(monitor=None, dirname=tmp_path)
+    whole = hyena(control=True, callbacks=[checkpoint]).fit(X)
+    resumed = hyena(control=True, callbacks=[LoadInitState(checkpoint)]).fit(X)
+    np.testing.assert_array_equal(resumed.transform(X), whole.transform(X))
+    assert resumed.fidelity_ == whole.fidelity_
 
 
 class TaskLog:
@@ -369,6 +411,8 @@ BAD = {
         hyena(FrozenEstimator(mha(objective="random").fit(panel(n_channels=3)))),
         "teacher must be fitted with as many channels as X has, 2, got 3",
     ),
+    "teacher of other parameters": (hyena(mha(n_heads=0)), "'n_heads' parameter of MHAEmbedder must be an int"),
+    "teacher of a fraction": (hyena(mha(d_model=8.5)), "'d_model' parameter of MHAEmbedder must be an int"),
     "teacher of another kind": (
         hyena(FrozenEstimator(RidgeClassifierCV())),
         "teacher must hold an embedder such as MHAEmbedder, got FrozenEstimator of RidgeClassifierCV",
@@ -388,6 +432,42 @@ def test_bad_input_gives_one_clear_sentence_and_leaves_nothing_fitted(case):
         embedder.fit(panel())
     with pytest.raises(NotFittedError):
         embedder.transform(panel())
+
+
+def test_a_frozen_teacher_must_know_the_channels_by_the_same_names():
+    tables = [pd.DataFrame(series.T, columns=["x", "y"]) for series in panel()]
+    turned = [table[["y", "x"]] for table in tables]
+    student = hyena(FrozenEstimator(mha(objective="random").fit(tables)))
+    message = (
+        r"teacher must be fitted with channels named and ordered as those of X are, \['y', 'x'\], got \['x', 'y'\]"
+    )
+    with pytest.raises(ValueError, match=message):
+        student.fit(turned)
+    np.testing.assert_array_equal(student.fit_transform(tables), student.fit_transform(panel()))
+
+
+@pytest.mark.parametrize(
+    ("ask", "error", "message"),
+    [
+        (lambda: mha().param_count(0), ValueError, "n_channels == 0, must be >= 1"),
+        (lambda: mha().param_count("a"), TypeError, "n_channels must be an instance of"),
+        (lambda: MHAEmbedder.recommended(40, 0), ValueError, "n_timepoints == 0, must be >= 1"),
+        (lambda: HyenaEmbeddingTransformer.recommended(0, 9), ValueError, "n_samples == 0, must be >= 1"),
+        (
+            lambda: hyena(FrozenEstimator(RidgeClassifierCV())).output_size(),
+            ValueError,
+            "teacher must hold an embedder",
+        ),
+        (
+            lambda: mha().fit(panel(), [1] * 12),
+            ValueError,
+            "y must have at least 2 classes for objective='auto' with y",
+        ),
+    ],
+)
+def test_questions_that_have_no_answer(ask, error, message):
+    with pytest.raises(error, match=message):
+        ask()
 
 
 def test_a_frozen_teacher_must_be_fitted():

@@ -4,13 +4,14 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class SpectrumCache:
     """What was last made of some weights, for the few lengths met last.
 
-    It holds nothing while gradients are on, and copies and pickles of it are empty.
+    It holds nothing while gradients are on, and copies and pickles of it are empty. Changes of weights through
+    ``.data`` or NumPy, which torch does not count, are not seen.
 
     Examples
     --------
@@ -43,11 +44,22 @@ class SpectrumCache:
         self._entries = (found, *(entry for entry in fresh if entry is not found))[: self.N_KEPT]
         return found.spectrum
 
+    def clear(self) -> None:
+        """Keep nothing."""
+        self._entries = ()
+
     def __len__(self) -> int:
         return len(self._entries)
 
     def __reduce__(self) -> tuple[type["SpectrumCache"], tuple[()]]:
         return SpectrumCache, ()
+
+
+def forget_spectra(module: nn.Module) -> None:
+    """Let all parts of a module keep no spectra."""
+    for part in module.modules():
+        if isinstance(cache := getattr(part, "spectra", None), SpectrumCache):
+            cache.clear()
 
 
 class _Entry(NamedTuple):

@@ -45,10 +45,8 @@ class Attention(nn.Module):
         batch, length, d_model = x.shape
         # (batch, length, 3, heads, width) -> 3 of (batch, heads, length, width)
         q, k, v = self.in_projection(x).view(batch, length, 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)
-        causal = self.causal and mask is None
-        allowed = None if mask is None else mask[:, None, None, :]
-        if allowed is not None and self.causal:
-            allowed = allowed & torch.ones(length, length, dtype=torch.bool, device=x.device).tril()
-        mixed = nn.functional.scaled_dot_product_attention(q, k, v, allowed, is_causal=causal)
+        # padding comes last, so that no real point attends to it if all attend to the past only
+        allowed = None if mask is None or self.causal else mask[:, None, None, :]
+        mixed = nn.functional.scaled_dot_product_attention(q, k, v, allowed, is_causal=self.causal)
         out: Tensor = self.out_projection(mixed.transpose(1, 2).reshape(batch, length, d_model))
         return out

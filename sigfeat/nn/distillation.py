@@ -17,7 +17,8 @@ class Distillation(Objective):
 
     token MSE / variance + pooled MSE / variance + 0.5 (1 - progress) mixer MSE / variance. The last is the mean over
     the blocks of the distance of what the mixers add, each student's mixer given its teacher's input; it is left out
-    where student and teacher differ in width or depth.
+    where student and teacher differ in width or depth. The term of pooled tokens is left out for a single series, whose
+    variance is zero.
 
     Parameters
     ----------
@@ -48,21 +49,23 @@ class Distillation(Objective):
         lengths: Int[Tensor, " batch"],
         target: Tensor | None = None,
     ) -> Float[Tensor, ""]:
-        """Loss of a batch; there are no targets but the teacher's tokens."""
+        """Loss of a batch, distorted; there are no targets but the teacher's tokens."""
         series = series[:, : int(lengths.max())]
         mask, real = real_points(lengths, series.shape[1]), inside(lengths, series.shape[1])
-        if self.training:
-            series = distorted(series, real, self.generator)
+        series = distorted(series, real, self.generator)
         with torch.no_grad():
             goal, steps = tokens_and_steps(self.teacher, series, mask)
-        if self.is_alike and self.training:
+        if self.is_alike:
             found, forced = self._found_and_forced(series, mask, steps)
             distances = [_relative(added, step[1], real) for added, step in zip(forced, steps, strict=True)]
             mixing = 0.5 * (1 - self.progress) * torch.stack(distances).mean()
         else:
             found, mixing = self.trained(series, mask), series.new_zeros(())
+        loss = _relative(found, goal, real) + mixing
+        if len(series) == 1:
+            return loss
         pooled_goal, pooled = (pool_whole(tokens, lengths, self.pooling)[:, None] for tokens in (goal, found))
-        return _relative(found, goal, real) + _relative(pooled, pooled_goal, torch.ones_like(real[:, :1])) + mixing
+        return loss + _relative(pooled, pooled_goal, torch.ones_like(real[:, :1]))
 
     def _found_and_forced(
         self,

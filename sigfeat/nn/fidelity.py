@@ -27,7 +27,8 @@ def fidelity(pairs: Iterable[tuple[Tensor, Tensor, Tensor]], pooling: str) -> di
     figures : dict of float
         "pooled_r2" and "token_r2": 1 - squared error / squared deviation from the mean, summed over all components, of
         pooled tokens and of tokens; "cka": linear centred kernel alignment of pooled tokens [1]_; "cosine": mean cosine
-        of pooled tokens. NaN where there is no deviation, as for a single series.
+        of pooled tokens. NaN where there is no deviation, as for a single series, and "cka" below 3 series, since two
+        are always alike.
 
     References
     ----------
@@ -67,6 +68,8 @@ def _r2(error: float, deviation: float, squares: float) -> float:
 
 
 def _cka(x: Float[Tensor, "series width"], y: Float[Tensor, "series width"]) -> float:
+    if len(x) < 3:
+        return np.nan
     squares = float(torch.linalg.norm(x.T @ x) * torch.linalg.norm(y.T @ y))
     x, y = x - x.mean(dim=0), y - y.mean(dim=0)
     sizes = float(torch.linalg.norm(x.T @ x) * torch.linalg.norm(y.T @ y))

@@ -118,7 +118,7 @@ class Masked(Objective):
         """Runs of geometric length: at random times each channel draws anew whether it is hidden from there on."""
         # held-out series are hidden alike at each look, so that their losses can be compared
         generator = self.generator if self.training else torch.Generator(series.device).manual_seed(0)
-        draws = torch.rand(2, *series.shape, generator=generator, device=series.device)
+        draws = torch.rand(2, *series.shape, generator=generator, device=series.device, dtype=torch.float32)
         anew = draws[0] < 1 / (self.MEAN_RUN * (1 - self.masked_ratio))
         t = torch.arange(series.shape[1], device=series.device)[:, None]
         last = (anew * t).cummax(dim=1).values

@@ -63,9 +63,9 @@ class DistilledEmbedder(Embedder):
         example = copy.deepcopy(teacher.encoder_).to(dtype=self._torch_dtype())
         spec = dataclasses.replace(self._spec(X.shape[1]), time_scale=float(lengths.max()))
         student, history = self._distil(spec, example, X, lengths, held_out, seed, context)
-        if self.control:
+        if self.control:  # whose training is no concern of checkpoints and loggers
             aimless = dataclasses.replace(spec, mixer="pointwise")
-            self.control_, _ = self._distil(aimless, example, X, lengths, held_out, seed, context)
+            self.control_, _ = self._distil(aimless, example, X, lengths, held_out, seed, context, callbacks=())
         self.encoder_, self.teacher_, self.history_ = student, teacher, history
         rows = held_out if len(held_out) else training
         self.fidelity_ = self._fidelity(X[rows], lengths[rows])
@@ -118,26 +118,40 @@ class DistilledEmbedder(Embedder):
         return figures
 
     def _begin(self, X):
+        X, lengths = super()._begin(X)
+        if isinstance(self.teacher, FrozenEstimator):
+            frozen = self.teacher.estimator
+            if frozen.n_channels_ != X.shape[1]:
+                raise ValueError(
+                    f"teacher must be fitted with as many channels as X has, {X.shape[1]}, got {frozen.n_channels_}"
+                )
+            known, names = self._channel_names(frozen), self._channel_names(self)
+            if known is not None and names is not None and not np.array_equal(known, names):
+                raise ValueError(
+                    "teacher must be fitted with channels named and ordered as those of X are, "
+                    f"{list(names)}, got {list(known)}"
+                )
+        return X, lengths
+
+    @staticmethod
+    def _channel_names(fitted):
+        """Names of the channels seen at fit; None without names, or if those are of the columns of a table."""
+        return None if fitted._fitted_on_table else getattr(fitted, "feature_names_in_", None)
+
+    def _teacher(self):
+        """The teacher as it is given, frozen or not, after a check of its parameters."""
+        if self.teacher is None:
+            names = ("device", "dtype", "random_state", "n_jobs", "verbose")
+            return MHAEmbedder(**{name: getattr(self, name) for name in names})
         if isinstance(self.teacher, FrozenEstimator):
             frozen = self.teacher.estimator
             if not isinstance(frozen, Embedder):
                 raise ValueError(
                     f"teacher must hold an embedder such as MHAEmbedder, got FrozenEstimator of {type(frozen).__name__}"
                 )
-        X, lengths = super()._begin(X)
-        if isinstance(self.teacher, FrozenEstimator) and frozen.n_channels_ != X.shape[1]:
-            raise ValueError(
-                f"teacher must be fitted with as many channels as X has, {X.shape[1]}, got {frozen.n_channels_}"
-            )
-        return X, lengths
-
-    def _teacher(self):
-        """The teacher as it is given, frozen or not."""
-        if self.teacher is None:
-            names = ("device", "dtype", "random_state", "n_jobs", "verbose")
-            return MHAEmbedder(**{name: getattr(self, name) for name in names})
-        if isinstance(self.teacher, FrozenEstimator):
-            check_is_fitted(self.teacher.estimator)
+            check_is_fitted(frozen)
+        else:
+            self.teacher._validate_params()
         return self.teacher
 
     def _fit_teacher(self, X, y, context):
@@ -149,7 +163,7 @@ class DistilledEmbedder(Embedder):
             task.call_on_fit_task_end(estimator=self, X=X, y=y)
         return teacher
 
-    def _distil(self, spec, teacher, X, lengths, held_out, seed, context):
+    def _distil(self, spec, teacher, X, lengths, held_out, seed, context, **settings):
         """A student and the history of its training."""
         generator = torch.Generator().manual_seed(seed)
         student = Encoder(spec, generator=generator, dtype=self._torch_dtype())
@@ -168,6 +182,7 @@ class DistilledEmbedder(Embedder):
             lr=self.lr,
             weight_decay=0.0,
             patience=1,
+            **settings,
         )
         task.call_on_fit_task_end(estimator=self)
         return objective.average.eval(), history

@@ -6,9 +6,11 @@ from numbers import Integral, Real
 import numpy as np
 import torch
 from joblib import effective_n_jobs
+from sklearn.utils import check_scalar
 from threadpoolctl import threadpool_limits
 
 from sigfeat._validation import CallbackSupportMixin, Interval, StrOptions, check_is_fitted
+from sigfeat.nn._spectra import forget_spectra
 from sigfeat.nn.encoder import n_parameters
 from sigfeat.nn.layers import inside, pool_tokens, real_points
 from sigfeat.nn.training import StepSettings, train
@@ -80,8 +82,7 @@ class Embedder(CallbackSupportMixin, FeatureTransformer):
                 tokens = self.encoder_(series, mask)
                 pooled = pool_tokens(tokens, bounds[rows].to(tokens.device), self.pooling_)
                 features[rows] = pooled.transpose(1, 2).flatten(1).cpu().numpy()
-        what = f"tokens of {type(self).__name__} overflow in {self._compute_dtype} or as"
-        self._check_overflow(features, what, "scale the series or take dtype='float64'")
+        self._check_tokens(features)
         return features
 
     def tokens(self, X):
@@ -94,17 +95,20 @@ class Embedder(CallbackSupportMixin, FeatureTransformer):
 
         Returns
         -------
-        panel : ndarray of shape (n_samples, width, n_timepoints), dtype of X
-            Shorter series padded at the end with NaN.
+        panel : ndarray of shape (n_samples, width, n_longest), dtype of X
+            As long as the longest series, shorter ones padded at the end with NaN.
         """
         X, lengths = self._check_new(X)
         width, longest = self.encoder_.spec.d_out, int(lengths.max())
         check_output_size(len(X), width * longest, X.dtype, f"tokens of {type(self).__name__}", remedy=SMALLER)
         panel = np.full((len(X), width, longest), np.nan, dtype=X.dtype)
-        with self._computing():
+        with np.errstate(over="ignore"), self._computing():  # an overflow is told in one sentence
             for rows, series, own, mask in self._batches(X, lengths):
-                tokens = self.encoder_(series, mask).masked_fill(~inside(own, series.shape[1]), torch.nan)
-                panel[rows, :, : series.shape[1]] = tokens.transpose(1, 2).cpu().numpy()
+                real = inside(own, series.shape[1])
+                tokens = self.encoder_(series, mask).masked_fill(~real, 0.0)
+                values = tokens.transpose(1, 2).cpu().numpy().astype(X.dtype)
+                self._check_tokens(values)
+                panel[rows, :, : series.shape[1]] = np.where(real.transpose(1, 2).cpu().numpy(), values, np.nan)
         return panel
 
     def save(self, path):
@@ -169,6 +173,7 @@ class Embedder(CallbackSupportMixin, FeatureTransformer):
         count : int
         """
         self._validate_params()
+        check_scalar(n_channels, "n_channels", Integral, min_val=1)
         return n_parameters(self._spec(n_channels))
 
     def output_size(self):
@@ -180,6 +185,10 @@ class Embedder(CallbackSupportMixin, FeatureTransformer):
         """
         self._validate_params()
         return self._spec(1).d_out * len(self._chosen_windows()[1])
+
+    def _check_tokens(self, values):
+        what = f"tokens of {type(self).__name__} overflow in {self._compute_dtype} or as"
+        self._check_overflow(values, what, "scale the series or take dtype='float64'")
 
     def _chosen_windows(self):
         """Number of equal parts and the windows as runs of them."""
@@ -247,21 +256,24 @@ class Embedder(CallbackSupportMixin, FeatureTransformer):
 
     @contextlib.contextmanager
     def _computing(self):
-        """Weights on their device, threads as granted, and no gradients."""
+        """Weights on their device, threads as granted, and no gradients; spectra of filters are not kept behind it."""
         self.encoder_.to(self.device)
         with threadpool_limits(effective_n_jobs(self.n_jobs)), torch.no_grad():
-            yield
+            try:
+                yield
+            finally:
+                forget_spectra(self.encoder_)
 
     def _torch_dtype(self):
         return torch.float32 if self._compute_dtype == np.float32 else torch.float64
 
     def _train_steps(self, objective, inputs, held_out, seed, context, **settings):
         """History of the training of an objective on rows of the inputs that are not held out."""
+        settings = {"callbacks": self.callbacks or ()} | settings
         settings = StepSettings(
             n_steps=self.n_steps,
             batch_size=self.batch_size,
             averaging=0.99,
-            callbacks=self.callbacks or (),
             device=self.device,
             seed=seed,
             bar=type(self).__name__ if self.verbose else "",
@@ -284,6 +296,8 @@ def recommended_steps(n_samples, n_timepoints, n_steps):
 
     A batch has 16 series, up to 64 of many, and at most 2^16 points, so that a step takes less than some seconds.
     """
+    check_scalar(n_samples, "n_samples", Integral, min_val=1)
+    check_scalar(n_timepoints, "n_timepoints", Integral, min_val=1)
     batch_size = max(2, min(16 if n_samples < MANY_SERIES else 64, 2**16 // n_timepoints))
     return {"batch_size": batch_size, "n_steps": max(n_steps, min(10 * n_samples // batch_size, 10 * n_steps))}
 

@@ -25,8 +25,9 @@ class HyenaEmbeddingTransformer(DistilledEmbedder):
         Width of the student's tokens; None for the teacher's. Where it is another, a linear map brings the tokens to
         the teacher's width, which is the number of features of each window.
     n_layers, d_ff : int or None, default=None
-        Blocks, and hidden width of their feed-forward parts; None for the teacher's. A student of the teacher's sizes
-        starts with copies of its embedding, feed-forward parts and norms, and learns faster.
+        Blocks, and hidden width of their feed-forward parts; None for the teacher's, and for ``2 * d_model`` where
+        `d_model` is not the teacher's. A student of the teacher's sizes starts with copies of its embedding,
+        feed-forward parts and norms, and learns faster.
     causal : bool or None, default=None
         Whether no token depends on later ones; None for as the teacher.
     short_filter : int, default=3
@@ -52,8 +53,9 @@ class HyenaEmbeddingTransformer(DistilledEmbedder):
         Share of the series held out of the distillation, but not of the training of the teacher, for `fidelity_`.
         If 0, that is measured on the training series.
     callbacks : list of skorch.callbacks.Callback or None, default=None
-        Given to skorch in the distillation: checkpoints, loggers. Callbacks of scikit-learn are set by
-        `set_callbacks`.
+        Given to skorch in the distillation of the student, not of the control: checkpoints, loggers. An epoch has a
+        "train_loss" and no "valid_loss": say so to those that watch one, as by ``Checkpoint(monitor=None)``. Callbacks
+        of scikit-learn are set by `set_callbacks`.
     device : str or torch.device, default="cpu"
         Where to compute.
     dtype : {"float32", "float64"} or None, default="float32"
@@ -70,7 +72,7 @@ class HyenaEmbeddingTransformer(DistilledEmbedder):
     encoder_ : sigfeat.nn.Encoder
         The student, a torch module; takes standardised series (batch, length, channels).
     teacher_ : MHAEmbedder
-        The fitted teacher.
+        The fitted teacher; one that came frozen is itself here, and no copy.
     fidelity_ : dict of float
         How close the student is to the teacher on held-out series: "pooled_r2", "token_r2", "cka" and "cosine" (see
         `sigfeat.nn.fidelity`); with ``control=True`` also "control_pooled_r2", "control_token_r2" and the shares of

@@ -101,8 +101,9 @@ class MHAEmbedder(Embedder):
     ImportError
         If torch or skorch is not installed.
     ValueError
-        If d_model is no multiple of n_heads, y is missing or has one class only for ``objective="supervised"``, the
-        device cannot be used, values are NaN or infinite, training diverges, or the output would not fit into memory.
+        If d_model is no multiple of n_heads, y is missing for ``objective="supervised"`` or given and of one class or
+        value only, the device cannot be used, values are NaN or infinite, training diverges, or the output would not
+        fit into memory.
 
     See Also
     --------
@@ -224,7 +225,8 @@ class MHAEmbedder(Embedder):
         objective = self.objective
         if objective == "auto":
             objective = "masked" if y is None else "supervised"
-        target = check_target(y, X, self.task, "objective='supervised'") if objective == "supervised" else None
+        mode = f"objective={self.objective!r}" + (" with y" if self.objective == "auto" else "")
+        target = check_target(y, X, self.task, mode) if objective == "supervised" else None
         self._learn_units(X, lengths)
         seed = int(check_random_state(self.random_state).randint(2**31))
         generator = torch.Generator().manual_seed(seed)
