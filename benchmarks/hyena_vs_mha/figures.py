@@ -362,20 +362,9 @@ def _look(name, names):
 
 
 def _mark(place, start, words):
-    """A line at a length, and words beside it: below rising curves or above them, wherever there is more room."""
+    """A dotted line at a length, and words below rising curves."""
     place.axvline(start, color=INK, lw=0.8, ls=":")
-    lowest, highest = np.log(place.dataLim.intervalx)
-    on_right = np.log(start) < (lowest + highest) / 2
-    place.annotate(
-        words,
-        (start, 0 if on_right else 1),
-        (4, 4) if on_right else (-4, 0),
-        xycoords=place.get_xaxis_transform(),
-        textcoords="offset points",
-        ha="left" if on_right else "right",
-        va="bottom" if on_right else "top",
-        fontsize=8,
-    ).set_in_layout(False)
+    place.text(0.98, 0.03, words, transform=place.transAxes, ha="right", va="bottom", fontsize=8).set_in_layout(False)
 
 
 def _second_order(row):
