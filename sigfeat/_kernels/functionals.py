@@ -1,0 +1,295 @@
+"""Low-rank iterated sums in one pass over each group of series: letters, sums and statistics, block by block.
+
+A chain of k letters has the parts (level, first letter): each letter alone, each two neighbours, ..., the whole chain.
+Arguments travel in tuples:
+
+* data = (series, lengths, shift, scale): series (n_samples, n_channels, n_timepoints) are used as (x - shift[c]) *
+  scale[0, c], their differences as (x(t) - x(t - 1)) * scale[1, c];
+* chains = (first_term, channel, lag, tap, reach, differenced, inside, kind, fade): the terms of letter i of chain c are
+  first_term[c * k + i], ..., each tap * x[channel](t + lag); reach[c * k + i] = how far it looks to each side;
+  `inside`: pool single letters only where they look at the series alone;
+* pooling = (thresholds (n_chains, n_parts, n_thresholds), columns (n_columns, 2) of codes and thresholds, n_fine,
+  windows): see `tree.pooled_words`.
+"""
+
+import numpy as np
+from numba import njit
+
+from sigfeat._kernels.emitter import block_steps
+from sigfeat._kernels.letters import CHUNK, COUNT, EXCESS, MAXIMUM, MINIMUM, PLACE, SUM, convolve, follow, gather
+from sigfeat._kernels.packing import longest_of, vectors
+from sigfeat._kernels.simd import MIN_PLUS, REAL
+
+PPV, MPV, MIPV, MAX, MIN, MEAN, END = range(7)
+VALUES_PER_QUANTILE = 4096  # thresholds are quantiles of at most so many values
+
+
+@njit(cache=True, nogil=True)
+def pooled_functionals(data, rows, k, chains, pooling, lanes, out):
+    """Write the pooled values of all parts to out[rows]: level by level, chain by chain, part by part."""
+    lengths, (thresholds, columns, n_fine, windows) = data[1], pooling
+    n_chains, n_thresholds, n_windows = thresholds.shape[0], thresholds.shape[2], windows.shape[0]
+    n_parts, n_statistics, n_block = k * (k + 1) // 2, COUNT + n_thresholds, block_steps(lanes)
+    differenced, inside, kind, fade = chains[5], chains[6], chains[7], chains[8]
+    single, n_columns = np.empty(0, np.float32), columns.shape[0] * n_windows
+    all_wanted, end_wanted = _is_wanted(columns, MEAN) or _is_wanted(columns, MIN), _is_wanted(columns, END)
+    packed, places, padding = _packing_space(data, rows, chains, lanes)
+    values = vectors(n_parts * (n_block + 1) * lanes, single)
+    state = vectors(n_parts * lanes, np.empty(0))
+    statistics = vectors(n_parts * n_windows * n_statistics * lanes, np.empty(0))
+    ends = np.zeros((n_parts, n_windows, lanes))
+    bounds = np.zeros((n_parts, n_windows, lanes, 2), np.int64)
+    limits = vectors(2 * lanes, single)
+    limits[:] = 0.0
+    for group in range(0, rows.shape[0], lanes):
+        members = rows[group : group + lanes]
+        longest = longest_of(members, lengths)
+        row_steps = _pack(data, members, longest, padding, lanes, packed)
+        _place_terms(chains, row_steps, padding, places)
+        for chain in range(n_chains):
+            own = 1 if differenced[chain] else 0
+            _reset(statistics, state, ends, n_statistics, kind[chain], lanes)
+            uniform = _find_bounds(members, lengths, own, k, chain, chains, inside[chain], n_fine, windows, bounds)
+            for begin in range(0, longest - own, n_block):
+                n = min(n_block, longest - own - begin)
+                _advance(packed, places, chains, k, chain, begin, n, kind[chain], fade[chain], lanes, state, values)
+                for part in range(n_parts):
+                    for v in range(n_windows):
+                        low, high = bounds[part, v, :, 0].min(), bounds[part, v, :, 1].max()
+                        first, stop = max(low - begin, 0), min(high - begin, n)
+                        if stop <= first:
+                            continue
+                        if not uniform:
+                            for lane in range(lanes):
+                                limits[lane] = bounds[part, v, lane, 0] - begin
+                                limits[lanes + lane] = bounds[part, v, lane, 1] - begin
+                        gather(
+                            part, values, first, stop - first, 0 if uniform else 1, limits, 0,
+                            thresholds.ravel(), (chain * n_parts + part) * n_thresholds, n_thresholds,
+                            1 if all_wanted else 0, float(begin), statistics,
+                            (part * n_windows + v) * n_statistics,
+                        )  # fmt: skip
+                        if end_wanted:
+                            own_bounds, row = bounds[part, v], values[part * (n_block + 1) * lanes :]
+                            _keep_ends(row, own_bounds, begin, n, kind[chain], fade[chain], lanes, ends[part, v])
+            part = first_column = 0
+            for level in range(1, k + 1):
+                for i in range(k - level + 1):
+                    column = first_column + (chain * (k - level + 1) + i) * n_columns
+                    for lane in range(members.shape[0]):
+                        for v in range(n_windows):
+                            found = statistics[(part * n_windows + v) * n_statistics * lanes + lane :: lanes]
+                            first, stop = bounds[part, v, lane]
+                            for c in range(columns.shape[0]):
+                                value = 0.0
+                                if stop > first:
+                                    end = ends[part, v, lane]
+                                    value = _feature(found, columns[c, 0], columns[c, 1], first, stop, end)
+                                out[members[lane], column + c * n_windows + v] = value
+                    part += 1
+                first_column += n_chains * (k - level + 1) * n_columns
+
+
+@njit(cache=True, nogil=True)
+def functional_values(data, rows, k, chains, lanes, out):
+    """Write the values of each part of each chain at each own time to out[i, chain, part, t], for series rows[i]."""
+    lengths, n_block, n_parts = data[1], block_steps(lanes), k * (k + 1) // 2
+    packed, places, padding = _packing_space(data, rows, chains, lanes)
+    values = vectors(n_parts * (n_block + 1) * lanes, np.empty(0, np.float32))
+    state = vectors(n_parts * lanes, np.empty(0))
+    for group in range(0, rows.shape[0], lanes):
+        members = rows[group : group + lanes]
+        longest = longest_of(members, lengths)
+        row_steps = _pack(data, members, longest, padding, lanes, packed)
+        _place_terms(chains, row_steps, padding, places)
+        for chain in range(out.shape[1]):
+            kind, fade, own = chains[7][chain], chains[8][chain], 1 if chains[5][chain] else 0
+            state[:] = 0.0 if kind == REAL else np.inf if kind == MIN_PLUS else -np.inf
+            for begin in range(0, longest - own, n_block):
+                n = min(n_block, longest - own - begin)
+                _advance(packed, places, chains, k, chain, begin, n, kind, fade, lanes, state, values)
+                for lane in range(members.shape[0]):
+                    stop = min(n, lengths[members[lane]] - own - begin)
+                    for part in range(n_parts):
+                        for t in range(stop):
+                            value = values[(part * (n_block + 1) + t) * lanes + lane]
+                            out[group + lane, chain, part, begin + t] = value
+
+
+@njit(cache=True, nogil=True)
+def learn_thresholds(data, rows, k, chains, shares, lanes, thresholds):
+    """Set thresholds[chain, part, q] to the quantile shares[chain, part, q] of the values of series rows[chain]."""
+    lengths, n_block, n_parts = data[1], block_steps(lanes), k * (k + 1) // 2
+    differenced, kinds, fades = chains[5], chains[7], chains[8]
+    different = np.unique(rows)
+    packed, places, padding = _packing_space(data, rows, chains, lanes)
+    values = vectors(n_parts * (n_block + 1) * lanes, np.empty(0, np.float32))
+    state = vectors(n_parts * lanes, np.empty(0))
+    kept = np.empty((n_parts, longest_of(rows, lengths)), np.float32)
+    for group in range(0, different.shape[0], lanes):
+        members = different[group : group + lanes]
+        longest = longest_of(members, lengths)
+        row_steps = _pack(data, members, longest, padding, lanes, packed)
+        _place_terms(chains, row_steps, padding, places)
+        for chain in range(thresholds.shape[0]):
+            lane = np.searchsorted(members, rows[chain])
+            if lane == members.shape[0] or members[lane] != rows[chain]:
+                continue
+            own = 1 if differenced[chain] else 0
+            n_steps, kind, fade = lengths[rows[chain]] - own, kinds[chain], fades[chain]
+            state[:] = 0.0 if kind == REAL else np.inf if kind == MIN_PLUS else -np.inf
+            for begin in range(0, n_steps, n_block):
+                n = min(n_block, n_steps - begin)
+                _advance(packed, places, chains, k, chain, begin, n, kind, fade, lanes, state, values)
+                for part in range(n_parts):
+                    for t in range(n):
+                        kept[part, begin + t] = values[(part * (n_block + 1) + t) * lanes + lane]
+            part = 0
+            for level in range(1, k + 1):
+                for i in range(k - level + 1):
+                    first, stop = level - 1, n_steps
+                    reach = chains[4][chain * k + i]
+                    if level == 1 and chains[6][chain] and stop > 2 * reach:
+                        first, stop = reach, stop - reach
+                    stride = 1 + max(stop - first - 1, 0) // VALUES_PER_QUANTILE
+                    ordered = np.sort(kept[part, first:stop:stride])
+                    for q in range(thresholds.shape[2]):
+                        thresholds[chain, part, q] = _quantile(ordered, shares[chain, part, q])
+                    part += 1
+
+
+@njit(cache=True, nogil=True)
+def _quantile(ordered, share):
+    if ordered.shape[0] == 0:
+        return 0.0
+    place = share * (ordered.shape[0] - 1)
+    below = int(place)
+    above = min(below + 1, ordered.shape[0] - 1)
+    return ordered[below] + (place - below) * (ordered[above] - ordered[below])
+
+
+@njit(cache=True, nogil=True)
+def _packing_space(data, rows, chains, lanes):
+    """Room for a packed group, for the places of the terms in it, and the steps of padding on each side."""
+    longest, n_channels = longest_of(rows, data[1]), data[0].shape[1]
+    padding = chains[4].max() if chains[4].shape[0] else 0
+    row_steps = longest + 2 * padding + block_steps(lanes)
+    packed = vectors(2 * n_channels * row_steps * lanes, np.empty(0, np.float32))
+    return packed, np.empty(chains[1].shape[0], np.int64), padding
+
+
+@njit(cache=True, nogil=True)
+def _pack(data, members, longest, padding, lanes, packed):
+    """Write a group of series, then their differences, to packed[row, padding + t, lane]; the steps of a row.
+
+    Around and behind a series there is zero, the mean.
+    """
+    series, lengths, shift, scale = data
+    n_channels, row_steps = series.shape[1], longest + 2 * padding + block_steps(lanes)
+    packed[: 2 * n_channels * row_steps * lanes] = 0.0
+    for c in range(n_channels):
+        for lane in range(members.shape[0]):
+            x, n = series[members[lane], c], lengths[members[lane]]
+            place = (c * row_steps + padding) * lanes + lane
+            for t in range(n):
+                packed[place + t * lanes] = (x[t] - shift[c]) * scale[0, c]
+            place = ((n_channels + c) * row_steps + padding) * lanes + lane
+            for t in range(n - 1):
+                packed[place + t * lanes] = (x[t + 1] - x[t]) * scale[1, c]
+    return row_steps
+
+
+@njit(cache=True, nogil=True)
+def _place_terms(chains, row_steps, padding, places):
+    """Set the place of the first value of each term: channels beyond the series' own are those of their differences."""
+    for i in range(places.shape[0]):
+        places[i] = chains[1][i] * row_steps + padding + chains[2][i]
+
+
+@njit(cache=True, nogil=True)
+def _advance(packed, places, chains, k, chain, begin, n, kind, fade, lanes, state, values):
+    """Write the values of all parts of a chain over one block."""
+    first_term, tap = chains[0], chains[3]
+    for i in range(k):
+        first, stop = first_term[chain * k + i], first_term[chain * k + i + 1]
+        convolve(packed, places, tap, first, stop - first, begin, (n + CHUNK - 1) // CHUNK, i, values)
+    block_fade = fade**n if kind == REAL else fade * n
+    part = k
+    for level in range(2, k + 1):
+        for i in range(k - level + 1):
+            previous = part - (k - level + 2)
+            follow(kind, fade, block_fade, previous, i + level - 1, n, state, part, part, values)
+            part += 1
+
+
+@njit(cache=True, nogil=True)
+def _find_bounds(members, lengths, own, k, chain, chains, inside, n_fine, windows, bounds):
+    """Set the times over which each part is pooled, by window and lane; whether all lanes agree."""
+    reach = chains[4]
+    uniform = True
+    for lane in range(bounds.shape[2]):
+        n = lengths[members[min(lane, members.shape[0] - 1)]] - own
+        uniform &= n == lengths[members[0]] - own
+        part = 0
+        for level in range(1, k + 1):
+            for i in range(k - level + 1):
+                left = reach[chain * k + i]
+                for v in range(windows.shape[0]):
+                    first = max(windows[v, 0] * n // n_fine, level - 1)
+                    stop = windows[v, 1] * n // n_fine
+                    if level == 1 and inside and min(stop, n - left) > max(first, left):
+                        first, stop = max(first, left), min(stop, n - left)
+                    bounds[part, v, lane, 0], bounds[part, v, lane, 1] = first, stop
+                part += 1
+    return uniform
+
+
+@njit(cache=True, nogil=True)
+def _reset(statistics, state, ends, n_statistics, kind, lanes):
+    """Set statistics and sums to those of no value."""
+    for place in range(0, statistics.shape[0], lanes):
+        s = (place // lanes) % n_statistics
+        statistics[place : place + lanes] = -np.inf if s == MAXIMUM else np.inf if s == MINIMUM else 0.0
+    zero = 0.0 if kind == REAL else np.inf if kind == MIN_PLUS else -np.inf
+    state[:] = zero
+    ends[:] = zero
+
+
+@njit(cache=True, nogil=True)
+def _keep_ends(row, bounds, begin, n, kind, fade, lanes, ends):
+    """Carry on the iterated sum over a window, whose value at the end is asked for."""
+    for lane in range(lanes):
+        total = ends[lane]
+        for t in range(max(bounds[lane, 0] - begin, 0), min(bounds[lane, 1] - begin, n)):
+            value = row[t * lanes + lane]
+            if kind == REAL:
+                total = total * fade + value
+            elif kind == MIN_PLUS:
+                total = min(total + fade, value)
+            else:
+                total = max(total + fade, value)
+        ends[lane] = total
+
+
+@njit(cache=True, nogil=True)
+def _is_wanted(columns, code):
+    return (columns[:, 0] == code).any()
+
+
+@njit(cache=True, nogil=True)
+def _feature(found, code, threshold, first, stop, end):
+    """Value of a pooling, from the statistics of the values at times first <= t < stop."""
+    n, above = stop - first, found[COUNT]
+    if code == PPV:
+        return found[COUNT + threshold] / n
+    if code == MPV:
+        return found[EXCESS] / max(above, 1.0)
+    if code == MIPV:  # one step before the start where nothing is above
+        return (found[PLACE] / above - first if above > 0 else -1.0) / n
+    if code == MAX:
+        return found[MAXIMUM]
+    if code == MIN:
+        return found[MINIMUM]
+    if code == MEAN:
+        return found[SUM] / n
+    return end

@@ -1,0 +1,180 @@
+"""Vector instructions for low-rank iterated sums over one block of time, one series per SIMD lane.
+
+Rows are those of `simd`: `block_steps + 1` vectors, of which step t has vector t.
+"""
+
+from numba.core import types
+from numba.extending import intrinsic
+
+from sigfeat._kernels.emitter import Emitter, array_data
+from sigfeat._kernels.simd import MAX_PLUS, MIN_PLUS, REAL
+
+CHUNK = 8  # steps whose sums stay in registers while the terms of a convolution are added
+MAX_THRESHOLDS = 4
+MAXIMUM, EXCESS, PLACE, SUM, MINIMUM, COUNT = range(6)  # from COUNT on one for each threshold
+RINGS = (REAL, MAX_PLUS, MIN_PLUS)
+
+
+@intrinsic
+def convolve(typing_context, packed, places, taps, first, n_terms, begin, n_chunks, row, rows):
+    """Write sum_i taps[i] x(places[i] + begin + t) over terms first, ..., first + n_terms - 1 to row `row` of `rows`.
+
+    x(p) is vector p of `packed`; t = 0, ..., CHUNK n_chunks - 1.
+    """
+    index = types.intp
+    signature = types.void(packed, places, taps, index, index, index, index, index, rows)
+
+    def codegen(context, builder, signature, args):
+        _, _, _, first, n_terms, begin, n_chunks, row, _ = args
+        x, places, weights, out = array_data(context, builder, signature, args)
+        emit = Emitter(builder, packed.dtype)
+        target = emit.row(out, row)
+
+        def chunk(number, _):
+            begin_of_chunk = builder.mul(number, emit.integer(CHUNK))
+            start = builder.add(begin, begin_of_chunk)
+
+            def term(i, sums):
+                which = builder.add(first, i)
+                place = builder.add(start, builder.load(builder.gep(places, [which])))
+                weight = emit.splat(builder.load(builder.gep(weights, [which])))
+                window = emit.skip(x, place)
+                return [emit.fma(weight, emit.read(window, emit.integer(u)), sums[u]) for u in range(CHUNK)]
+
+            sums = emit.loop(n_terms, [emit.constant(0.0)] * CHUNK, term)
+            for u in range(CHUNK):
+                emit.write(sums[u], target, builder.add(begin_of_chunk, emit.integer(u)))
+            return []
+
+        emit.loop(n_chunks, [], chunk)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def follow(typing_context, kind, fade, block_fade, previous, letter, n_steps, state, k, row, rows):
+    """Write letter(t) (x) fade (x) S(t - 1) to a row, S(t) = fade (x) S(t - 1) (+) previous(t).
+
+    `previous`, `letter` and `row` are numbers of rows of `rows`. S before the block is vector k of the float64 `state`,
+    which is moved on; block_fade is the fade of the whole block.
+    """
+    index, real = types.intp, types.float64
+    signature = types.void(index, real, real, index, index, index, state, index, index, rows)
+
+    def codegen(context, builder, signature, args):
+        kind, fade, block_fade, previous, letter, n_steps, _, k, row, _ = args
+        kept, y = array_data(context, builder, signature, args)
+        emit = Emitter(builder, rows.dtype)
+        factor, old = emit.splat(fade), emit.read(kept, k, emit.wide)
+        source, own, target = (emit.row(y, number) for number in (previous, letter, row))
+        base = emit.round(old)
+
+        def real_step(t, values):
+            sums, carried = values  # within a block in the working dtype, from block to block in float64
+            faded = builder.fmul(builder.fadd(sums, carried), factor)
+            emit.write(builder.fmul(emit.read(own, t), faded), target, t)
+            return [emit.fma(sums, factor, emit.read(source, t)), builder.fmul(carried, factor)]
+
+        def tropical_step(plus, t, values):
+            faded = builder.fadd(values[0], factor)
+            emit.write(builder.fadd(emit.read(own, t), faded), target, t)
+            return [plus(faded, emit.read(source, t))]
+
+        def body(kind, _):
+            if kind == REAL:
+                (sums, _) = emit.loop(n_steps, [emit.constant(0.0), base], real_step)
+                new = emit.fma(old, emit.splat(block_fade, emit.wide), emit.widen(sums))
+            else:
+                plus = emit.larger if kind == MAX_PLUS else emit.smaller
+                new = emit.widen(emit.loop(n_steps, [base], lambda t, values: tropical_step(plus, t, values))[0])
+            emit.write(new, kept, k)
+
+        emit.choose((kind, emit.integer(0)), (RINGS, (0,)), body)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def gather(
+    typing_context, row, rows, first, n_steps, masked, bounds, window, thresholds, threshold, n_thresholds,
+    all_wanted, begin, statistics, k,
+):  # fmt: skip
+    """Fold steps first, ..., first + n_steps - 1 of a row into its statistics, float64, from vector k on.
+
+    masked: count only times lower <= t < upper of each lane, vectors 2 window and 2 window + 1 of `bounds`, from the
+    start of the block, which is at time `begin`. The thresholds are the items of `thresholds` from `threshold` on;
+    EXCESS and PLACE (sum of times) belong to the first. SUM and MINIMUM are kept only if all_wanted is 1.
+    """
+    index, real = types.intp, types.float64
+    signature = types.void(
+        index, rows, index, index, index, bounds, index, thresholds, index, index, index, real, statistics, index
+    )  # fmt: skip
+
+    def codegen(context, builder, signature, args):
+        row, _, first, n_steps, masked, _, window, _, threshold, n_thresholds, all_wanted, begin, _, k = args
+        y, limits, levels, kept = array_data(context, builder, signature, args)
+        emit = Emitter(builder, rows.dtype)
+        source = emit.skip(emit.row(y, row), first)
+        low = emit.read(limits, builder.mul(window, emit.integer(2)))
+        high = emit.read(limits, builder.add(builder.mul(window, emit.integer(2)), emit.integer(1)))
+        zero, one = emit.constant(0.0), emit.constant(1.0)
+        clock = emit.splat(builder.sitofp(first, emit.wide.element))
+
+        def fold(statistic, how, value):
+            place = builder.add(k, emit.integer(statistic))
+            emit.write(how(emit.read(kept, place, emit.wide), value), kept, place)
+
+        def body(code, n):
+            with_mask, with_all = code % 2 == 1, code >= 2
+            level = [
+                emit.splat(builder.load(builder.gep(levels, [builder.add(threshold, emit.integer(q))])))
+                for q in range(n)
+            ]
+
+            def step(t, values):
+                now, best, excess, places, total, least, *counts = values
+                value = emit.read(source, t)
+                inside = None
+                if with_mask:
+                    after = builder.fcmp_ordered(">=", now, low)
+                    inside = builder.and_(after, builder.fcmp_ordered("<", now, high))
+
+                def only(condition):
+                    return condition if inside is None else builder.and_(inside, condition)
+
+                def kept_or(value, otherwise):
+                    return value if inside is None else builder.select(inside, value, otherwise)
+
+                above = [only(builder.fcmp_ordered(">", value, each)) for each in level]
+                best = builder.select(only(builder.fcmp_ordered(">", value, best)), value, best)
+                excess = builder.fadd(excess, builder.select(above[0], builder.fsub(value, level[0]), zero))
+                places = builder.fadd(places, builder.select(above[0], now, zero))
+                if with_all:
+                    total = builder.fadd(total, kept_or(value, zero))
+                    least = builder.select(only(builder.fcmp_ordered("<", value, least)), value, least)
+                counts = [
+                    builder.fadd(count, builder.select(each, one, zero))
+                    for count, each in zip(counts, above, strict=True)
+                ]
+                return [builder.fadd(now, one), best, excess, places, total, least, *counts]
+
+            infinity = emit.constant(float("inf"))
+            initial = [clock, builder.fsub(zero, infinity), zero, zero, zero, infinity, *[zero] * n]
+            found = [emit.widen(value) for value in emit.loop(n_steps, initial, step)[1:]]
+            best, excess, places, total, least, *counts = found
+            fold(MAXIMUM, emit.larger, best)
+            fold(EXCESS, builder.fadd, excess)
+            fold(PLACE, builder.fadd, emit.fma(counts[0], emit.splat(begin, emit.wide), places))
+            if with_all:
+                fold(SUM, builder.fadd, total)
+                fold(MINIMUM, emit.smaller, least)
+            for q in range(n):
+                fold(COUNT + q, builder.fadd, counts[q])
+
+        code = builder.add(masked, builder.mul(all_wanted, emit.integer(2)))
+        emit.choose((code, n_thresholds), (range(4), range(1, MAX_THRESHOLDS + 1)), body)
+        return context.get_dummy_value()
+
+    return signature, codegen

@@ -1,0 +1,126 @@
+"""Rank-one functionals: what a low-rank iterated sum runs along."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_CHANNELS = 9  # of one letter, as in ROCKET
+
+
+@dataclass(frozen=True, eq=False)
+class Functionals:
+    """Chains of letters, each a linear form of a window around a time, and how they are summed.
+
+    Letter j of chain i is a(t) = sum over c, l of taps[i, j, c, l] x_channels[i, j, c](t + (l - n_lags // 2)
+    dilations[i, j]), where x is the series or, where `differenced`, its differences, and zero outside.
+
+    Parameters
+    ----------
+    taps : float32 ndarray of shape (n_chains, depth, n_used, n_lags)
+        Weights; zero for channels that a letter does not look at.
+    channels : integer ndarray of shape (n_chains, depth, n_used)
+        Channels, counted from 0.
+    dilations : integer ndarray of shape (n_chains, depth)
+        Steps between neighbouring points of a window.
+    differenced : bool ndarray of shape (n_chains,)
+        Whether letters look at x(t + 1) - x(t) in place of x(t).
+    inside : bool ndarray of shape (n_chains,)
+        Whether the values of a single letter count only where its window lies inside the series.
+    decays : ndarray of shape (n_chains,)
+        Rate of fading per step, in the semiring's own product.
+    semirings : tuple of str
+        Name of the semiring of each chain.
+    """
+
+    taps: NDArray[np.float32]
+    channels: NDArray[np.int64]
+    dilations: NDArray[np.int64]
+    differenced: NDArray[np.bool_]
+    inside: NDArray[np.bool_]
+    decays: NDArray[np.float64]
+    semirings: tuple[str, ...]
+
+    @property
+    def n_chains(self) -> int:
+        """Number of chains."""
+        return self.taps.shape[0]
+
+    @property
+    def depth(self) -> int:
+        """Number of letters of a chain."""
+        return self.taps.shape[1]
+
+    @property
+    def reach(self) -> NDArray[np.int64]:
+        """How many steps each letter looks to each side, shape (n_chains, depth)."""
+        return self.taps.shape[3] // 2 * self.dilations
+
+
+def n_parts(depth: int) -> int:
+    """Number of runs of neighbouring letters in a chain: the functionals that it stands for."""
+    return depth * (depth + 1) // 2
+
+
+def draw_functionals(
+    n_chains: int,
+    depth: int,
+    n_channels: int,
+    n_timepoints: int,
+    *,
+    n_lags: int,
+    dilations: tuple[int, ...] | None,
+    decay: float | None,
+    semirings: tuple[str, ...],
+    random_state: np.random.RandomState,
+) -> Functionals:
+    """Random functionals.
+
+    Parameters
+    ----------
+    n_chains, depth : int
+        Number of chains, and letters of each.
+    n_channels, n_timepoints : int
+        Size of a typical series.
+    n_lags : int
+        Points of a window.
+    dilations : tuple of int or None
+        Drawn from these; None for log-uniform ones whose window fits into the series.
+    decay : float or None
+        Rate of all; None for half-lives that are log-uniform between one step and the series.
+    semirings : tuple of str
+        Taken in turn.
+    random_state : numpy.random.RandomState
+        Source of the draws.
+
+    Returns
+    -------
+    functionals : Functionals
+        Taps are Gaussian, of mean zero over each window and norm one over each letter. A letter looks at a random
+        subset of the channels, of log-uniform size.
+    """
+    n_used = min(n_channels, MAX_CHANNELS)
+    shape = n_chains, depth
+    taps = random_state.standard_normal((*shape, n_used, n_lags))
+    taps -= taps.mean(axis=-1, keepdims=True) if n_lags > 1 else 0.0
+    n_looked_at = np.floor(2 ** random_state.uniform(0, np.log2(n_used + 1), shape)).astype(np.int64)
+    taps *= np.arange(n_used)[:, np.newaxis] < n_looked_at[..., np.newaxis, np.newaxis]
+    taps /= np.sqrt(np.square(taps).sum(axis=(-2, -1), keepdims=True))
+    order = random_state.random_sample((*shape, n_channels)).argsort(axis=-1)
+    if dilations is None:
+        widest = max((n_timepoints - 1) / max(n_lags - 1, 1), 1.0)
+        chosen = np.floor(2 ** random_state.uniform(0, np.log2(widest), shape)).astype(np.int64)
+    else:
+        chosen = np.asarray(dilations, np.int64)[random_state.randint(len(dilations), size=shape)]
+    differenced = np.arange(n_chains) // len(semirings) % 2 == 1
+    inside = random_state.random_sample(n_chains) < 0.5
+    rates = np.log(2) / 2 ** random_state.uniform(0, np.log2(max(n_timepoints, 2)), n_chains)
+    return Functionals(
+        taps=taps.astype(np.float32),
+        channels=order[..., :n_used],
+        dilations=chosen,
+        differenced=differenced,
+        inside=inside,
+        decays=rates if decay is None else np.full(n_chains, float(decay)),
+        semirings=tuple(semirings[i % len(semirings)] for i in range(n_chains)),
+    )
