@@ -44,17 +44,18 @@ class Functionals:
     @property
     def n_chains(self) -> int:
         """Number of chains."""
-        return self.taps.shape[0]
+        return int(self.taps.shape[0])
 
     @property
     def depth(self) -> int:
         """Number of letters of a chain."""
-        return self.taps.shape[1]
+        return int(self.taps.shape[1])
 
     @property
     def reach(self) -> NDArray[np.int64]:
         """How many steps each letter looks to each side, shape (n_chains, depth)."""
-        return self.taps.shape[3] // 2 * self.dilations
+        reach: NDArray[np.int64] = self.taps.shape[3] // 2 * self.dilations
+        return reach
 
 
 def n_parts(depth: int) -> int:
@@ -72,6 +73,7 @@ def draw_functionals(
     dilations: tuple[int, ...] | None,
     decay: float | None,
     semirings: tuple[str, ...],
+    one_dilation: bool = False,
     random_state: np.random.RandomState,
 ) -> Functionals:
     """Random functionals.
@@ -85,11 +87,14 @@ def draw_functionals(
     n_lags : int
         Points of a window.
     dilations : tuple of int or None
-        Drawn from these; None for log-uniform ones whose window fits into the series.
+        Drawn from these; None for those whose window fits into the series: log-uniform, or powers of two if a chain
+        has one dilation.
     decay : float or None
         Rate of all; None for half-lives that are log-uniform between one step and the series.
     semirings : tuple of str
         Taken in turn.
+    one_dilation : bool, default=False
+        Whether the letters of a chain share their dilation; the dilations are then taken in turn.
     random_state : numpy.random.RandomState
         Source of the draws.
 
@@ -107,8 +112,11 @@ def draw_functionals(
     taps *= np.arange(n_used)[:, np.newaxis] < n_looked_at[..., np.newaxis, np.newaxis]
     taps /= np.sqrt(np.square(taps).sum(axis=(-2, -1), keepdims=True))
     order = random_state.random_sample((*shape, n_channels)).argsort(axis=-1)
-    if dilations is None:
-        widest = max((n_timepoints - 1) / max(n_lags - 1, 1), 1.0)
+    widest = max((n_timepoints - 1) / max(n_lags - 1, 1), 1.0)
+    if one_dilation:
+        each = dilations or tuple(2**e for e in range(int(np.log2(widest)) + 1))
+        chosen = np.asarray(each, np.int64)[np.arange(n_chains) // 2 % len(each), np.newaxis].repeat(depth, axis=1)
+    elif dilations is None:
         chosen = np.floor(2 ** random_state.uniform(0, np.log2(widest), shape)).astype(np.int64)
     else:
         chosen = np.asarray(dilations, np.int64)[random_state.randint(len(dilations), size=shape)]

@@ -16,7 +16,19 @@ import numpy as np
 from numba import njit
 
 from sigfeat._kernels.emitter import block_steps
-from sigfeat._kernels.letters import CHUNK, COUNT, EXCESS, MAXIMUM, MINIMUM, PLACE, SUM, convolve, follow, gather
+from sigfeat._kernels.letters import (
+    CHUNK,
+    COUNT,
+    EXCESS,
+    MAXIMUM,
+    MINIMUM,
+    PLACE,
+    SUM,
+    compete,
+    convolve,
+    follow,
+    gather,
+)
 from sigfeat._kernels.packing import longest_of, vectors
 from sigfeat._kernels.simd import MIN_PLUS, REAL
 
@@ -293,3 +305,50 @@ def _feature(found, code, threshold, first, stop, end):
     if code == MEAN:
         return found[SUM] / n
     return end
+
+
+@njit(cache=True, nogil=True)
+def competing_letters(data, rows, k, chains, n_fine, windows, lanes, out):
+    """Write to out[rows], chain by chain, how strongly and how often each letter is the largest or the smallest.
+
+    Of the k letters of a chain one is the largest at each time and one the smallest: first the sums of the largest
+    values, then the numbers of the smallest, of each letter in each window, as shares of the window.
+    """
+    lengths, n_block, n_windows = data[1], block_steps(lanes), windows.shape[0]
+    n_chains = chains[7].shape[0]
+    packed, places, padding = _packing_space(data, rows, chains, lanes)
+    values = vectors(k * (n_block + 1) * lanes, np.empty(0, np.float32))
+    statistics = vectors(n_windows * 2 * k * lanes, np.empty(0))
+    bounds, limits = np.zeros((n_windows, lanes, 2), np.int64), vectors(2 * lanes, np.empty(0, np.float32))
+    for group in range(0, rows.shape[0], lanes):
+        members = rows[group : group + lanes]
+        longest = longest_of(members, lengths)
+        row_steps = _pack(data, members, longest, padding, lanes, packed)
+        _place_terms(chains, row_steps, padding, places)
+        for chain in range(n_chains):
+            own = 1 if chains[5][chain] else 0
+            for lane in range(lanes):
+                n = lengths[members[min(lane, members.shape[0] - 1)]] - own
+                for v in range(n_windows):
+                    bounds[v, lane, 0], bounds[v, lane, 1] = windows[v, 0] * n // n_fine, windows[v, 1] * n // n_fine
+            statistics[:] = 0.0
+            for v in range(n_windows):
+                low, high = bounds[v, :, 0].min(), bounds[v, :, 1].max()
+                for begin in range(low, high, n_block):
+                    n = min(n_block, high - begin)
+                    for i in range(k):
+                        first, stop = chains[0][chain * k + i], chains[0][chain * k + i + 1]
+                        n_chunks = (n + CHUNK - 1) // CHUNK
+                        convolve(packed, places, chains[3], first, stop - first, begin, n_chunks, i, values)
+                    masked = 0
+                    for lane in range(lanes):
+                        limits[lane], limits[lanes + lane] = bounds[v, lane, 0] - begin, bounds[v, lane, 1] - begin
+                        if bounds[v, lane, 0] > begin or bounds[v, lane, 1] < begin + n:
+                            masked = 1
+                    compete(values, k, n, masked, limits, statistics, v * 2 * k)
+            for lane in range(members.shape[0]):
+                row = out[members[lane], chain * 2 * k * n_windows : (chain + 1) * 2 * k * n_windows]
+                for v in range(n_windows):
+                    n = max(bounds[v, lane, 1] - bounds[v, lane, 0], 1)
+                    for j in range(2 * k):
+                        row[j * n_windows + v] = statistics[(v * 2 * k + j) * lanes + lane] / n

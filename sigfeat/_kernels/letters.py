@@ -11,6 +11,7 @@ from sigfeat._kernels.simd import MAX_PLUS, MIN_PLUS, REAL
 
 CHUNK = 8  # steps whose sums stay in registers while the terms of a convolution are added
 MAX_THRESHOLDS = 4
+MAX_COMPETITORS = 8
 MAXIMUM, EXCESS, PLACE, SUM, MINIMUM, COUNT = range(6)  # from COUNT on one for each threshold
 RINGS = (REAL, MAX_PLUS, MIN_PLUS)
 
@@ -175,6 +176,66 @@ def gather(
 
         code = builder.add(masked, builder.mul(all_wanted, emit.integer(2)))
         emit.choose((code, n_thresholds), (range(4), range(1, MAX_THRESHOLDS + 1)), body)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def compete(typing_context, rows, n_letters, n_steps, masked, limits, statistics, k):
+    """Count, letter by letter, the times at which a letter is the largest, weighted by its value, and the smallest.
+
+    The letters are rows 0, ..., n_letters - 1; of equal ones the first wins. Sums go to vectors k + j, counts to
+    vectors k + n_letters + j of the float64 statistics. masked and limits: as for `gather`.
+    """
+    index = types.intp
+    signature = types.void(rows, index, index, index, limits, statistics, index)
+
+    def codegen(context, builder, signature, args):
+        _, n_letters, n_steps, masked, _, _, k = args
+        y, bounds, kept = array_data(context, builder, signature, args)
+        emit = Emitter(builder, rows.dtype)
+        low, high = emit.read(bounds, emit.integer(0)), emit.read(bounds, emit.integer(1))
+        zero, one = emit.constant(0.0), emit.constant(1.0)
+
+        def winners(values, order):
+            """Value of the winner, and for each letter whether it is the one."""
+            best, number = values[0], zero
+            for j, value in enumerate(values[1:], start=1):
+                better = builder.fcmp_ordered(order, value, best)
+                best = builder.select(better, value, best)
+                number = builder.select(better, emit.constant(j), number)
+            return best, [builder.fcmp_ordered("==", number, emit.constant(j)) for j in range(len(values))]
+
+        def body(with_mask, n):
+            sources = [emit.row(y, emit.integer(j)) for j in range(n)]
+
+            def step(t, values):
+                now, sums, counts = values[0], values[1 : n + 1], values[n + 1 :]
+                letters = [emit.read(source, t) for source in sources]
+                best, largest = winners(letters, ">")
+                _, smallest = winners(letters, "<")
+                share, weight = one, best
+                if with_mask:
+                    after = builder.fcmp_ordered(">=", now, low)
+                    inside = builder.and_(after, builder.fcmp_ordered("<", now, high))
+                    share, weight = builder.select(inside, one, zero), builder.select(inside, best, zero)
+                sums = [
+                    builder.fadd(old, builder.select(wins, weight, zero))
+                    for old, wins in zip(sums, largest, strict=True)
+                ]
+                counts = [
+                    builder.fadd(old, builder.select(wins, share, zero))
+                    for old, wins in zip(counts, smallest, strict=True)
+                ]
+                return [builder.fadd(now, one), *sums, *counts]
+
+            found = emit.loop(n_steps, [zero] * (2 * n + 1), step)[1:]
+            for j, value in enumerate(found):
+                place = builder.add(k, emit.integer(j))
+                emit.write(builder.fadd(emit.read(kept, place, emit.wide), emit.widen(value)), kept, place)
+
+        emit.choose((masked, n_letters), ((0, 1), range(2, MAX_COMPETITORS + 1)), body)
         return context.get_dummy_value()
 
     return signature, codegen

@@ -1,4 +1,4 @@
-"""Iterated-sums signatures as a scikit-learn transformer."""
+"""Iterated-sums signatures, along words or of low rank, as a scikit-learn transformer."""
 
 from numbers import Integral, Real
 
@@ -6,74 +6,124 @@ import numpy as np
 from joblib import effective_n_jobs
 
 from sigfeat._kernels.iterated_sums import PrefixTrees, end_values, pooled_values, running_values
+from sigfeat._kernels.low_rank import LOW_RANK_POOLINGS, MAX_THRESHOLDS
 from sigfeat._kernels.pooling import POOLINGS
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted
 from sigfeat.semirings import SEMIRINGS
 from sigfeat.transformers._base import FeatureTransformer
+from sigfeat.transformers._low_rank import COMPETING, SUMS, fit_low_rank, low_rank_settings
 from sigfeat.transformers._memory import check_output_size
 from sigfeat.transformers._moments import channel_moments
 from sigfeat.transformers._poolings import check_poolings, threshold_series
+from sigfeat.transformers._targets import check_target
 from sigfeat.transformers._windows import fine_windows, window_names
 from sigfeat.words import Word, count_words, words_of_length, words_of_weight
 
 WORD_BYTES = 500  # of one Word object, about
+WORDS = "words"
+OF_WORDS = {"decay": 0.1, "pooling": ("end", "mean", "max", "min"), "windows": ("dyadic", 2), "quantile": 0.5}
 
 
 class ISSTransformer(FeatureTransformer):
-    """Iterated sums of a series along words, pooled over time.
+    """Iterated sums of a series, along words or along random functionals of low rank, pooled over time.
 
     For a word w = l_1 ... l_k whose letters are monomials in the channels:
     S_w(t) = sum over i_1 < ... < i_k <= t of l_1(x_{i_1}) ... l_k(x_{i_k}) exp(-decay (t - i_1)),
-    with the sum and the product of a semiring. The running values S_w(1), S_w(2), ... are pooled over the
-    whole series or over windows of it.
+    with the sum and the product of a semiring. A functional of rank one is the same with letters
+    a(t) = sum over c, l of p[c, l] x_c(t + l dilation): linear forms of a window around each time, which cost nothing
+    that grows like n_channels^k. The values at t = 1, 2, ... are pooled over the whole series or over windows of it.
 
     Parameters
     ----------
     depth : int, default=2
-        Largest length or weight of the words; not used where `words` is a list.
+        Largest length or weight of the words, not used where `words` is a list; letters of a functional.
     words : {"length", "weight"} or list of str, default="weight"
         "length": all words of 1 to `depth` single channels. "weight": all words of monomials of total degree
         1 to `depth`, the full iterated-sums signature. A list: exactly these words, as texts such as
-        "[1][1,2]" with channels counted from 1.
-    semiring : {"real", "max_plus", "min_plus", "max_times"}, default="real"
-        Sum and product. "max_times" takes values >= 0 only.
+        "[1][1,2]" with channels counted from 1. Not used by functionals.
+    semiring : {"real", "max_plus", "min_plus", "max_times"} or tuple of str, default="real"
+        Sum and product. "max_times" takes values >= 0 only, and no functionals. Functionals take the semirings of a
+        tuple in turn.
     strict : bool, default=True
-        Sum over strictly (True) or weakly (False) increasing times.
-    decay : float, default=0.1
+        Sum over strictly (True) or weakly (False) increasing times. Functionals are strict.
+    decay : float or "auto", default="auto"
         Rate per time step, >= 0, at which what lies behind fades: by half every 0.7 / decay steps in "real" and
-        "max_times", by `decay` a step in the tropical semirings. 0 for the iterated sums of the literature.
-    pooling : str or tuple of str, default=("end", "mean", "max", "min")
+        "max_times", by `decay` a step in the tropical semirings. 0 for the iterated sums of the literature. "auto" is
+        0.1, and random for functionals: half-lives log-uniform between one step and the series.
+    pooling : "auto", str or tuple of str, default="auto"
         Any of "end" (last value), "mean", "max", "min", "ppv" (share of time above a threshold), "mpv" (mean
         excess over the threshold while above it), "argmax" (place of the first maximum, 0 at the start of the
-        window and 1 at its end).
-    windows : "whole", int or ("dyadic", int), default=("dyadic", 2)
+        window and 1 at its end; not for functionals), "mipv" (mean place while above the threshold, as a share of the
+        window, -1 / length if never; only for functionals). "auto": ("end", "mean", "max", "min"), and "ppv" for
+        functionals.
+    windows : "auto", "whole", int or ("dyadic", int), default="auto"
         Whole series; this many equal parts; or all dyadic parts down to a depth: 1, 2, 4, ... parts. The sums
-        always start at the start of the series.
+        always start at the start of the series. "auto": ("dyadic", 2), and "whole" for functionals.
     scale : {"standard", "std", None}, default="standard"
         What is learnt at fit and done to each channel: subtract the mean and divide by the standard
         deviation; divide only (zero stays zero, as increments want); nothing. "max_times" never subtracts.
-    quantile : float, default=0.5
-        The thresholds of "ppv" and "mpv" are, for each word, this quantile of its running values on the
-        training series.
+    quantile : float or "auto", default="auto"
+        The thresholds of "ppv" and "mpv" are this quantile of the values on the training series. "auto" is 0.5, and
+        random for functionals.
+    functionals : {"words", "low_rank", "competing"}, default="words"
+        "low_rank": random functionals of rank one in place of words, and every run of neighbouring letters of them;
+        what is pooled are the terms of the sum whose last letter sits at t, but for "end", the sum itself. Level one
+        with "ppv" is the ROCKET transform. "competing": groups of `depth` letters of one dilation; at each time one is
+        the largest and one the smallest. The features are the sum of a letter's values while it is the largest, over
+        the length, and the share of time for which it is the smallest.
+    n_functionals : int, default=1000
+        Functionals of `depth` letters, or groups of competing letters.
+    n_lags : int, default=9
+        Points of the window that a letter looks at; fewer in shorter series.
+    dilations : tuple of int or None, default=None
+        Steps between the points of a window, drawn from these. None: log-uniform between 1 and what fits into the
+        series, in groups of competing letters powers of two in turn.
+    n_thresholds : int, default=N_THRESHOLDS
+        Thresholds of "ppv" for each functional.
+    fit_mode : {"random", "supervised"}, default="random"
+        "random": Gaussian letters. "supervised": the same, then trained with a linear head on y, which is thrown away.
+        Only for "low_rank"; needs y and torch.
+    task : {"auto", "classification", "regression"}, default="auto"
+        What supervised training takes y for. "auto": numbers with a fractional part are targets of a regression,
+        anything else is classes.
+    max_epochs : int, default=30
+        Passes over the training series in supervised training.
+    lr : float, default=0.01
+        Its learning rate at the peak.
+    batch_size : int, default=32
+        Series per step, at least 2.
+    device : str or torch.device, default="cpu"
+        Where the training runs.
+    random_state : int, RandomState instance or None, default=0
+        Of the functionals and their thresholds, and of the training.
     n_jobs : int or None, default=None
         Threads over series, in joblib's convention. The features do not depend on it.
 
     Attributes
     ----------
     words_ : tuple of Word
-        The words, in the order of the features.
+        The words, in the order of the features; with "words" only.
+    functionals_ : sigfeat.functionals.Functionals
+        The letters and how they are summed; not with "words".
     shift_, scale_ : ndarray of shape (n_channels_,)
         A channel is used as (x - shift_) * scale_.
-    thresholds_ : ndarray of shape (n_words,)
-        Thresholds of "ppv" and "mpv"; zeros where neither is asked for.
+    difference_scale_ : ndarray of shape (n_channels_,)
+        Factor of the differences x(t + 1) - x(t), at which half of the functionals look; not with "words".
+    thresholds_ : ndarray of shape (n_words,) or (n_functionals, n_parts, n_thresholds)
+        Thresholds of "ppv", "mpv" and "mipv"; zeros where none is asked for.
+    history_ : list of dict
+        "epoch", "train_loss" of each epoch; in supervised mode only.
     n_channels_ : int
         Number of channels seen at fit.
 
     Raises
     ------
+    ImportError
+        If torch or skorch, for supervised training, is not installed.
     ValueError
         If a word cannot be read or names a missing channel, a series has one point only, values are NaN,
-        infinite, or negative with "max_times", or the output would not fit into memory.
+        infinite, or negative with "max_times", parameters do not go together, y is missing in supervised mode, or the
+        output would not fit into memory.
 
     See Also
     --------
@@ -88,8 +138,13 @@ class ISSTransformer(FeatureTransformer):
     pooling, and where a series or a window ends before that the features are 0. The end values of all words
     up to a length are one matrix product per series: O(n_timepoints n_channels^depth) at the speed of a
     matrix product. Any other choice costs O(n_timepoints) per prefix of the words. Sums run in float64 from
-    block to block of time; the result has the input's dtype. Thresholds are quantiles over at most 64
+    block to block of time; the result has the input's dtype. Thresholds of words are quantiles over at most 64
     training series, fewer of very long ones, evenly spread.
+
+    Functionals cost O(n_timepoints n_functionals depth (n_lags n_channels + depth)) per series, in one pass that keeps
+    one block of time. They are computed in float32. A letter looks at a random subset of the channels, and its window
+    hangs over the ends of a series, where there is zero; half of the single letters are pooled only where it does not.
+    Thresholds are random quantiles of the values on one random training series for each functional.
 
     References
     ----------
@@ -99,6 +154,14 @@ class ISSTransformer(FeatureTransformer):
        functions", 2022, arXiv:2009.08443.
     .. [3] Diehl, Krieg, "FRUITS: feature extraction using iterated sums for time series classification",
        2023, arXiv:2311.14549: pooling as "sieves".
+    .. [4] Toth, Bonnier, Oberhauser, "Seq2Tens: an efficient representation of sequences by low-rank tensor
+       projections", 2020, arXiv:2006.07027.
+    .. [5] Dempster, Petitjean, Webb, "ROCKET: exceptionally fast and accurate time series classification using random
+       convolutional kernels", 2020, arXiv:1910.13051.
+    .. [6] Tan, Dempster, Bergmeir, Webb, "MultiRocket: multiple pooling operators and transformations for fast and
+       effective time series classification", 2022, arXiv:2102.00457: "mpv", "mipv", differences.
+    .. [7] Dempster, Schmidt, Webb, "HYDRA: competing convolutional kernels for fast and accurate time series
+       classification", 2023, arXiv:2203.13652.
 
     Examples
     --------
@@ -111,18 +174,37 @@ class ISSTransformer(FeatureTransformer):
     array(['[1]|real|end', '[2]|real|end', '[1][1]|real|end'], dtype=object)
     >>> iss.transform(X)
     array([[ 6.,  1., 11.,  1.,  3.,  0.]])
+
+    >>> X = np.random.default_rng(0).standard_normal((10, 3, 50))
+    >>> low_rank = ISSTransformer(functionals="low_rank", n_functionals=100, pooling="ppv", n_thresholds=1).fit(X)
+    >>> low_rank.transform(X).shape
+    (10, 300)
+    >>> low_rank.get_feature_names_out()[[0, 299]]
+    array(['<1.1>|real|ppv', '<100.1><100.2>|real|ppv'], dtype=object)
     """
 
     _parameter_constraints = {
         "depth": [Interval(Integral, 1, None, closed="left")],
         "words": [StrOptions({"length", "weight"}), list, tuple],
-        "semiring": [StrOptions(set(SEMIRINGS))],
+        "semiring": [StrOptions(set(SEMIRINGS)), tuple, list],
         "strict": ["boolean"],
-        "decay": [Interval(Real, 0, None, closed="left")],
-        "pooling": [StrOptions(set(POOLINGS)), tuple, list],
-        "windows": [StrOptions({"whole"}), Interval(Integral, 1, None, closed="left"), tuple],
+        "decay": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
+        "pooling": [StrOptions({"auto", *POOLINGS, *LOW_RANK_POOLINGS}), tuple, list],
+        "windows": [StrOptions({"auto", "whole"}), Interval(Integral, 1, None, closed="left"), tuple],
         "scale": [StrOptions({"standard", "std"}), None],
-        "quantile": [Interval(Real, 0, 1, closed="both")],
+        "quantile": [Interval(Real, 0, 1, closed="both"), StrOptions({"auto"})],
+        "functionals": [StrOptions({WORDS, SUMS, COMPETING})],
+        "n_functionals": [Interval(Integral, 1, None, closed="left")],
+        "n_lags": [Interval(Integral, 1, None, closed="left")],
+        "dilations": [tuple, list, None],
+        "n_thresholds": [Interval(Integral, 1, MAX_THRESHOLDS, closed="both")],
+        "fit_mode": [StrOptions({"random", "supervised"})],
+        "task": [StrOptions({"auto", "classification", "regression"})],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "batch_size": [Interval(Integral, 2, None, closed="left")],
+        "device": "no_validation",  # torch looks at it
+        "random_state": ["random_state"],
         "n_jobs": [Integral, None],
     }
 
@@ -132,11 +214,23 @@ class ISSTransformer(FeatureTransformer):
         words="weight",
         semiring="real",
         strict=True,
-        decay=0.1,
-        pooling=("end", "mean", "max", "min"),
-        windows=("dyadic", 2),
+        decay="auto",
+        pooling="auto",
+        windows="auto",
         scale="standard",
-        quantile=0.5,
+        quantile="auto",
+        functionals="words",
+        n_functionals=1000,
+        n_lags=9,
+        dilations=None,
+        n_thresholds=3,
+        fit_mode="random",
+        task="auto",
+        max_epochs=30,
+        lr=0.01,
+        batch_size=32,
+        device="cpu",
+        random_state=0,
         n_jobs=None,
     ):
         self.depth = depth
@@ -148,25 +242,52 @@ class ISSTransformer(FeatureTransformer):
         self.windows = windows
         self.scale = scale
         self.quantile = quantile
+        self.functionals = functionals
+        self.n_functionals = n_functionals
+        self.n_lags = n_lags
+        self.dilations = dilations
+        self.n_thresholds = n_thresholds
+        self.fit_mode = fit_mode
+        self.task = task
+        self.max_epochs = max_epochs
+        self.lr = lr
+        self.batch_size = batch_size
+        self.device = device
+        self.random_state = random_state
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
-        """Learn the scaling and the thresholds.
+        """Learn the scaling and the thresholds, and draw or train the functionals.
 
         Parameters
         ----------
         X : array of shape (n_samples, n_channels, n_timepoints), or any other panel
             Series; see `to_panel`.
-        y : None
-            Ignored.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+            Classes or numbers; used in supervised mode only.
 
         Returns
         -------
         self : ISSTransformer
         """
         X, lengths = self._check_panel(X, reset=True)
-        pooling, (n_fine, runs) = check_poolings(self.pooling), fine_windows(self.windows)
+        for name in ("words_", "functionals_", "difference_scale_", "history_", "_low_rank"):
+            vars(self).pop(name, None)
+        if self.functionals == WORDS:
+            self._fit_words(X, lengths)
+        else:
+            self._fit_low_rank(X, lengths, y)
+        return self
+
+    def _fit_words(self, X, lengths):
+        chosen = {name: OF_WORDS[name] if _is_auto(own := getattr(self, name)) else own for name in OF_WORDS}
+        if not isinstance(self.semiring, str):
+            raise ValueError(f'semiring must be one name for functionals="words", got {self.semiring!r}')
+        if self.fit_mode == "supervised":
+            raise ValueError('fit_mode="supervised" needs functionals="low_rank", got functionals="words"')
+        pooling, (n_fine, runs) = check_poolings(chosen["pooling"]), fine_windows(chosen["windows"])
+        self._windows, self._quantile = chosen["windows"], chosen["quantile"]
         n_columns = len(pooling) * len(runs)
         if isinstance(self.words, str):
             n_words = count_words(X.shape[1], self.depth, self.words)
@@ -185,7 +306,7 @@ class ISSTransformer(FeatureTransformer):
         self._check_sign(X)
         self.words_ = words
         self.shift_, self.scale_ = self._learn_scale(X, lengths)
-        fade = self._ring.fade(self.decay)
+        fade = self._ring.fade(chosen["decay"])
         self._loop = {"strict": self._strict, "fade": fade, "shift": self.shift_, "scale": self.scale_}
         self._trees = None if self._is_full(pooling) else PrefixTrees(words, X.shape[1], n_fine)
         self.thresholds_ = np.zeros(len(words))
@@ -193,7 +314,28 @@ class ISSTransformer(FeatureTransformer):
             self.thresholds_ = self._learn_thresholds(X, lengths)
         self._pooled = pooling, self.thresholds_, n_fine, runs
         self._n_features_out = len(words) * n_columns
-        return self
+
+    def _fit_low_rank(self, X, lengths, y):
+        settings = low_rank_settings(self)
+        target = None
+        if self.fit_mode == "supervised":
+            if settings.kind == COMPETING:
+                raise ValueError('fit_mode="supervised" needs functionals="low_rank", got functionals="competing"')
+            target = check_target(y, X, self.task)
+        what = f"ISSTransformer with n_functionals={self.n_functionals}, depth={self.depth}"
+        check_output_size(len(X), settings.n_features, X.dtype, what, remedy="lower n_functionals")
+        self._n_letters = 1 if settings.kind == COMPETING else self.depth
+        self._require_timepoints(lengths, self._n_letters, f"functionals of {self._n_letters} letters")
+        low_rank = fit_low_rank(settings, X, lengths, self.scale, self.random_state, target, self._training())
+        self._low_rank, self.functionals_, self.thresholds_ = low_rank, low_rank.functionals, low_rank.thresholds
+        self.shift_, (self.scale_, self.difference_scale_) = low_rank.shift, low_rank.scale
+        if low_rank.history is not None:
+            self.history_ = low_rank.history
+        self._n_features_out = settings.n_features
+
+    def _training(self):
+        names = ("max_epochs", "lr", "batch_size", "device")
+        return {name: getattr(self, name) for name in names} | {"n_threads": effective_n_jobs(self.n_jobs)}
 
     def transform(self, X):
         """Pooled iterated sums.
@@ -209,11 +351,16 @@ class ISSTransformer(FeatureTransformer):
         """
         check_is_fitted(self)
         X, lengths = self._check_panel(X, reset=False)
-        self._require_timepoints(lengths, self._needed_timepoints(), f"words of {self._n_letters} letters")
-        self._check_sign(X)
+        low_rank, n_threads = vars(self).get("_low_rank"), effective_n_jobs(self.n_jobs)
+        what = "words" if low_rank is None else "functionals"
+        self._require_timepoints(lengths, self._needed_timepoints(), f"{what} of {self._n_letters} letters")
         check_output_size(len(X), self._n_features_out, X.dtype, "the output of ISSTransformer")
         out = np.empty((len(X), self._n_features_out), X.dtype)
-        n_threads = effective_n_jobs(self.n_jobs)
+        if low_rank is not None:
+            low_rank.features(X, lengths, n_threads, out)
+            self._check_overflow(out, "low-rank iterated sums overflow", "scale the series, or raise decay")
+            return out
+        self._check_sign(X)
         if self._trees is None:
             end_values(X, lengths, self._depth, n_threads=n_threads, out=out, **self._loop)
         else:
@@ -222,18 +369,22 @@ class ISSTransformer(FeatureTransformer):
         return out
 
     def _feature_names(self):
+        if "_low_rank" in vars(self):
+            return self._low_rank.names()
         return [f"{word}{ending}" for word in self.words_ for ending in self._endings]
 
     def _name_endings(self, pooling):
-        windows = [f"|{name}" if name else "" for name in window_names(self.windows)]
+        windows = [f"|{name}" if name else "" for name in window_names(self._windows)]
         return [f"|{self.semiring}|{name}{window}" for name in pooling for window in windows]
 
     def _needed_timepoints(self):
+        if "_low_rank" in vars(self):
+            return self._n_letters
         return 2 if self._strict and self._n_letters > 1 else 1
 
     def _is_full(self, pooling):
         """Whether the matrix product gives all that is asked for."""
-        return self.words == "length" and self.semiring == "real" and pooling == ("end",) and self.windows == "whole"
+        return self.words == "length" and self.semiring == "real" and pooling == ("end",) and self._windows == "whole"
 
     def _check_alphabet(self, words, n_channels):
         for word in words:
@@ -270,11 +421,16 @@ class ISSTransformer(FeatureTransformer):
             for w, place in enumerate(places):
                 first = n_letters[w] - 1 if self._strict else 0
                 known = values[:, w, first:][np.isfinite(values[:, w, first:])]
-                thresholds[place] = np.quantile(known, self.quantile) if known.size else 0.0
+                thresholds[place] = np.quantile(known, self._quantile) if known.size else 0.0
         return thresholds
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         ring = SEMIRINGS.get(self.semiring) if isinstance(self.semiring, str) else None
         tags.input_tags.positive_only = ring is not None and ring.non_negative
+        tags.target_tags.required = self.fit_mode == "supervised"
         return tags
+
+
+def _is_auto(value):
+    return isinstance(value, str) and value == "auto"
