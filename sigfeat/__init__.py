@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sigfeat.transformers.iss import ISSTransformer as ISSTransformer
     from sigfeat.transformers.recurrent import RecurrentEmbeddingTransformer as RecurrentEmbeddingTransformer
     from sigfeat.transformers.s4 import S4EmbeddingTransformer as S4EmbeddingTransformer
+    from sigfeat.transformers.scaling import FeatureScaler as FeatureScaler
     from sigfeat.transformers.signature import SignatureTransformer as SignatureTransformer
     from sigfeat.transformers.teacher import MHAEmbedder as MHAEmbedder
     from sigfeat.words import Word as Word
@@ -49,6 +50,7 @@ _MODULES = {
     "sigfeat.transformers.iss": ("ISSTransformer",),
     "sigfeat.transformers.recurrent": ("RecurrentEmbeddingTransformer",),
     "sigfeat.transformers.s4": ("S4EmbeddingTransformer",),
+    "sigfeat.transformers.scaling": ("FeatureScaler",),
     "sigfeat.transformers.signature": ("SignatureTransformer",),
     "sigfeat.transformers.teacher": ("MHAEmbedder",),
 }

@@ -1,0 +1,326 @@
+"""Ready pipelines: features of series, scaled, and a linear model on top.
+
+Each function returns a scikit-learn `Pipeline` of the steps "features" and "classifier" or "regressor", not fitted,
+that takes any panel of series (see `to_panel`). There is nothing in them that could not be written by hand.
+
+Parameters that all of them share
+---------------------------------
+classifier, regressor : estimator or None, default=None
+    The last step. None: ridge regression (on the classes coded as -1 and 1) whose penalty is chosen by leave-one-out
+    cross-validation. It has no `predict_proba`; for one give `LogisticRegression` or the like.
+n_jobs : int or None, default=None
+    Threads, in joblib's convention.
+random_state : int or None, default=0
+    Of all that is random. An int; None for a different outcome each time.
+"""
+
+import importlib
+
+from sklearn.linear_model import RidgeClassifierCV, RidgeCV
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+
+from sigfeat.transformers.augmentation import AddTime
+from sigfeat.transformers.iss import ISSTransformer
+from sigfeat.transformers.scaling import FeatureScaler
+from sigfeat.transformers.signature import SignatureTransformer
+
+ALPHAS = tuple(10.0 ** (k / 2) for k in range(-14, 3))  # for features whose squares sum up to about one
+
+
+def iss_classifier(*, n_functionals=1000, classifier=None, n_jobs=None, random_state=0):
+    """Low-rank iterated sums and competing letters, and a ridge classifier: the default of the library.
+
+    Parameters
+    ----------
+    n_functionals : int, default=1000
+        Functionals of two letters; the groups of competing letters are fewer in proportion.
+    classifier : estimator or None, default=None
+        Last step; None for a ridge classifier.
+    n_jobs : int or None, default=None
+        Threads.
+    random_state : int or None, default=0
+        Of the functionals.
+
+    Returns
+    -------
+    pipeline : sklearn.pipeline.Pipeline
+
+    Notes
+    -----
+    The parts and their weights were chosen by cross-validation on training data; see docs/accuracy.md.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.classifiers import iss_classifier
+    >>> rng = np.random.default_rng(0)
+    >>> X, y = rng.standard_normal((40, 2, 50)), np.repeat(["slow", "fast"], 20)
+    >>> X[:20] = X[:20].cumsum(axis=2)
+    >>> iss_classifier(n_functionals=50).fit(X[::2], y[::2]).score(X[1::2], y[1::2])
+    1.0
+    """
+    return _classifier(_iss(n_functionals, n_jobs, random_state), classifier)
+
+
+def iss_regressor(*, n_functionals=1000, regressor=None, n_jobs=None, random_state=0):
+    """The regression twin of `iss_classifier`: the same features, and a ridge regression."""
+    return _regressor(_iss(n_functionals, n_jobs, random_state), regressor)
+
+
+def signature_classifier(*, depth=3, classifier=None, n_jobs=None, random_state=0):
+    """Signatures of the series with time as a channel, over dyadic windows, and a ridge classifier.
+
+    Parameters
+    ----------
+    depth : int, default=3
+        Of the signature; the number of features grows like (n_channels + 1)^depth.
+    classifier : estimator or None, default=None
+        Last step; None for a ridge classifier.
+    n_jobs, random_state : optional
+        Not used: there is nothing random, and one thread.
+
+    Returns
+    -------
+    pipeline : sklearn.pipeline.Pipeline
+
+    References
+    ----------
+    .. [1] Morrill, Fermanian, Kidger, Lyons, "A generalised signature method for multivariate time series feature
+       extraction", 2020, arXiv:2006.00873.
+    """
+    return _classifier(_signature(depth), classifier)
+
+
+def signature_regressor(*, depth=3, regressor=None, n_jobs=None, random_state=0):
+    """The regression twin of `signature_classifier`."""
+    return _regressor(_signature(depth), regressor)
+
+
+def path_development_classifier(*, classifier=None, n_jobs=None, random_state=0):
+    """Random developments of the series with time as a channel, and a ridge classifier.
+
+    Parameters
+    ----------
+    classifier : estimator or None, default=None
+        Last step; None for a ridge classifier.
+    n_jobs : int or None, default=None
+        Threads.
+    random_state : int or None, default=0
+        Of the developments.
+
+    Returns
+    -------
+    pipeline : sklearn.pipeline.Pipeline
+
+    Raises
+    ------
+    ImportError
+        If torch is not installed.
+    """
+    return _classifier(_development(n_jobs, random_state), classifier)
+
+
+def path_development_regressor(*, regressor=None, n_jobs=None, random_state=0):
+    """The regression twin of `path_development_classifier`."""
+    return _regressor(_development(n_jobs, random_state), regressor)
+
+
+def hyena_classifier(*, order=2, classifier=None, n_jobs=None, random_state=0):
+    """Embeddings of a Hyena that was distilled from attention trained on the classes, and a ridge classifier.
+
+    Parameters
+    ----------
+    order : int, default=2
+        Of the Hyena.
+    classifier : estimator or None, default=None
+        Last step; None for a ridge classifier.
+    n_jobs : int or None, default=None
+        Threads.
+    random_state : int or None, default=0
+        Of teacher and student.
+
+    Returns
+    -------
+    pipeline : sklearn.pipeline.Pipeline
+
+    Raises
+    ------
+    ImportError
+        If torch or skorch is not installed.
+    """
+    return _classifier(_hyena(order, n_jobs, random_state), classifier)
+
+
+def hyena_regressor(*, order=2, regressor=None, n_jobs=None, random_state=0):
+    """The regression twin of `hyena_classifier`."""
+    return _regressor(_hyena(order, n_jobs, random_state), regressor)
+
+
+def iss_hyena_classifier(*, n_functionals=1000, order=2, classifier=None, n_jobs=None, random_state=0):
+    """The features of `iss_classifier` and of `hyena_classifier` side by side, and a ridge classifier.
+
+    Parameters
+    ----------
+    n_functionals : int, default=1000
+        See `iss_classifier`.
+    order : int, default=2
+        See `hyena_classifier`.
+    classifier : estimator or None, default=None
+        Last step; None for a ridge classifier.
+    n_jobs : int or None, default=None
+        Threads.
+    random_state : int or None, default=0
+        Of all that is random.
+
+    Returns
+    -------
+    pipeline : sklearn.pipeline.Pipeline
+
+    Raises
+    ------
+    ImportError
+        If torch or skorch is not installed.
+    """
+    return _classifier(_iss_hyena(n_functionals, order, n_jobs, random_state), classifier)
+
+
+def iss_hyena_regressor(*, n_functionals=1000, order=2, regressor=None, n_jobs=None, random_state=0):
+    """The regression twin of `iss_hyena_classifier`."""
+    return _regressor(_iss_hyena(n_functionals, order, n_jobs, random_state), regressor)
+
+
+def iss_development_classifier(*, n_functionals=1000, classifier=None, n_jobs=None, random_state=0):
+    """The features of `iss_classifier` and of `path_development_classifier` side by side, and a ridge classifier.
+
+    Parameters
+    ----------
+    n_functionals : int, default=1000
+        See `iss_classifier`.
+    classifier : estimator or None, default=None
+        Last step; None for a ridge classifier.
+    n_jobs : int or None, default=None
+        Threads.
+    random_state : int or None, default=0
+        Of all that is random.
+
+    Returns
+    -------
+    pipeline : sklearn.pipeline.Pipeline
+
+    Raises
+    ------
+    ImportError
+        If torch is not installed.
+    """
+    return _classifier(_iss_development(n_functionals, n_jobs, random_state), classifier)
+
+
+def iss_development_regressor(*, n_functionals=1000, regressor=None, n_jobs=None, random_state=0):
+    """The regression twin of `iss_development_classifier`."""
+    return _regressor(_iss_development(n_functionals, n_jobs, random_state), regressor)
+
+
+def sigfeat_classifier(*, n_functionals=1000, classifier=None, n_jobs=None, random_state=0):
+    """The union that we recommend: low-rank iterated sums, and a little of exact ones and of developments.
+
+    Parameters
+    ----------
+    n_functionals : int, default=1000
+        See `iss_classifier`.
+    classifier : estimator or None, default=None
+        Last step; None for a ridge classifier.
+    n_jobs : int or None, default=None
+        Threads.
+    random_state : int or None, default=0
+        Of all that is random.
+
+    Returns
+    -------
+    pipeline : sklearn.pipeline.Pipeline
+
+    Raises
+    ------
+    ImportError
+        If torch is not installed.
+    """
+    return _classifier(_union(n_functionals, n_jobs, random_state), classifier)
+
+
+def sigfeat_regressor(*, n_functionals=1000, regressor=None, n_jobs=None, random_state=0):
+    """The regression twin of `sigfeat_classifier`."""
+    return _regressor(_union(n_functionals, n_jobs, random_state), regressor)
+
+
+def _classifier(features, classifier):
+    last = RidgeClassifierCV(ALPHAS) if classifier is None else classifier
+    return Pipeline([("features", features), ("classifier", last)])
+
+
+def _regressor(features, regressor):
+    last = RidgeCV(ALPHAS) if regressor is None else regressor
+    return Pipeline([("features", features), ("regressor", last)])
+
+
+def _iss(n_functionals, n_jobs, random_state):
+    low_rank = ISSTransformer(
+        functionals="low_rank", n_functionals=n_functionals, n_jobs=n_jobs, random_state=random_state
+    )
+    competing = ISSTransformer(
+        functionals="competing",
+        depth=8,
+        n_functionals=max(1, n_functionals // 4),
+        n_jobs=n_jobs,
+        random_state=random_state,
+    )
+    return FeatureUnion(
+        [
+            ("low_rank", make_pipeline(low_rank, FeatureScaler())),
+            ("competing", make_pipeline(competing, FeatureScaler(power=0.5, sparse=True))),
+        ],
+        transformer_weights={"competing": 0.7},
+    )
+
+
+def _signature(depth):
+    return make_pipeline(AddTime(), SignatureTransformer(depth=depth, windows=("dyadic", 2)), FeatureScaler(power=0.5))
+
+
+def _development(n_jobs, random_state):
+    development = _torch("PathDevelopmentTransformer")(n_jobs=n_jobs, random_state=random_state)
+    return make_pipeline(AddTime(), development, FeatureScaler())
+
+
+def _hyena(order, n_jobs, random_state):
+    return make_pipeline(
+        _torch("HyenaEmbeddingTransformer")(order=order, n_jobs=n_jobs, random_state=random_state), FeatureScaler()
+    )
+
+
+def _iss_hyena(n_functionals, order, n_jobs, random_state):
+    return FeatureUnion(
+        [("iss", _iss(n_functionals, n_jobs, random_state)), ("hyena", _hyena(order, n_jobs, random_state))]
+    )
+
+
+def _iss_development(n_functionals, n_jobs, random_state):
+    return FeatureUnion(
+        [("iss", _iss(n_functionals, n_jobs, random_state)), ("development", _development(n_jobs, random_state))],
+        transformer_weights={"development": 0.5},
+    )
+
+
+def _union(n_functionals, n_jobs, random_state):
+    exact = make_pipeline(ISSTransformer(n_jobs=n_jobs), FeatureScaler(power=0.5))
+    return FeatureUnion(
+        [
+            ("iss", _iss(n_functionals, n_jobs, random_state)),
+            ("exact", exact),
+            ("development", _development(n_jobs, random_state)),
+        ],
+        transformer_weights={"exact": 0.3, "development": 0.3},
+    )
+
+
+def _torch(name):
+    """A transformer that needs torch, which is loaded only when it is asked for."""
+    return getattr(importlib.import_module("sigfeat"), name)
