@@ -25,8 +25,6 @@ class Functionals:
         Steps between neighbouring points of a window.
     differenced : bool ndarray of shape (n_chains,)
         Whether letters look at x(t + 1) - x(t) in place of x(t).
-    inside : bool ndarray of shape (n_chains,)
-        Whether the values of a single letter count only where its window lies inside the series.
     decays : ndarray of shape (n_chains,)
         Rate of fading per step, in the semiring's own product.
     semirings : tuple of str
@@ -37,7 +35,6 @@ class Functionals:
     channels: NDArray[np.int64]
     dilations: NDArray[np.int64]
     differenced: NDArray[np.bool_]
-    inside: NDArray[np.bool_]
     decays: NDArray[np.float64]
     semirings: tuple[str, ...]
 
@@ -121,14 +118,12 @@ def draw_functionals(
     else:
         chosen = np.asarray(dilations, np.int64)[random_state.randint(len(dilations), size=shape)]
     differenced = np.arange(n_chains) // len(semirings) % 2 == 1
-    inside = random_state.random_sample(n_chains) < 0.5
     rates = np.log(2) / 2 ** random_state.uniform(0, np.log2(max(n_timepoints, 2)), n_chains)
     return Functionals(
         taps=taps.astype(np.float32),
         channels=order[..., :n_used],
         dilations=chosen,
         differenced=differenced,
-        inside=inside,
         decays=rates if decay is None else np.full(n_chains, float(decay)),
         semirings=tuple(semirings[i % len(semirings)] for i in range(n_chains)),
     )

@@ -5,9 +5,8 @@ Arguments travel in tuples:
 
 * data = (series, lengths, shift, scale): series (n_samples, n_channels, n_timepoints) are used as (x - shift[c]) *
   scale[0, c], their differences as (x(t) - x(t - 1)) * scale[1, c];
-* chains = (first_term, channel, lag, tap, reach, differenced, inside, kind, fade): the terms of letter i of chain c are
-  first_term[c * k + i], ..., each tap * x[channel](t + lag); reach[c * k + i] = how far it looks to each side;
-  `inside`: pool single letters only where they look at the series alone;
+* chains = (first_term, channel, lag, tap, reach, differenced, kind, fade): the terms of letter i of chain c are
+  first_term[c * k + i], ..., each tap * x[channel](t + lag), with |lag| <= reach[c * k + i];
 * pooling = (thresholds (n_chains, n_parts, n_thresholds), columns (n_columns, 2) of codes and thresholds, n_fine,
   windows): see `tree.pooled_words`.
 """
@@ -42,7 +41,7 @@ def pooled_functionals(data, rows, k, chains, pooling, lanes, out):
     lengths, (thresholds, columns, n_fine, windows) = data[1], pooling
     n_chains, n_thresholds, n_windows = thresholds.shape[0], thresholds.shape[2], windows.shape[0]
     n_parts, n_statistics, n_block = k * (k + 1) // 2, COUNT + n_thresholds, block_steps(lanes)
-    differenced, inside, kind, fade = chains[5], chains[6], chains[7], chains[8]
+    differenced, kind, fade = chains[5], chains[6], chains[7]
     single, n_columns = np.empty(0, np.float32), columns.shape[0] * n_windows
     all_wanted, end_wanted = _is_wanted(columns, MEAN) or _is_wanted(columns, MIN), _is_wanted(columns, END)
     packed, places, padding = _packing_space(data, rows, chains, lanes)
@@ -61,7 +60,7 @@ def pooled_functionals(data, rows, k, chains, pooling, lanes, out):
         for chain in range(n_chains):
             own = 1 if differenced[chain] else 0
             _reset(statistics, state, ends, n_statistics, kind[chain], lanes)
-            uniform = _find_bounds(members, lengths, own, k, chain, chains, inside[chain], n_fine, windows, bounds)
+            uniform = _find_bounds(members, lengths, own, k, n_fine, windows, bounds)
             for begin in range(0, longest - own, n_block):
                 n = min(n_block, longest - own - begin)
                 _advance(packed, places, chains, k, chain, begin, n, kind[chain], fade[chain], lanes, state, values)
@@ -115,7 +114,7 @@ def functional_values(data, rows, k, chains, lanes, out):
         row_steps = _pack(data, members, longest, padding, lanes, packed)
         _place_terms(chains, row_steps, padding, places)
         for chain in range(out.shape[1]):
-            kind, fade, own = chains[7][chain], chains[8][chain], 1 if chains[5][chain] else 0
+            kind, fade, own = chains[6][chain], chains[7][chain], 1 if chains[5][chain] else 0
             state[:] = 0.0 if kind == REAL else np.inf if kind == MIN_PLUS else -np.inf
             for begin in range(0, longest - own, n_block):
                 n = min(n_block, longest - own - begin)
@@ -132,7 +131,7 @@ def functional_values(data, rows, k, chains, lanes, out):
 def learn_thresholds(data, rows, k, chains, shares, lanes, thresholds):
     """Set thresholds[chain, part, q] to the quantile shares[chain, part, q] of the values of series rows[chain]."""
     lengths, n_block, n_parts = data[1], block_steps(lanes), k * (k + 1) // 2
-    differenced, kinds, fades = chains[5], chains[7], chains[8]
+    differenced, kinds, fades = chains[5], chains[6], chains[7]
     different = np.unique(rows)
     packed, places, padding = _packing_space(data, rows, chains, lanes)
     values = vectors(n_parts * (n_block + 1) * lanes, np.empty(0, np.float32))
@@ -158,13 +157,10 @@ def learn_thresholds(data, rows, k, chains, shares, lanes, thresholds):
                         kept[part, begin + t] = values[(part * (n_block + 1) + t) * lanes + lane]
             part = 0
             for level in range(1, k + 1):
-                for i in range(k - level + 1):
-                    first, stop = level - 1, n_steps
-                    reach = chains[4][chain * k + i]
-                    if level == 1 and chains[6][chain] and stop > 2 * reach:
-                        first, stop = reach, stop - reach
-                    stride = 1 + max(stop - first - 1, 0) // VALUES_PER_QUANTILE
-                    ordered = np.sort(kept[part, first:stop:stride])
+                for _ in range(k - level + 1):
+                    first = level - 1
+                    stride = 1 + max(n_steps - first - 1, 0) // VALUES_PER_QUANTILE
+                    ordered = np.sort(kept[part, first:n_steps:stride])
                     for q in range(thresholds.shape[2]):
                         thresholds[chain, part, q] = _quantile(ordered, shares[chain, part, q])
                     part += 1
@@ -235,23 +231,18 @@ def _advance(packed, places, chains, k, chain, begin, n, kind, fade, lanes, stat
 
 
 @njit(cache=True, nogil=True)
-def _find_bounds(members, lengths, own, k, chain, chains, inside, n_fine, windows, bounds):
+def _find_bounds(members, lengths, own, k, n_fine, windows, bounds):
     """Set the times over which each part is pooled, by window and lane; whether all lanes agree."""
-    reach = chains[4]
     uniform = True
     for lane in range(bounds.shape[2]):
         n = lengths[members[min(lane, members.shape[0] - 1)]] - own
         uniform &= n == lengths[members[0]] - own
         part = 0
         for level in range(1, k + 1):
-            for i in range(k - level + 1):
-                left = reach[chain * k + i]
+            for _ in range(k - level + 1):
                 for v in range(windows.shape[0]):
-                    first = max(windows[v, 0] * n // n_fine, level - 1)
-                    stop = windows[v, 1] * n // n_fine
-                    if level == 1 and inside and min(stop, n - left) > max(first, left):
-                        first, stop = max(first, left), min(stop, n - left)
-                    bounds[part, v, lane, 0], bounds[part, v, lane, 1] = first, stop
+                    bounds[part, v, lane, 0] = max(windows[v, 0] * n // n_fine, level - 1)
+                    bounds[part, v, lane, 1] = windows[v, 1] * n // n_fine
                 part += 1
     return uniform
 
@@ -315,7 +306,7 @@ def competing_letters(data, rows, k, chains, n_fine, windows, lanes, out):
     values, then the numbers of the smallest, of each letter in each window, as shares of the window.
     """
     lengths, n_block, n_windows = data[1], block_steps(lanes), windows.shape[0]
-    n_chains = chains[7].shape[0]
+    n_chains = chains[6].shape[0]
     packed, places, padding = _packing_space(data, rows, chains, lanes)
     values = vectors(k * (n_block + 1) * lanes, np.empty(0, np.float32))
     statistics = vectors(n_windows * 2 * k * lanes, np.empty(0))

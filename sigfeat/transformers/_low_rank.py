@@ -19,7 +19,7 @@ from sigfeat.functionals import Functionals, draw_functionals, n_parts
 from sigfeat.transformers._moments import channel_moments
 from sigfeat.transformers._windows import fine_windows, window_names
 
-DEFAULT_POOLING = ("ppv", "max", "mpv", "mipv")
+DEFAULT_POOLING = ("ppv",)
 SUMS, COMPETING = "low_rank", "competing"
 
 
@@ -124,7 +124,8 @@ class LowRank:
         if self.settings.kind == COMPETING or not {"ppv", "mpv", "mipv"} & set(self.settings.pooling):
             return
         rows = random_state.randint(len(X), size=self.functionals.n_chains)
-        shares = random_state.random_sample(self.thresholds.shape)
+        n_thresholds = self.thresholds.shape[2]  # one from each of as many equal parts of the distribution
+        shares = (np.arange(n_thresholds) + random_state.random_sample(self.thresholds.shape)) / n_thresholds
         if self.settings.quantile is not None:
             shares[:] = self.settings.quantile
         self.thresholds = low_rank_thresholds(
