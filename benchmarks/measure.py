@@ -16,7 +16,18 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-PACKAGES = ("sigfeat", "numpy", "scipy", "numba", "llvmlite", "scikit-learn", "torch", "iisignature", "pysiglib")
+PACKAGES = (
+    "sigfeat",
+    "numpy",
+    "scipy",
+    "numba",
+    "llvmlite",
+    "scikit-learn",
+    "torch",
+    "iisignature",
+    "pysiglib",
+    "aeon",
+)
 MATRIX_SIDE = 1500
 
 

@@ -274,10 +274,10 @@ def _iss(n_functionals, n_jobs, random_state):
     )
     return FeatureUnion(
         [
-            ("low_rank", make_pipeline(low_rank, FeatureScaler())),
+            ("low_rank", make_pipeline(low_rank, FeatureScaler(power=0.5))),
             ("competing", make_pipeline(competing, FeatureScaler(power=0.5, sparse=True))),
         ],
-        transformer_weights={"competing": 0.7},
+        transformer_weights={"competing": 0.4},
     )
 
 
@@ -305,7 +305,7 @@ def _iss_hyena(n_functionals, order, n_jobs, random_state):
 def _iss_development(n_functionals, n_jobs, random_state):
     return FeatureUnion(
         [("iss", _iss(n_functionals, n_jobs, random_state)), ("development", _development(n_jobs, random_state))],
-        transformer_weights={"development": 0.5},
+        transformer_weights={"development": 0.2},
     )
 
 
@@ -317,7 +317,7 @@ def _union(n_functionals, n_jobs, random_state):
             ("exact", exact),
             ("development", _development(n_jobs, random_state)),
         ],
-        transformer_weights={"exact": 0.3, "development": 0.3},
+        transformer_weights={"exact": 0.2, "development": 0.2},
     )
 
 

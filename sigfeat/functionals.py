@@ -91,20 +91,24 @@ def draw_functionals(
     semirings : tuple of str
         Taken in turn.
     one_dilation : bool, default=False
-        Whether the letters of a chain share their dilation; the dilations are then taken in turn.
+        Whether the letters of a chain share their dilation, for letters that compete; dilations are then taken in turn.
     random_state : numpy.random.RandomState
         Source of the draws.
 
     Returns
     -------
     functionals : Functionals
-        Taps are Gaussian, of mean zero over each window and norm one over each letter. A letter looks at a random
-        subset of the channels, of log-uniform size.
+        Taps are Gaussian and of norm one over each letter. Of four chains one looks at differences and one sees the
+        level of the series; the taps of all but the latter have mean zero over each window. Of two chains of one
+        dilation one looks at differences, none sees the level. A letter looks at a random subset of the channels, of
+        log-uniform size.
     """
     n_used = min(n_channels, MAX_CHANNELS)
     shape = n_chains, depth
     taps = random_state.standard_normal((*shape, n_used, n_lags))
-    taps -= taps.mean(axis=-1, keepdims=True) if n_lags > 1 else 0.0
+    turn = np.arange(n_chains) // len(semirings)
+    sees_level = (turn % 4 == 0) & (not one_dilation) | (n_lags == 1)
+    taps -= np.where(sees_level[:, np.newaxis, np.newaxis, np.newaxis], 0.0, taps.mean(axis=-1, keepdims=True))
     n_looked_at = np.floor(2 ** random_state.uniform(0, np.log2(n_used + 1), shape)).astype(np.int64)
     taps *= np.arange(n_used)[:, np.newaxis] < n_looked_at[..., np.newaxis, np.newaxis]
     taps /= np.sqrt(np.square(taps).sum(axis=(-2, -1), keepdims=True))
@@ -117,13 +121,12 @@ def draw_functionals(
         chosen = np.floor(2 ** random_state.uniform(0, np.log2(widest), shape)).astype(np.int64)
     else:
         chosen = np.asarray(dilations, np.int64)[random_state.randint(len(dilations), size=shape)]
-    differenced = np.arange(n_chains) // len(semirings) % 2 == 1
     rates = np.log(2) / 2 ** random_state.uniform(0, np.log2(max(n_timepoints, 2)), n_chains)
     return Functionals(
         taps=taps.astype(np.float32),
         channels=order[..., :n_used],
         dilations=chosen,
-        differenced=differenced,
+        differenced=turn % (2 if one_dilation else 4) == 1,
         decays=rates if decay is None else np.full(n_chains, float(decay)),
         semirings=tuple(semirings[i % len(semirings)] for i in range(n_chains)),
     )

@@ -78,7 +78,7 @@ class ISSTransformer(FeatureTransformer):
     dilations : tuple of int or None, default=None
         Steps between the points of a window, drawn from these. None: log-uniform between 1 and what fits into the
         series, in groups of competing letters powers of two in turn.
-    n_thresholds : int, default=N_THRESHOLDS
+    n_thresholds : int, default=3
         Thresholds of "ppv" for each functional.
     fit_mode : {"random", "supervised"}, default="random"
         "random": Gaussian letters. "supervised": the same, then trained with a linear head on y, which is thrown away.
@@ -108,7 +108,7 @@ class ISSTransformer(FeatureTransformer):
     shift_, scale_ : ndarray of shape (n_channels_,)
         A channel is used as (x - shift_) * scale_.
     difference_scale_ : ndarray of shape (n_channels_,)
-        Factor of the differences x(t + 1) - x(t), at which half of the functionals look; not with "words".
+        Factor of the differences x(t + 1) - x(t), at which some of the functionals look; not with "words".
     thresholds_ : ndarray of shape (n_words,) or (n_functionals, n_parts, n_thresholds)
         Thresholds of "ppv", "mpv" and "mipv"; zeros where none is asked for.
     history_ : list of dict
@@ -143,7 +143,8 @@ class ISSTransformer(FeatureTransformer):
 
     Functionals cost O(n_timepoints n_functionals depth (n_lags n_channels + depth)) per series, in one pass that keeps
     one block of time. They are computed in float32. A letter looks at a random subset of the channels, and its window
-    hangs over the ends of a series, where there is zero. Thresholds are random quantiles of the values on one random
+    hangs over the ends of a series, where there is zero. Of four functionals one looks at differences of the series, and
+    one sees its level: the taps of the others have mean zero. Thresholds are random quantiles of the values on one random
     training series for each functional, one from each of `n_thresholds` equal parts of the distribution.
 
     References

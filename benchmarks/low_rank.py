@@ -1,0 +1,125 @@
+"""Low-rank iterated sums against MultiRocket at the same number of features, and how their time grows.
+
+aeon's MultiRocket is measured where aeon is installed; it asks for an older numba than our development versions, so
+give it an environment of its own: ``pip install -e ".[aeon]"``.
+"""
+
+import importlib.util
+import itertools
+import math
+import statistics
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+
+from benchmarks.measure import alternating_times, markdown_table, median_ms, thread_limit
+from sigfeat import ISSTransformer
+
+TITLE = "Low-rank iterated sums against MultiRocket"
+N_FEATURES = 49_728  # MultiRocket's default
+OURS, PEER = "sigfeat", "MultiRocket"
+CASES = ((100, 1, 100), (100, 1, 1000), (100, 6, 100), (100, 6, 1000), (1000, 1, 150), (20, 1, 10_000))
+STEPS = (100, 1000, 10_000, 100_000)
+SERIES = (100, 1000, 10_000, 100_000)
+FUNCTIONALS = (100, 300, 1000, 3000)
+DEPTHS = (1, 2, 4, 8)
+MEMORY_OF = """
+import sys
+from pathlib import Path
+from benchmarks.low_rank import contestants
+name, shape, n_threads = sys.argv[1], tuple(map(int, sys.argv[2:5])), int(sys.argv[5])
+contestants((20, *shape[1:]), n_threads)[name]()  # what is compiled and imported is not counted
+run = contestants(shape, n_threads)[name]
+status = lambda name: next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(name))
+Path("/proc/self/clear_refs").write_text("5")
+before = status("VmRSS")
+features = run()
+print((status("VmHWM") - before) / 1024)
+"""
+
+
+def records(threads: list[int], repeat: int) -> list[dict[str, Any]]:
+    """One record per case, number of threads, and point of a scaling curve."""
+    found = []
+    for n_threads, shape in itertools.product(threads, CASES):
+        with thread_limit(n_threads):
+            times = alternating_times(contestants(shape, n_threads), repeat)
+        memory = {name: _peak_memory(name, shape, n_threads) for name in times}
+        found.append({"kind": "peer", "threads": n_threads, "shape": shape, "seconds": times, "MiB": memory})
+    with thread_limit(1):
+        for what, size, run in _scaling():
+            times = alternating_times({OURS: run}, max(2, repeat // 2))
+            found.append({"kind": "scaling", "threads": 1, "of": what, "size": size, "seconds": times})
+    return found
+
+
+def table(found: list[dict[str, Any]]) -> str:
+    """Markdown: medians, ratios, memory; and exponents of the growth of time."""
+    header = ["threads", "series x channels x steps", "sigfeat ms", "MultiRocket ms", "ratio", "MiB", "MiB", "ratio"]
+    rows = []
+    for record in (record for record in found if record["kind"] == "peer"):
+        ours, peer = (record["seconds"].get(name) for name in (OURS, PEER))
+        cells = [str(record["threads"]), " x ".join(map(str, record["shape"])), f"{median_ms(ours):.0f}"]
+        memory = record["MiB"]
+        if peer:
+            cells += [f"{median_ms(peer):.0f}", f"{median_ms(peer) / median_ms(ours):.1f}x"]
+            cells += [f"{memory[OURS]:.0f}", f"{memory[PEER]:.0f}", f"{memory[OURS] / memory[PEER]:.2f}x"]
+        else:
+            cells += ["", "", f"{memory[OURS]:.0f}", "", ""]
+        rows.append(cells)
+    note = (
+        f"Fit and transform of the same series to {N_FEATURES:,} features (a few less for sigfeat), float32; medians, "
+        "how many times as fast sigfeat is, peak memory beyond what was there before, features included."
+    )
+    growth = [[what, *map(str, points), slope] for what, points, slope in _growth(found)]
+    sizes = max((len(points) for _, points, _ in _growth(found)), default=0)
+    grown = markdown_table(["time against", *[""] * sizes, "exponent"], growth) if growth else ""
+    return f"{markdown_table(header, rows)}\n\n{note}\n\n{grown}\n\nSizes with seconds, one thread; slope of log time."
+
+
+def _growth(found):
+    """What is varied, its sizes with seconds, and the exponent between the two largest."""
+    for what in dict.fromkeys(record["of"] for record in found if record["kind"] == "scaling"):
+        points = [
+            (record["size"], statistics.median(record["seconds"][OURS])) for record in found if record.get("of") == what
+        ]
+        (small, fast), (large, slow) = points[-2:]
+        exponent = math.log(slow / fast) / math.log(large / small)
+        yield what, [f"{size:,}: {seconds:.3g}" for size, seconds in points], f"{exponent:.2f}"
+
+
+def contestants(shape, n_threads):
+    """Fit and transform of each, by name."""
+    X = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    own = ISSTransformer(functionals="low_rank", n_functionals=N_FEATURES // 9, n_jobs=n_threads)
+    found = {OURS: lambda: own.fit_transform(X)}
+    if importlib.util.find_spec("aeon"):
+        from aeon.transformations.collection.convolution_based import MultiRocket
+
+        found[PEER] = lambda: MultiRocket(n_jobs=n_threads, random_state=0).fit_transform(X)
+    return found
+
+
+def _scaling():
+    """What is varied, its size, and the transform to be timed."""
+    for n in STEPS:
+        yield "steps of 16 series, 200 functionals", n, _transform((16, 1, n), n_functionals=200)
+    for n in SERIES:
+        yield "series of 50 steps, 20 functionals", n, _transform((n, 1, 50), n_functionals=20)
+    for n in FUNCTIONALS:
+        yield "functionals, 100 series of 500 steps", n, _transform((100, 1, 500), n_functionals=n)
+    for depth in DEPTHS:
+        yield "levels of 300 functionals, 100 series", depth, _transform((100, 1, 500), n_functionals=300, depth=depth)
+
+
+def _transform(shape, **parameters):
+    X = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    fitted = ISSTransformer(functionals="low_rank", **parameters).fit(X)
+    return lambda: fitted.transform(X)
+
+
+def _peak_memory(name, shape, n_threads):
+    command = [sys.executable, "-c", MEMORY_OF, name, *map(str, shape), str(n_threads)]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
