@@ -7,6 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sigfeat.linear_model import LeaveOneOutRidgeClassifier as LeaveOneOutRidgeClassifier
     from sigfeat.panel import to_panel as to_panel
     from sigfeat.semirings import Semiring as Semiring
     from sigfeat.transformers.augmentation import AddBasepoint as AddBasepoint
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = {
+    "sigfeat.linear_model": ("LeaveOneOutRidgeClassifier",),
     "sigfeat.panel": ("to_panel",),
     "sigfeat.semirings": ("Semiring",),
     "sigfeat.words": ("Word", "words_of_length", "words_of_weight"),

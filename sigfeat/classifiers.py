@@ -6,8 +6,8 @@ that takes any panel of series (see `to_panel`). There is nothing in them that c
 Parameters that all of them share
 ---------------------------------
 classifier, regressor : estimator or None, default=None
-    The last step. None: ridge regression (on the classes coded as -1 and 1) whose penalty is chosen by leave-one-out
-    cross-validation. It has no `predict_proba`; for one give `LogisticRegression` or the like.
+    The last step. None: ridge regression, whose penalty is chosen by leaving one out; on classes it has no
+    `predict_proba`, for which give `LogisticRegression` or the like.
 n_jobs : int or None, default=None
     Threads, in joblib's convention.
 random_state : int or None, default=0
@@ -16,15 +16,14 @@ random_state : int or None, default=0
 
 import importlib
 
-from sklearn.linear_model import RidgeClassifierCV, RidgeCV
+from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 
+from sigfeat.linear_model import ALPHAS, LeaveOneOutRidgeClassifier
 from sigfeat.transformers.augmentation import AddTime
 from sigfeat.transformers.iss import ISSTransformer
 from sigfeat.transformers.scaling import FeatureScaler
 from sigfeat.transformers.signature import SignatureTransformer
-
-ALPHAS = tuple(10.0 ** (k / 2) for k in range(-14, 3))  # for features whose squares sum up to about one
 
 
 def iss_classifier(*, n_functionals=1000, classifier=None, n_jobs=None, random_state=0):
@@ -252,7 +251,7 @@ def sigfeat_regressor(*, n_functionals=1000, regressor=None, n_jobs=None, random
 
 
 def _classifier(features, classifier):
-    last = RidgeClassifierCV(ALPHAS) if classifier is None else classifier
+    last = LeaveOneOutRidgeClassifier() if classifier is None else classifier
     return Pipeline([("features", features), ("classifier", last)])
 
 
@@ -305,7 +304,7 @@ def _iss_hyena(n_functionals, order, n_jobs, random_state):
 def _iss_development(n_functionals, n_jobs, random_state):
     return FeatureUnion(
         [("iss", _iss(n_functionals, n_jobs, random_state)), ("development", _development(n_jobs, random_state))],
-        transformer_weights={"development": 0.2},
+        transformer_weights={"development": 0.1},
     )
 
 
@@ -317,7 +316,7 @@ def _union(n_functionals, n_jobs, random_state):
             ("exact", exact),
             ("development", _development(n_jobs, random_state)),
         ],
-        transformer_weights={"exact": 0.2, "development": 0.2},
+        transformer_weights={"exact": 0.1, "development": 0.1},
     )
 
 

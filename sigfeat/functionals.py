@@ -98,7 +98,7 @@ def draw_functionals(
     Returns
     -------
     functionals : Functionals
-        Taps are Gaussian and of norm one over each letter. Of four chains one looks at differences and one sees the
+        Taps are Gaussian and of norm one over each letter. Of eight chains two look at differences and one sees the
         level of the series; the taps of all but the latter have mean zero over each window. Of two chains of one
         dilation one looks at differences, none sees the level. A letter looks at a random subset of the channels, of
         log-uniform size.
@@ -107,7 +107,7 @@ def draw_functionals(
     shape = n_chains, depth
     taps = random_state.standard_normal((*shape, n_used, n_lags))
     turn = np.arange(n_chains) // len(semirings)
-    sees_level = (turn % 4 == 0) & (not one_dilation) | (n_lags == 1)
+    sees_level = (turn % 8 == 0) & (not one_dilation) | (n_lags == 1)
     taps -= np.where(sees_level[:, np.newaxis, np.newaxis, np.newaxis], 0.0, taps.mean(axis=-1, keepdims=True))
     n_looked_at = np.floor(2 ** random_state.uniform(0, np.log2(n_used + 1), shape)).astype(np.int64)
     taps *= np.arange(n_used)[:, np.newaxis] < n_looked_at[..., np.newaxis, np.newaxis]

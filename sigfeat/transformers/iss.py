@@ -143,9 +143,9 @@ class ISSTransformer(FeatureTransformer):
 
     Functionals cost O(n_timepoints n_functionals depth (n_lags n_channels + depth)) per series, in one pass that keeps
     one block of time. They are computed in float32. A letter looks at a random subset of the channels, and its window
-    hangs over the ends of a series, where there is zero. Of four functionals one looks at differences of the series, and
-    one sees its level: the taps of the others have mean zero. Thresholds are random quantiles of the values on one random
-    training series for each functional, one from each of `n_thresholds` equal parts of the distribution.
+    hangs over the ends of a series, where there is zero. Of eight functionals two look at differences of the series,
+    and one sees its level: the taps of the others have mean zero. Thresholds are random quantiles of the values on one
+    random training series for each functional, one from each of `n_thresholds` equal parts of the distribution.
 
     References
     ----------

@@ -1,0 +1,198 @@
+"""A cell, measured in a process of its own: accuracy, time and memory."""
+
+import contextlib
+import ctypes
+import gc
+import json
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.archive.cells import Cell, Record
+from benchmarks.archive.pipelines import inputs, make, n_features
+from benchmarks.archive.sets import load
+from benchmarks.measure import thread_limit
+
+MODULE, ROOT = "benchmarks.archive.apart", Path(__file__).parents[2]
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+CLASSES_TO_WARM, SERIES_TO_WARM = 3, 4  # and series of each of these classes
+LONGEST_FAILURE = 300  # letters
+
+
+def measure(data_set: str, folder: str | None, pipeline: str, seed: int, jobs: int) -> Record:
+    """Accuracy, time and memory of a classifier in this process.
+
+    Parameters
+    ----------
+    data_set, folder
+        See `benchmarks.archive.load`.
+    pipeline : str
+        Full name; see `benchmarks.archive.pipelines`.
+    seed : int
+        The classifier's random state.
+    jobs : int
+        Threads: of BLAS, OpenMP and torch, and the classifier's ``n_jobs``. The process must have been started with as
+        many for numba.
+
+    Returns
+    -------
+    record : dict
+        "accuracy" on the test part; "fit_seconds", "predict_seconds" by the wall clock, "fit_cpu_seconds",
+        "predict_cpu_seconds" of the processor; "peak_bytes"; "n_features" or None; and what the data set is like.
+
+    Notes
+    -----
+    Before, another such classifier is fitted to up to 4 series of each of up to 3 classes of the same data set and
+    predicts some: what numba compiles and libraries load is not timed. Where it refuses so few series, it is fitted to
+    all of them. Padding for aeon's classifiers is not timed either.
+
+    "peak_bytes" is how far the resident memory of the process rose in fit and predict above its level when the data and
+    all that was just loaded were there. On Linux the high-water mark of the process is set back before; elsewhere it
+    stands where it was, and a rise below it is not seen. Memory of processes that the classifier starts is not in it.
+    """
+    X, y, X_test, y_test = load(data_set, None if folder is None else Path(folder))
+    about = {
+        "n_train": len(X),
+        "n_test": len(X_test),
+        "n_channels": X.shape[1],
+        "n_timepoints": max(X.shape[2], X_test.shape[2]),
+        "n_classes": len(np.unique(y)),
+        "missing_values": bool(np.isnan(X).any() or np.isnan(X_test).any()),
+    }
+    X, X_test = inputs(pipeline, X, X_test)
+    model = make(pipeline, seed, jobs)  # loads torch, if it needs it, before threads are set
+    with thread_limit(jobs):
+        _warm(pipeline, jobs, X, y, X_test)
+        level = _new_peak()
+        _, fit = _timed(lambda: model.fit(X, y))
+        predicted, predict = _timed(lambda: model.predict(X_test))
+        peak_bytes = _peak() - level
+    return {
+        "accuracy": float(np.mean(predicted == y_test)),
+        "fit_seconds": fit[0],
+        "predict_seconds": predict[0],
+        "fit_cpu_seconds": fit[1],
+        "predict_cpu_seconds": predict[1],
+        "peak_bytes": peak_bytes,
+        "n_features": n_features(model),
+        **about,
+    }
+
+
+def measure_apart(cell: Cell, folder: Path | None, limit: float) -> Record:
+    """`measure` in a Python process of its own, with all its threads set to those of the cell.
+
+    Parameters
+    ----------
+    cell : Cell
+        What to measure.
+    folder : Path or None
+        Of the data.
+    limit : float
+        Seconds that the process may take in all, its start included.
+
+    Returns
+    -------
+    record : dict
+        See `measure`; or "failure", one line of what went wrong, and "limit" if that was the time.
+    """
+    asked = {
+        "data_set": cell.data_set,
+        "folder": None if folder is None else str(folder.resolve()),
+        "pipeline": cell.pipeline,
+        "seed": cell.seed,
+        "jobs": cell.jobs,
+    }
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", MODULE],
+            input=json.dumps(asked),
+            capture_output=True,
+            text=True,
+            timeout=limit,
+            cwd=ROOT,
+            env=os.environ | dict.fromkeys(THREADS, str(cell.jobs)),
+        )
+    except subprocess.TimeoutExpired:
+        return {"failure": f"took longer than {limit:g} s", "limit": limit}
+    if done.returncode == 0:
+        return json.loads(done.stdout.splitlines()[-1])  # what libraries print comes before
+    if done.returncode == -signal.SIGKILL:
+        return {"failure": "the process was killed, perhaps for want of memory"}
+    return {"failure": one_line((done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1])}
+
+
+def one_line(text: str) -> str:
+    """Text on one line, cut where it is long."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_FAILURE else f"{line[: LONGEST_FAILURE - 3]}..."
+
+
+def main() -> None:
+    """Measure what is asked for as JSON on stdin, and write the record as the last line of stdout."""
+    with contextlib.suppress(OSError):  # where memory runs out, this process is to be killed and no other
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    warnings.simplefilter("ignore")
+    try:
+        record = measure(**json.load(sys.stdin))
+    except Exception as error:  # of whatever kind a classifier raises
+        record = {"failure": one_line(f"{type(error).__name__}: {error}")}
+    print(f"\n{json.dumps(record)}")
+
+
+def _warm(pipeline, jobs, X, y, X_test):
+    few = few_series(y)
+
+    def run(rows):
+        make(pipeline, 0, jobs).fit(X[rows], y[rows]).predict(X_test[: len(few)])
+
+    try:
+        run(few)
+    except Exception:  # so few are refused in many ways; what is wrong with all of them is told
+        run(np.arange(len(y)))
+
+
+def few_series(y: np.ndarray) -> np.ndarray:
+    """Places of the first series of the first classes."""
+    classes = np.unique(y)[:CLASSES_TO_WARM]
+    return np.sort(np.concatenate([np.flatnonzero(y == one)[:SERIES_TO_WARM] for one in classes]))
+
+
+def _timed(run) -> tuple[Any, tuple[float, float]]:
+    """What it returns, and seconds by the wall clock and of the processor."""
+    start, cpu_start = time.perf_counter(), time.process_time()
+    returned = run()
+    return returned, (time.perf_counter() - start, time.process_time() - cpu_start)
+
+
+def _new_peak():
+    """Set the high-water mark of resident memory back to what is in use, where the system can, and return it."""
+    gc.collect()
+    with contextlib.suppress(AttributeError, OSError):  # no glibc
+        ctypes.CDLL(None).malloc_trim(0)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+    return _peak()
+
+
+def _peak():
+    """High-water mark of resident memory in bytes."""
+    with contextlib.suppress(OSError):
+        found = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
+        if found:
+            return 1024 * int(found[1])
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
+
+
+if __name__ == "__main__":
+    main()
