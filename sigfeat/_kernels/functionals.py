@@ -49,25 +49,30 @@ def pooled_functionals(data, rows, k, chains, pooling, lanes, out):
     state = vectors(n_parts * lanes, np.empty(0))
     statistics = vectors(n_parts * n_windows * n_statistics * lanes, np.empty(0))
     ends = np.zeros((n_parts, n_windows, lanes))
-    bounds = np.zeros((n_parts, n_windows, lanes, 2), np.int64)
-    limits = vectors(2 * lanes, single)
+    all_bounds, all_spans = (
+        np.zeros((2, n_parts, n_windows, lanes, 2), np.int64),
+        np.zeros((2, n_parts, n_windows, 2), np.int64),
+    )
+    limits, flat_thresholds = vectors(2 * lanes, single), thresholds.ravel()
     limits[:] = 0.0
     for group in range(0, rows.shape[0], lanes):
         members = rows[group : group + lanes]
         longest = longest_of(members, lengths)
         row_steps = _pack(data, members, longest, padding, lanes, packed)
         _place_terms(chains, row_steps, padding, places)
+        uniform = True
+        for own in range(2):
+            uniform &= _find_bounds(members, lengths, own, k, n_fine, windows, all_bounds[own], all_spans[own])
         for chain in range(n_chains):
             own = 1 if differenced[chain] else 0
+            bounds, spans = all_bounds[own], all_spans[own]
             _reset(statistics, state, ends, n_statistics, kind[chain], lanes)
-            uniform = _find_bounds(members, lengths, own, k, n_fine, windows, bounds)
             for begin in range(0, longest - own, n_block):
                 n = min(n_block, longest - own - begin)
                 _advance(packed, places, chains, k, chain, begin, n, kind[chain], fade[chain], lanes, state, values)
                 for part in range(n_parts):
                     for v in range(n_windows):
-                        low, high = bounds[part, v, :, 0].min(), bounds[part, v, :, 1].max()
-                        first, stop = max(low - begin, 0), min(high - begin, n)
+                        first, stop = max(spans[part, v, 0] - begin, 0), min(spans[part, v, 1] - begin, n)
                         if stop <= first:
                             continue
                         if not uniform:
@@ -76,7 +81,7 @@ def pooled_functionals(data, rows, k, chains, pooling, lanes, out):
                                 limits[lanes + lane] = bounds[part, v, lane, 1] - begin
                         gather(
                             part, values, first, stop - first, 0 if uniform else 1, limits, 0,
-                            thresholds.ravel(), (chain * n_parts + part) * n_thresholds, n_thresholds,
+                            flat_thresholds, (chain * n_parts + part) * n_thresholds, n_thresholds,
                             1 if all_wanted else 0, float(begin), statistics,
                             (part * n_windows + v) * n_statistics,
                         )  # fmt: skip
@@ -88,15 +93,14 @@ def pooled_functionals(data, rows, k, chains, pooling, lanes, out):
                 for i in range(k - level + 1):
                     column = first_column + (chain * (k - level + 1) + i) * n_columns
                     for lane in range(members.shape[0]):
+                        row = members[lane]
                         for v in range(n_windows):
-                            found = statistics[(part * n_windows + v) * n_statistics * lanes + lane :: lanes]
-                            first, stop = bounds[part, v, lane]
+                            place = (part * n_windows + v) * n_statistics * lanes + lane
+                            first, stop, end = bounds[part, v, lane, 0], bounds[part, v, lane, 1], ends[part, v, lane]
                             for c in range(columns.shape[0]):
-                                value = 0.0
-                                if stop > first:
-                                    end = ends[part, v, lane]
-                                    value = _feature(found, columns[c, 0], columns[c, 1], first, stop, end)
-                                out[members[lane], column + c * n_windows + v] = value
+                                code, threshold = columns[c, 0], columns[c, 1]
+                                value = _feature(statistics, place, lanes, code, threshold, first, stop, end)
+                                out[row, column + c * n_windows + v] = value
                     part += 1
                 first_column += n_chains * (k - level + 1) * n_columns
 
@@ -231,8 +235,8 @@ def _advance(packed, places, chains, k, chain, begin, n, kind, fade, lanes, stat
 
 
 @njit(cache=True, nogil=True)
-def _find_bounds(members, lengths, own, k, n_fine, windows, bounds):
-    """Set the times over which each part is pooled, by window and lane; whether all lanes agree."""
+def _find_bounds(members, lengths, own, k, n_fine, windows, bounds, spans):
+    """Set the times over which each part is pooled, by window and lane, and over all lanes; whether all lanes agree."""
     uniform = True
     for lane in range(bounds.shape[2]):
         n = lengths[members[min(lane, members.shape[0] - 1)]] - own
@@ -244,6 +248,9 @@ def _find_bounds(members, lengths, own, k, n_fine, windows, bounds):
                     bounds[part, v, lane, 0] = max(windows[v, 0] * n // n_fine, level - 1)
                     bounds[part, v, lane, 1] = windows[v, 1] * n // n_fine
                 part += 1
+    for part in range(bounds.shape[0]):
+        for v in range(windows.shape[0]):
+            spans[part, v, 0], spans[part, v, 1] = bounds[part, v, :, 0].min(), bounds[part, v, :, 1].max()
     return uniform
 
 
@@ -280,21 +287,23 @@ def _is_wanted(columns, code):
 
 
 @njit(cache=True, nogil=True)
-def _feature(found, code, threshold, first, stop, end):
-    """Value of a pooling, from the statistics of the values at times first <= t < stop."""
-    n, above = stop - first, found[COUNT]
+def _feature(statistics, place, lanes, code, threshold, first, stop, end):
+    """Value of a pooling at times first <= t < stop; its statistics start at item `place`, `lanes` apart."""
+    n, above = stop - first, statistics[place + COUNT * lanes]
+    if n <= 0:
+        return 0.0
     if code == PPV:
-        return found[COUNT + threshold] / n
+        return statistics[place + (COUNT + threshold) * lanes] / n
     if code == MPV:
-        return found[EXCESS] / max(above, 1.0)
+        return statistics[place + EXCESS * lanes] / max(above, 1.0)
     if code == MIPV:  # one step before the start where nothing is above
-        return (found[PLACE] / above - first if above > 0 else -1.0) / n
+        return (statistics[place + PLACE * lanes] / above - first if above > 0 else -1.0) / n
     if code == MAX:
-        return found[MAXIMUM]
+        return statistics[place + MAXIMUM * lanes]
     if code == MIN:
-        return found[MINIMUM]
+        return statistics[place + MINIMUM * lanes]
     if code == MEAN:
-        return found[SUM] / n
+        return statistics[place + SUM * lanes] / n
     return end
 
 
