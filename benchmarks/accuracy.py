@@ -1,8 +1,8 @@
 """Cross-validated accuracy of the parts of `iss_classifier`: ``python -m benchmarks.accuracy --data DIR``.
 
-Only training parts are used. Ridge regression sees features through their inner products alone, so each block of features
-is made once for all series of a training part, and settings are weighted sums of such matrices: the features are scaled,
-and thresholds taken, on the whole training part, the classifier is fitted in each fold.
+Only training parts are used. Ridge regression sees features through their inner products alone, so each block of
+features is made once for all series of a training part, and settings are weighted sums of such matrices: features are
+scaled, and thresholds taken, on the whole training part; the classifier is fitted in each fold.
 """
 
 import argparse

@@ -6,6 +6,7 @@ from sigfeat.nn.encoder import Encoder, EncoderSpec
 from sigfeat.nn.fidelity import fidelity, skill
 from sigfeat.nn.groups import GROUPS, Group
 from sigfeat.nn.hyena import Hyena
+from sigfeat.nn.iss import LowRankISS
 from sigfeat.nn.recurrent import Recurrent
 from sigfeat.nn.s4 import S4
 
@@ -18,6 +19,7 @@ __all__ = [
     "EncoderSpec",
     "Group",
     "Hyena",
+    "LowRankISS",
     "Recurrent",
     "development",
     "fidelity",

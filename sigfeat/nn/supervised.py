@@ -13,7 +13,6 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 
 from sigfeat.nn.development import LongStepError
-from sigfeat.nn.pooled_development import PooledDevelopment
 
 # Both were chosen, as the defaults of the transformer, by cross-validation on training parts of archive data sets.
 STRETCHING = 0.2  # standard deviation of the logarithm of the factor
@@ -64,19 +63,18 @@ class LinearHead(nn.Module):
 
     Parameters
     ----------
-    features : PooledDevelopment
-        The features.
+    features : torch.nn.Module
+        The features, of series and their lengths; the parameter `weight` of its `layer` is what is trained.
     n_features, n_outputs : int
         Number of features, and of classes or targets.
     generator : torch.Generator
         Source of the stretching, on the CPU.
     """
 
-    def __init__(
-        self, features: PooledDevelopment, n_features: int, n_outputs: int, generator: torch.Generator
-    ) -> None:
+    def __init__(self, features: nn.Module, n_features: int, n_outputs: int, generator: torch.Generator) -> None:
         super().__init__()
-        dtype = features.layer.weight.dtype.to_real()
+        layer: Any = features.layer
+        dtype = layer.weight.dtype.to_real()
         self.features, self.generator = features, generator
         self.norm = nn.BatchNorm1d(n_features, affine=False, dtype=dtype)
         self.weight = nn.Parameter(torch.zeros(n_outputs, n_features, dtype=dtype))
@@ -95,7 +93,7 @@ class LinearHead(nn.Module):
 
 
 def train(
-    features: PooledDevelopment,
+    features: nn.Module,
     increments: NDArray[Any],
     lengths: NDArray[Any],
     target: NDArray[Any],
@@ -105,8 +103,8 @@ def train(
 
     Parameters
     ----------
-    features : PooledDevelopment
-        What is trained.
+    features : torch.nn.Module
+        What is trained: the parameter `weight` of its `layer`.
     increments : ndarray of shape (n_samples, n_timepoints, n_channels)
         Steps of the paths; the first is zero.
     lengths : integer ndarray of shape (n_samples,)
@@ -136,7 +134,7 @@ def train(
     else:
         n_outputs, criterion = target.shape[1], nn.MSELoss
         target = standardised_numbers(target).astype(increments.dtype)
-    layer = features.layer
+    layer: Any = features.layer
     with torch.no_grad():
         n_features = features(torch.from_numpy(increments[:1]), torch.from_numpy(lengths[:1])).numel()
     generator = torch.Generator().manual_seed(settings.seed)

@@ -1,0 +1,167 @@
+"""The layer of low-rank iterated sums: values, gradients, training."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import RidgeClassifierCV
+from sklearn.pipeline import make_pipeline
+
+from sigfeat import FeatureScaler, ISSTransformer
+from sigfeat._kernels.low_rank import low_rank_thresholds, low_rank_values, pooled_low_rank
+from sigfeat.functionals import draw_functionals, n_parts
+from sigfeat.nn import LowRankISS
+from sigfeat.nn.iss import PooledLowRank
+
+LENGTHS = np.array([60, 41, 60, 9, 33, 2, 50])
+SCALE = np.array([[0.9, 1.1, 1.0], [0.7, 1.3, 1.0]])
+RINGS = ("real", "max_plus", "min_plus")
+
+
+def drawn(depth, semirings=RINGS, n_chains=12, decay=None, n_channels=3):
+    return draw_functionals(
+        n_chains,
+        depth,
+        n_channels,
+        40,
+        n_lags=5,
+        dilations=None,
+        decay=decay,
+        semirings=semirings,
+        random_state=np.random.RandomState(depth),
+    )
+
+
+def panel(n_channels=3, lengths=LENGTHS):
+    X = np.random.default_rng(0).normal(size=(len(lengths), n_channels, lengths.max()))
+    X[np.broadcast_to(np.arange(lengths.max()) >= lengths[:, np.newaxis, np.newaxis], X.shape)] = np.nan
+    return X
+
+
+def run(layer, X):
+    series = torch.tensor(np.nan_to_num(X, nan=7.0).transpose(0, 2, 1), dtype=layer.taps.dtype)
+    return layer(series, torch.tensor(LENGTHS))
+
+
+@pytest.mark.parametrize("decay", [0.0, None])
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_layer_gives_what_the_compiled_loops_give(dtype, depth, decay):
+    X, functionals = panel(), drawn(depth, decay=decay)
+    expected = low_rank_values(X, LENGTHS, functionals, shift=np.zeros(3), scale=SCALE)
+    layer = LowRankISS(functionals, 3, SCALE, dtype)
+    found, inside = run(layer, X), layer.inside(torch.tensor(LENGTHS), 60).numpy()
+    assert found.dtype == dtype
+    assert (inside <= np.isfinite(expected)).all()
+    assert (found.detach().numpy()[~inside] == 0).all()
+    for part in range(n_parts(depth)):
+        for chain in range(12):
+            here = inside[:, chain, part]
+            own, other = found[:, chain, part].detach().numpy()[here], expected[:, chain, part][here]
+            np.testing.assert_allclose(own, other, rtol=0, atol=1e-5 * np.abs(other).max())
+
+
+@pytest.mark.parametrize("ring", RINGS)
+def test_gradients_are_those_of_finite_differences(ring):
+    functionals = drawn(3, (ring,), n_chains=2, n_channels=2)
+    layer = LowRankISS(functionals, 2, SCALE[:, :2], torch.float64)
+    series = torch.randn(2, 9, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64, requires_grad=True)
+    lengths = torch.tensor([9, 6])
+    taps = layer.taps.detach().clone().requires_grad_()
+
+    def values(series, taps):
+        return torch.func.functional_call(layer, {"taps": taps}, (series, lengths))
+
+    def pooled(series, taps):
+        network = PooledLowRank(layer, np.full((2, 6, 2), 0.1), np.ones((2, 6)), 2, [(0, 2), (1, 2)])
+        return torch.func.functional_call(network, {"layer.taps": taps}, (series, lengths))
+
+    assert torch.autograd.gradcheck(values, (series, taps))
+    assert torch.autograd.gradcheck(pooled, (series, taps))
+
+
+def test_shares_in_evaluation_are_those_of_the_compiled_loops():
+    X, functionals, windows = panel(), drawn(2), np.array([[0, 2], [1, 2]])
+    rng = np.random.default_rng(0)
+    shares = rng.random((12, 3, 2))
+    how = {"shift": np.zeros(3), "scale": SCALE}
+    thresholds = low_rank_thresholds(X, LENGTHS, functionals, rng.integers(0, 5, 12), shares, **how)
+    out = np.empty((len(X), 12 * 3 * 2 * 2))
+    columns = [("ppv", 0), ("ppv", 1)]
+    pooled_low_rank(X, LENGTHS, functionals, (columns, thresholds, 2, windows), n_threads=1, out=out, **how)
+    network = PooledLowRank(LowRankISS(functionals, 3, SCALE), thresholds, np.ones((12, 3)), 2, windows).eval()
+    found = run(network_with_taps(network), X).detach().numpy()
+    expected = np.concatenate([out[:, :96].reshape(-1, 12, 2, 2, 2), out[:, 96:].reshape(-1, 12, 1, 2, 2)], axis=2)
+    assert (np.abs(found - expected) > 1e-6).mean() < 0.01  # a value at its threshold may be rounded to either side
+
+
+def network_with_taps(network):
+    network.taps = network.layer.taps
+    return network
+
+
+def orders(n_samples, seed):
+    """Noise and two pulses, one up and one down, at random places: which comes first is the class."""
+    rng = np.random.default_rng(seed)
+    X, y = 0.1 * rng.standard_normal((n_samples, 1, 60)), np.arange(n_samples) % 2
+    for i in range(n_samples):
+        first, second = np.sort(rng.choice(np.arange(3, 57, 6), 2, replace=False))
+        X[i, 0, first : first + 3] += 2 * y[i] - 1
+        X[i, 0, second : second + 3] -= 2 * y[i] - 1
+    return X, y
+
+
+def supervised(**more):
+    how = {"functionals": "low_rank", "n_functionals": 6, "n_thresholds": 1, "fit_mode": "supervised", "lr": 0.03}
+    return ISSTransformer(**how | more)
+
+
+@pytest.mark.slow
+def test_trained_functionals_tell_more_than_random_ones():
+    (X, y), (fresh, expected) = orders(120, 0), orders(200, 1)
+    scores = {}
+    for mode in ("random", "supervised"):
+        model = make_pipeline(supervised(fit_mode=mode), FeatureScaler(), RidgeClassifierCV())
+        scores[mode] = model.fit(X, y).score(fresh, expected)
+    history = model[0].history_
+    assert history[-1]["train_loss"] < 0.6 * history[0]["train_loss"]
+    assert scores["supervised"] > scores["random"] + 0.03
+
+
+def test_training_is_repeatable_and_leaves_random_state_alone():
+    X, y = orders(30, 0)
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    first, second = (supervised(max_epochs=2).fit(X, y) for _ in range(2))
+    assert torch.rand(1) == expected
+    np.testing.assert_array_equal(first.functionals_.taps, second.functionals_.taps)
+    untrained = supervised(fit_mode="random").fit(X, y)
+    assert (first.functionals_.taps != untrained.functionals_.taps).any()
+    assert not hasattr(untrained, "history_")
+    assert [epoch["epoch"] for epoch in first.history_] == [1, 2]
+    assert {field.name for field in dataclasses.fields(first.functionals_)} >= {"taps", "decays"}
+
+
+def test_unequal_lengths_and_targets_of_a_regression_are_trained_on():
+    X, y = panel(), np.linspace(0, 1, len(LENGTHS))
+    iss = supervised(max_epochs=2, batch_size=4).fit(X, y)
+    assert np.isfinite(iss.transform(X)).all()
+
+
+def test_y_is_asked_for():
+    with pytest.raises(ValueError, match="requires y"):
+        supervised().fit(panel())
+
+
+def test_an_interrupt_leaves_nothing_half_fitted(monkeypatch):
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    X, y = orders(30, 0)
+    iss = supervised().fit(X, y)
+    monkeypatch.setattr(LowRankISS, "_follow", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        iss.fit(X, y)
+    assert not iss.__sklearn_is_fitted__()
