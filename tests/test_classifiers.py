@@ -84,7 +84,7 @@ def test_another_last_step_gives_probabilities():
 
 def test_settings_of_the_features_are_searched_from_outside():
     X, y = two_kinds(24)
-    name = "features__low_rank__isstransformer__n_functionals"
+    name = "features__isstransformer__n_functionals"
     search = GridSearchCV(made("iss", "classifier"), {name: [4, 16]}, cv=2).fit(X, y)
     assert search.best_score_ > 0.8
 
