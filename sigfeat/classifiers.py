@@ -303,7 +303,7 @@ def _union(n_functionals, n_jobs, random_state):
             ("exact", exact),
             ("development", _development(n_jobs, random_state)),
         ],
-        transformer_weights={"exact": 0.2, "development": 0.1},
+        transformer_weights={"exact": 0.1, "development": 0.1},
     )
 
 
