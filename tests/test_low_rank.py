@@ -118,8 +118,8 @@ def test_compiled_values_equal_the_reference(depth, decay, dtype):
             np.testing.assert_allclose(found, expected, rtol=1e-5, atol=2e-6 * size**0.5)
 
 
-def expected_pooling(name, values, threshold, first, fade, ring):
-    """A pooling of values from its definition; `first` is the time of the first of them."""
+def expected_pooling(name, values, threshold, fade, ring):
+    """A pooling of values from its definition."""
     above = values > threshold
     if name == "ppv":
         return above.mean()
@@ -148,17 +148,20 @@ def test_pooled_values_are_those_of_the_definition(equal):
     n_columns = len(columns) * len(windows)
     out = np.full((len(X), 12 * n_parts(3) * n_columns), np.nan, np.float64)
     pooled_low_rank(X, lengths, functionals, (columns, thresholds, n_fine, windows), n_threads=2, out=out, **how)
-    order = [(part, level, chain) for level in (1, 2, 3) for chain in range(12) for part in range(6)
-             if parts(3)[part][0] == level]  # fmt: skip
+    order = [
+        (part, level, chain)
+        for wanted in (1, 2, 3)
+        for chain in range(12)
+        for part, (level, _) in enumerate(parts(3))
+        if level == wanted
+    ]
     found = out.reshape(len(X), len(order), len(columns), len(windows))
     for place, (part, level, chain) in enumerate(order):
         ring = SEMIRINGS[functionals.semirings[chain]]
         fade = ring.fade(functionals.decays[chain])
-        known = values[rows[chain], chain, part]
-        known = known[np.isfinite(known)]
-        np.testing.assert_allclose(
-            thresholds[chain, part], np.quantile(known[level - 1 if level > 1 and np.isfinite(
-                values[rows[chain], chain, part, 0]) else 0:], shares[chain, part]), rtol=1e-4, atol=1e-5)  # fmt: skip
+        n = lengths[rows[chain]] - functionals.differenced[chain]
+        expected = np.quantile(values[rows[chain], chain, part, level - 1 : n], shares[chain, part])
+        np.testing.assert_allclose(thresholds[chain, part], expected, rtol=1e-4, atol=1e-5)
         for i in range(len(X)):
             n = lengths[i] - functionals.differenced[chain]
             for v, (low, high) in enumerate(windows):
@@ -167,7 +170,7 @@ def test_pooled_values_are_those_of_the_definition(equal):
                 for c, (name, q) in enumerate(columns):
                     expected = 0.0
                     if stop > first:
-                        expected = expected_pooling(name, inside, thresholds[chain, part, q], first, fade, ring)
+                        expected = expected_pooling(name, inside, thresholds[chain, part, q], fade, ring)
                     np.testing.assert_allclose(found[i, place, c, v], expected, rtol=2e-5, atol=2e-5, err_msg=name)
 
 
@@ -317,6 +320,24 @@ def test_very_short_and_constant_series_give_finite_features(n_timepoints):
     if n_timepoints == 1:
         with pytest.raises(ValueError, match="n_timepoints must be at least 2 for functionals of 2 letters, got 1"):
             made("ppv").fit(X)
+
+
+@pytest.mark.parametrize("name", ["ppv", "competing"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_values_too_large_for_float32_are_told(name, dtype):
+    X = np.random.default_rng(0).normal(size=(5, 2, 40)).astype(dtype)
+    fitted, spiked = made(name).fit(X), X.copy()
+    spiked[3, 1, 7] = 1e30
+    with pytest.raises(ValueError, match="low-rank iterated sums overflow float32: scale the series, lower depth"):
+        fitted.transform(spiked)
+    scaled = made(name).fit_transform(X.astype(np.float64) * 1e200)
+    assert (np.abs(scaled - fitted.transform(X)) > 1e-6).mean() < 0.01
+
+
+def test_sums_too_large_for_float32_are_told():
+    X = np.random.default_rng(0).normal(size=(5, 1, 400)).cumsum(axis=2) * 1e7
+    with pytest.raises(ValueError, match="low-rank iterated sums overflow float32"):
+        made("ppv", depth=4, scale=None, decay=0.0).fit(X).transform(X)
 
 
 def test_a_long_series_is_as_exact_as_a_short_one():

@@ -33,11 +33,15 @@ from sigfeat._kernels.simd import MIN_PLUS, REAL
 
 PPV, MPV, MIPV, MAX, MIN, MEAN, END = range(7)
 VALUES_PER_QUANTILE = 4096  # thresholds are quantiles of at most so many values
+LARGEST_VALUE, LARGEST_SUM = 1e18, 1e19  # of the series and of sums before their last letter: products stay in float32
 
 
 @njit(cache=True, nogil=True)
 def pooled_functionals(data, rows, k, chains, pooling, lanes, out):
-    """Write the pooled values of all parts to out[rows]: level by level, chain by chain, part by part."""
+    """Write the pooled values of all parts to out[rows]: level by level, chain by chain, part by part.
+
+    Whether no value is too large for float32; if one is, `out` may hold anything.
+    """
     lengths, (thresholds, columns, n_fine, windows) = data[1], pooling
     n_chains, n_thresholds, n_windows = thresholds.shape[0], thresholds.shape[2], windows.shape[0]
     n_parts, n_statistics, n_block = k * (k + 1) // 2, COUNT + n_thresholds, block_steps(lanes)
@@ -59,6 +63,8 @@ def pooled_functionals(data, rows, k, chains, pooling, lanes, out):
         members = rows[group : group + lanes]
         longest = longest_of(members, lengths)
         row_steps = _pack(data, members, longest, padding, lanes, packed)
+        if _is_beyond(packed[: 2 * data[0].shape[1] * row_steps * lanes], LARGEST_VALUE):
+            return False
         _place_terms(chains, row_steps, padding, places)
         uniform = True
         for own in range(2):
@@ -88,6 +94,8 @@ def pooled_functionals(data, rows, k, chains, pooling, lanes, out):
                         if end_wanted:
                             own_bounds, row = bounds[part, v], values[part * (n_block + 1) * lanes :]
                             _keep_ends(row, own_bounds, begin, n, kind[chain], fade[chain], lanes, ends[part, v])
+            if kind[chain] == REAL and _is_beyond(state, LARGEST_SUM):
+                return False
             part = first_column = 0
             for level in range(1, k + 1):
                 for i in range(k - level + 1):
@@ -103,6 +111,7 @@ def pooled_functionals(data, rows, k, chains, pooling, lanes, out):
                                 out[row, column + c * n_windows + v] = value
                     part += 1
                 first_column += n_chains * (k - level + 1) * n_columns
+    return True
 
 
 @njit(cache=True, nogil=True)
@@ -209,6 +218,15 @@ def _pack(data, members, longest, padding, lanes, packed):
             for t in range(n - 1):
                 packed[place + t * lanes] = (x[t + 1] - x[t]) * scale[1, c]
     return row_steps
+
+
+@njit(cache=True, nogil=True)
+def _is_beyond(values, largest):
+    """Whether any value is not a number of at most this size."""
+    beyond = 0
+    for value in values:
+        beyond |= not abs(value) <= largest
+    return beyond != 0
 
 
 @njit(cache=True, nogil=True)
@@ -324,6 +342,8 @@ def competing_letters(data, rows, k, chains, n_fine, windows, lanes, out):
         members = rows[group : group + lanes]
         longest = longest_of(members, lengths)
         row_steps = _pack(data, members, longest, padding, lanes, packed)
+        if _is_beyond(packed[: 2 * data[0].shape[1] * row_steps * lanes], LARGEST_VALUE):
+            return False
         _place_terms(chains, row_steps, padding, places)
         for chain in range(n_chains):
             own = 1 if chains[5][chain] else 0
@@ -352,3 +372,4 @@ def competing_letters(data, rows, k, chains, n_fine, windows, lanes, out):
                     n = max(bounds[v, lane, 1] - bounds[v, lane, 0], 1)
                     for j in range(2 * k):
                         row[j * n_windows + v] = statistics[(v * 2 * k + j) * lanes + lane] / n
+    return True

@@ -19,6 +19,7 @@ def chain_arrays(functionals: Functionals, n_channels: int) -> tuple[np.ndarray,
     """Functionals as index arrays for the kernels; channels from n_channels on are differences."""
     n_lags = functionals.taps.shape[3]
     used = functionals.taps.any(axis=-1)  # (n_chains, depth, n_used)
+    used[:, :, 0] = True  # the loops need a term
     rows = functionals.channels + n_channels * functionals.differenced[:, np.newaxis, np.newaxis]
     lags = (np.arange(n_lags) - n_lags // 2) * functionals.dilations[..., np.newaxis]
     lags = np.broadcast_to(lags[:, :, np.newaxis], functionals.taps.shape)
@@ -39,7 +40,7 @@ def chain_arrays(functionals: Functionals, n_channels: int) -> tuple[np.ndarray,
 
 
 def pooled_low_rank(series, lengths, functionals, pooling, *, shift, scale, n_threads, out):
-    """Fill `out` with the pooled values of all parts of all chains.
+    """Fill `out` with the pooled values of all parts of all chains; whether none is too large for float32.
 
     pooling = (columns, thresholds, n_fine, windows): columns are pairs (name, number of the threshold).
     """
@@ -49,19 +50,19 @@ def pooled_low_rank(series, lengths, functionals, pooling, *, shift, scale, n_th
 
     def work(rows):
         how = thresholds, codes, n_fine, windows
-        pooled_functionals(data, rows, functionals.depth, chains, how, LANES, out)
+        return pooled_functionals(data, rows, functionals.depth, chains, how, LANES, out)
 
-    over_series(work, lengths, LANES, n_threads)
+    return all(over_series(work, lengths, LANES, n_threads))
 
 
 def competing_low_rank(series, lengths, functionals, n_fine, windows, *, shift, scale, n_threads, out):
-    """Fill `out` with the shares of the competing letters of all chains."""
+    """Fill `out` with the shares of the competing letters of all chains; whether no value is too large for float32."""
     data, chains = (series, lengths, shift, scale), chain_arrays(functionals, series.shape[1])
 
     def work(rows):
-        competing_letters(data, rows, functionals.depth, chains, n_fine, windows, LANES, out)
+        return competing_letters(data, rows, functionals.depth, chains, n_fine, windows, LANES, out)
 
-    over_series(work, lengths, LANES, n_threads)
+    return all(over_series(work, lengths, LANES, n_threads))
 
 
 def low_rank_thresholds(series, lengths, functionals, rows, shares, *, shift, scale):

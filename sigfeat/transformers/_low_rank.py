@@ -133,13 +133,15 @@ class LowRank:
         )
 
     def features(self, X, lengths, n_threads, out) -> None:
-        """Fill `out` with the features of series."""
+        """Fill `out` with the features of series; raise a ValueError where they overflow."""
         how = {"shift": self.shift, "scale": self.scale, "n_threads": n_threads, "out": out}
         if self.settings.kind == COMPETING:
-            competing_low_rank(X, lengths, self.functionals, self.n_fine, self.windows, **how)
+            fits = competing_low_rank(X, lengths, self.functionals, self.n_fine, self.windows, **how)
         else:
             pooling = self.settings.columns, self.thresholds, self.n_fine, self.windows
-            pooled_low_rank(X, lengths, self.functionals, pooling, **how)
+            fits = pooled_low_rank(X, lengths, self.functionals, pooling, **how)
+        if not fits:
+            raise ValueError("low-rank iterated sums overflow float32: scale the series, lower depth or raise decay")
 
     def names(self) -> list[str]:
         """Names of the features."""
