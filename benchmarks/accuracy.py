@@ -147,7 +147,8 @@ def _table(results):
         for group in groups:
             own = np.array([scores[name] for name in group])
             more = own - [base[name] for name in group]
-            row += [f"{own.mean():.4f}", f"{more.mean():+.4f} ± {more.std(ddof=1) / np.sqrt(len(group)):.4f}"]
+            error = more.std(ddof=1) / np.sqrt(len(group)) if len(group) > 1 else np.nan
+            row += [f"{own.mean():.4f}", f"{more.mean():+.4f} ± {error:.4f}"]
         rows.append(row)
     counts = [f"{len(group)} {kind}" for group, kind in zip(groups, ("multivariate", "univariate"), strict=True)]
     return markdown_table(["setting", counts[0], "more than base", counts[1], "more than base"], rows)

@@ -50,7 +50,7 @@ def records(threads: list[int], repeat: int) -> list[dict[str, Any]]:
         found.append({"kind": "peer", "threads": n_threads, "shape": shape, "seconds": times, "MiB": memory})
     with thread_limit(1):
         for what, size, run in _scaling():
-            times = alternating_times({OURS: run}, max(2, repeat // 2))
+            times = alternating_times({OURS: run}, repeat)
             found.append({"kind": "scaling", "threads": 1, "of": what, "size": size, "seconds": times})
     return found
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import sigfeat
-from benchmarks import development, distillation, full_words, kernels, mixers, prefix_tree
+from benchmarks import accuracy, development, distillation, full_words, kernels, low_rank, mixers, prefix_tree
 
 
 @pytest.fixture
@@ -18,6 +18,11 @@ def tiny(monkeypatch):
     monkeypatch.setattr(prefix_tree, "N_STEPS", 20)
     monkeypatch.setattr(development, "DIMS", (3, 4))
     monkeypatch.setattr(development, "LENGTHS", {"float32": (5,), "float64": (5,)})
+    monkeypatch.setattr(low_rank, "CASES", ((3, 1, 20),))
+    monkeypatch.setattr(low_rank, "N_FEATURES", 90)
+    for name in ("STEPS", "SERIES", "FUNCTIONALS"):
+        monkeypatch.setattr(low_rank, name, (10, 20))
+    monkeypatch.setattr(low_rank, "DEPTHS", (1, 2))
     monkeypatch.setattr(mixers, "LENGTHS", (4, 9))
     monkeypatch.setattr(mixers, "LONGEST_TRAINED", 4)
 
@@ -52,6 +57,45 @@ def test_a_family_that_is_not_run_stays_in_the_file(tiny, monkeypatch, capsys, t
     run(monkeypatch, "--only", "tree", "--threads", 1, "--repeat", 1, "--out", out)
     assert list(json.loads(out.read_text())) == ["another", "tree"]
     assert "ns per word and step" in capsys.readouterr().out
+
+
+def test_low_rank_sums_are_set_beside_multirocket_where_it_is_there(tiny, monkeypatch):
+    record = low_rank.records([1], 2)[0]
+    record["seconds"] |= {"sigfeat": [1.0, 1.0], "MultiRocket": [3.0, 3.0]}
+    record["MiB"] = {"sigfeat": 10.0, "MultiRocket": 40.0}
+    points = [{"kind": "scaling", "of": "steps", "size": n, "seconds": {"sigfeat": [n / 10]}} for n in (10, 100)]
+    table = low_rank.table([record, *points])
+    assert "3.0x" in table
+    assert "0.25x" in table
+    assert "1.00 |" in table
+
+
+def test_accuracy_compares_settings_with_the_base_on_training_parts(monkeypatch, capsys, tmp_path):
+    rng = np.random.default_rng(0)
+    asked = []
+
+    def load(name, part, folder):
+        asked.append((name, part))
+        return rng.normal(size=(12, 2 if name == "A" else 1, 15)).cumsum(axis=2), np.arange(12) % 2
+
+    for name in "ABCD":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}_TRAIN.ts").touch()
+    monkeypatch.setattr(accuracy, "load", load)
+    monkeypatch.setattr(accuracy, "BLOCKS", {name: accuracy.BLOCKS[name] for name in ("levels 1 and 2", "8 competing")})
+    monkeypatch.setattr(accuracy, "SETTINGS", {"base": accuracy.BASE, "both": accuracy.DEFAULT})
+    out = tmp_path / "accuracy.json"
+    monkeypatch.setattr(sys, "argv", ["accuracy", "--data", str(tmp_path), "--seeds", "1", "--out", str(out)])
+    accuracy.main()
+    printed = capsys.readouterr().out
+    assert asked == [(name, "TRAIN") for name in "ABCD"]
+    results = json.loads(out.read_text())
+    assert list(results["scores"]) == ["base", "both", accuracy.BY_SQUARED_ERROR]
+    assert all(0 <= score <= 1 for scores in results["scores"].values() for score in scores.values())
+    monkeypatch.setattr(sys, "argv", ["accuracy", "--table", str(out)])
+    accuracy.main()
+    assert capsys.readouterr().out.strip() in printed
+    assert "1 multivariate" in printed
 
 
 def test_distillation_writes_the_figures_that_its_table_shows(monkeypatch, capsys, tmp_path):
