@@ -25,6 +25,8 @@ from sigfeat.transformers.iss import ISSTransformer
 from sigfeat.transformers.scaling import FeatureScaler
 from sigfeat.transformers.signature import SignatureTransformer
 
+N_TRAINED = 32  # functionals of the recommended union that are trained
+
 
 def iss_classifier(*, n_functionals=1000, classifier=None, n_jobs=None, random_state=0):
     """Low-rank iterated sums and a ridge classifier: the default of the library.
@@ -220,7 +222,7 @@ def iss_development_regressor(*, n_functionals=1000, regressor=None, n_jobs=None
 
 
 def sigfeat_classifier(*, n_functionals=1000, classifier=None, n_jobs=None, random_state=0):
-    """The union that we recommend: low-rank iterated sums, and a little of exact ones and of developments.
+    """The union that we recommend: low-rank iterated sums, many random ones and a few that are trained on the classes.
 
     Parameters
     ----------
@@ -240,7 +242,12 @@ def sigfeat_classifier(*, n_functionals=1000, classifier=None, n_jobs=None, rand
     Raises
     ------
     ImportError
-        If torch is not installed.
+        If torch or skorch is not installed.
+
+    Notes
+    -----
+    Training takes some seconds on a few hundred short series, and much longer than `iss_classifier` on long ones. Exact
+    words and developments beside them do not help, by cross-validation on training data; see docs/accuracy.md.
     """
     return _classifier(_union(n_functionals, n_jobs, random_state), classifier)
 
@@ -296,14 +303,19 @@ def _iss_development(n_functionals, n_jobs, random_state):
 
 
 def _union(n_functionals, n_jobs, random_state):
-    exact = make_pipeline(ISSTransformer(n_jobs=n_jobs), FeatureScaler(power=0.5))
+    trained = ISSTransformer(
+        functionals="low_rank",
+        n_functionals=N_TRAINED,
+        fit_mode="supervised",
+        n_jobs=n_jobs,
+        random_state=random_state,
+    )
     return FeatureUnion(
         [
             ("iss", _iss(n_functionals, n_jobs, random_state)),
-            ("exact", exact),
-            ("development", _development(n_jobs, random_state)),
+            ("trained", make_pipeline(trained, FeatureScaler(power=0.5))),
         ],
-        transformer_weights={"exact": 0.1, "development": 0.1},
+        transformer_weights={"trained": 0.5},
     )
 
 
