@@ -3,6 +3,8 @@
 Only training parts are used. Ridge regression sees features through their inner products alone, so each block of
 features is made once for all series of a training part, and settings are weighted sums of such matrices: features are
 scaled, and thresholds taken, on the whole training part; the classifier is fitted in each fold.
+
+With ``--trained`` whole pipelines are fitted in each fold: `iss_classifier` and `sigfeat_classifier`, which trains.
 """
 
 import argparse
@@ -19,9 +21,10 @@ from sklearn.pipeline import make_pipeline
 from benchmarks.data import load
 from benchmarks.measure import circumstances, markdown_table, thread_limit
 from sigfeat import AddTime, FeatureScaler, ISSTransformer, LeaveOneOutRidgeClassifier, PathDevelopmentTransformer
+from sigfeat.classifiers import iss_classifier, sigfeat_classifier
 from sigfeat.linear_model import ALPHAS
 
-RESULTS = Path(__file__).parent / "results" / "accuracy.json"
+RESULTS = Path(__file__).parent / "results"
 FOLDS, REPEATS = 3, 3
 ROOT, PLAIN, COUNTS = FeatureScaler(power=0.5), FeatureScaler(), FeatureScaler(power=0.5, sparse=True)
 
@@ -78,6 +81,7 @@ SETTINGS = {
     "base + 0.16 4 competing": BASE | {"4 competing": 0.16},
     "base + 0.16 8 competing + 0.01 exact + 0.01 development": DEFAULT | {"exact": 0.01, "development": 0.01},
 }
+PIPELINES = {"iss_classifier (base)": iss_classifier, "sigfeat_classifier": sigfeat_classifier}
 BY_SQUARED_ERROR = "base + 0.16 8 competing, penalty by squared error"
 
 
@@ -86,7 +90,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder of NAME/NAME_TRAIN.ts")
     parser.add_argument("--seeds", type=int, default=3, help="draws of the functionals")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="JSON file")
+    parser.add_argument("--trained", action="store_true", help="fit whole pipelines in each fold, once")
+    parser.add_argument("--out", type=Path, help="JSON file; default: in benchmarks/results")
     parser.add_argument("--table", type=Path, metavar="FILE", help="measure nothing, print the table of this file")
     options = parser.parse_args()
     if options.table:
@@ -94,6 +99,8 @@ def main() -> None:
         return
     if options.data is None:
         parser.error("--data is needed")
+    out = options.out or RESULTS / ("accuracy_trained.json" if options.trained else "accuracy.json")
+    scores_of = _pipeline_scores if options.trained else _scores
     names = sorted(path.parent.name for path in options.data.glob("*/*_TRAIN.ts"))
     results = circumstances() | {"seeds": options.seeds, "n_channels": {}, "scores": {}}
     with thread_limit(1):
@@ -101,11 +108,11 @@ def main() -> None:
             start = time.perf_counter()
             X, y = load(name, "TRAIN", options.data)
             results["n_channels"][name] = X.shape[1]
-            for setting, score in _scores(X, y, options.seeds).items():
+            for setting, score in scores_of(X, y, options.seeds).items():
                 results["scores"].setdefault(setting, {})[name] = score
             print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(results, indent=1) + "\n")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(results, indent=1) + "\n")
     print(_table(results))
 
 
@@ -122,6 +129,16 @@ def _scores(X, y, n_seeds):
     return {setting: round(float(np.mean(scores)), 5) for setting, scores in found.items()}
 
 
+def _pipeline_scores(X, y, n_seeds):
+    """Mean accuracy of each pipeline over seeds and folds."""
+    found = {name: [] for name in PIPELINES}
+    for seed in range(n_seeds):
+        for name, make in PIPELINES.items():
+            folds = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=1, random_state=seed)
+            found[name].append(_mean_accuracy(make(random_state=seed), X, y, folds))
+    return {name: round(float(np.mean(scores)), 5) for name, scores in found.items()}
+
+
 def _product(transformer, scaler, X):
     features = scaler.fit_transform(transformer.fit_transform(X)).astype(np.float64)
     return features @ features.T
@@ -132,9 +149,13 @@ def _cross_validate(product, y, classifier):
     squares, vectors = np.linalg.eigh(product)
     coordinates = vectors * np.sqrt(np.maximum(squares, 0))
     folds = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=REPEATS, random_state=0)
+    return _mean_accuracy(classifier, coordinates, y, folds)
+
+
+def _mean_accuracy(classifier, X, y, folds):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        return cross_val_score(classifier, coordinates, y, cv=folds).mean()
+        return cross_val_score(classifier, X, y, cv=folds, error_score="raise").mean()
 
 
 def _table(results):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import sigfeat
+import sigfeat.classifiers
 from benchmarks import accuracy, development, distillation, full_words, kernels, low_rank, mixers, prefix_tree
 
 
@@ -96,6 +97,13 @@ def test_accuracy_compares_settings_with_the_base_on_training_parts(monkeypatch,
     accuracy.main()
     assert capsys.readouterr().out.strip() in printed
     assert "1 multivariate" in printed
+    monkeypatch.setattr(
+        accuracy, "PIPELINES", {"base": functools.partial(sigfeat.classifiers.iss_classifier, n_functionals=3)}
+    )
+    arguments = ["accuracy", "--trained", "--data", str(tmp_path), "--seeds", "1", "--out", str(out)]
+    monkeypatch.setattr(sys, "argv", arguments)
+    accuracy.main()
+    assert "base" in capsys.readouterr().out
 
 
 def test_distillation_writes_the_figures_that_its_table_shows(monkeypatch, capsys, tmp_path):
