@@ -18,7 +18,7 @@ LANES = LANE_BYTES // 4  # computed in float32, whatever the input
 def chain_arrays(functionals: Functionals, n_channels: int) -> tuple[np.ndarray, ...]:
     """Functionals as index arrays for the kernels; channels from n_channels on are differences."""
     n_lags = functionals.taps.shape[3]
-    used = functionals.taps.any(axis=-1)  # (n_chains, depth, n_used)
+    used = np.asarray(functionals.taps.any(axis=-1))  # (n_chains, depth, n_used)
     used[:, :, 0] = True  # the loops need a term
     rows = functionals.channels + n_channels * functionals.differenced[:, np.newaxis, np.newaxis]
     lags = (np.arange(n_lags) - n_lags // 2) * functionals.dilations[..., np.newaxis]
