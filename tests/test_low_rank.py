@@ -221,6 +221,15 @@ def test_a_padded_series_gives_what_it_gives_alone_in_any_order_on_any_threads(n
 
 
 @pytest.mark.parametrize("name", SETTINGS)
+def test_what_else_is_transformed_does_not_change_a_bit(name):
+    X = panel()[:19]
+    iss = made(name).fit(X)
+    features = iss.transform(X)
+    for i in range(19):
+        np.testing.assert_array_equal(iss.transform([X[i, :, : LENGTHS[i]]])[0], features[i])
+
+
+@pytest.mark.parametrize("name", SETTINGS)
 def test_the_same_seed_gives_the_same_features_and_another_seed_others(name):
     X = padded(ragged())
     features = made(name).fit_transform(X)

@@ -354,7 +354,7 @@ def competing_letters(data, rows, k, chains, n_fine, windows, lanes, out):
             statistics[:] = 0.0
             for v in range(n_windows):
                 low, high = bounds[v, :, 0].min(), bounds[v, :, 1].max()
-                for begin in range(low, high, n_block):
+                for begin in range(low // n_block * n_block, high, n_block):  # whoever else is in the group
                     n = min(n_block, high - begin)
                     for i in range(k):
                         first, stop = chains[0][chain * k + i], chains[0][chain * k + i + 1]
