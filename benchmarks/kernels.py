@@ -1,7 +1,8 @@
 """Speed of the compiled loops: ``python -m benchmarks.kernels``.
 
 Every number in the tables comes from a JSON file with all raw times; ``--table FILE`` prints the tables of such a file.
-A further family of cases is one more module with TITLE, records(threads, repeat) and table(records).
+A further family of cases is one more module with TITLE, records(threads, repeat), table(records) and, where there is
+something to draw, picture(records); ``--pictures DIR`` draws.
 """
 
 import argparse
@@ -9,6 +10,7 @@ import importlib
 import json
 from pathlib import Path
 
+from benchmarks.growth import save_svg
 from benchmarks.measure import circumstances
 
 FAMILIES = {  # modules, imported when they are asked for: not every environment has all that they need
@@ -25,7 +27,7 @@ def main() -> None:
     """Measure and write, or print what was written."""
     options = _options()
     if options.table:
-        print(_tables(json.loads(options.table.read_text())))
+        _show(json.loads(options.table.read_text()), options.pictures)
         return
     results = json.loads(options.out.read_text()) if options.out.exists() else {}
     measured = {}
@@ -36,7 +38,8 @@ def main() -> None:
         measured[name] = circumstances() | {"repeat": options.repeat, "records": records}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(results | measured, indent=1) + "\n")
-    print(f"\n{_tables(measured)}\n\nwritten to {options.out}")
+    _show(measured, options.pictures)
+    print(f"\nwritten to {options.out}")
 
 
 def _family(name):
@@ -50,7 +53,17 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--repeat", type=int, default=5, help="measured runs of each contestant")
     parser.add_argument("--out", type=Path, default=RESULTS, help="JSON file; families not run stay in it")
     parser.add_argument("--table", type=Path, metavar="FILE", help="measure nothing, print the tables of this file")
+    parser.add_argument("--pictures", type=Path, metavar="DIR", help="draw pictures, too, to NAME.svg in this folder")
     return parser.parse_args()
+
+
+def _show(results: dict, folder: Path | None) -> None:
+    """Print the tables, and draw the pictures if there is a folder for them."""
+    print(f"\n{_tables(results)}")
+    for name, family in results.items() if folder else ():
+        if hasattr(_family(name), "picture"):
+            folder.mkdir(parents=True, exist_ok=True)
+            save_svg(_family(name).picture(family["records"]), folder / f"{name}.svg")
 
 
 def _tables(results: dict) -> str:

@@ -6,14 +6,15 @@ give it an environment of its own: ``pip install -e ".[aeon]"``.
 
 import importlib.util
 import itertools
-import math
 import statistics
 import subprocess
 import sys
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
+from benchmarks.growth import growth_figure, slope
 from benchmarks.measure import alternating_times, markdown_table, median_ms, thread_limit
 from sigfeat import ISSTransformer
 
@@ -73,21 +74,29 @@ def table(found: list[dict[str, Any]]) -> str:
         f"Fit and transform of the same series to {N_FEATURES:,} features (a few less for sigfeat), float32; medians, "
         "how many times as fast sigfeat is, peak memory beyond what was there before, features included."
     )
-    growth = [[what, *map(str, points), slope] for what, points, slope in _growth(found)]
-    sizes = max((len(points) for _, points, _ in _growth(found)), default=0)
+    curves = _curves(found)
+    growth = [
+        [what, *(f"{size:,}: {seconds:.3g}" for size, seconds in points), f"{slope(points[-2:]):.2f}"]
+        for what, points in curves.items()
+    ]
+    sizes = max(map(len, curves.values()), default=0)
     grown = markdown_table(["time against", *[""] * sizes, "exponent"], growth) if growth else ""
-    return f"{markdown_table(header, rows)}\n\n{note}\n\n{grown}\n\nSizes with seconds, one thread; slope of log time."
+    return f"{markdown_table(header, rows)}\n\n{note}\n\n{grown}\n\nSizes with seconds, one thread; the exponent is that of the last two."
 
 
-def _growth(found):
-    """What is varied, its sizes with seconds, and the exponent between the two largest."""
-    for what in dict.fromkeys(record["of"] for record in found if record["kind"] == "scaling"):
-        points = [
-            (record["size"], statistics.median(record["seconds"][OURS])) for record in found if record.get("of") == what
-        ]
-        (small, fast), (large, slow) = points[-2:]
-        exponent = math.log(slow / fast) / math.log(large / small)
-        yield what, [f"{size:,}: {seconds:.3g}" for size, seconds in points], f"{exponent:.2f}"
+def picture(found: list[dict[str, Any]]) -> Figure:
+    """Time against steps, series, functionals and levels."""
+    curves = _curves(found)
+    return growth_figure({what: {OURS: points} for what, points in curves.items()})
+
+
+def _curves(found):
+    """Sizes with median seconds, by what is varied."""
+    curves: dict[str, list[tuple[int, float]]] = {}
+    for record in found:
+        if record["kind"] == "scaling":
+            curves.setdefault(record["of"], []).append((record["size"], statistics.median(record["seconds"][OURS])))
+    return curves
 
 
 def contestants(shape, n_threads):

@@ -45,7 +45,8 @@ def test_all_raw_times_are_written_and_the_table_is_made_from_them(tiny, monkeyp
     for family in results.values():
         assert {"numpy", "numba", "scikit-learn"} <= set(family["versions"])
         assert all(len(times) == 3 for record in family["records"] for times in record["seconds"].values())
-    run(monkeypatch, "--table", out)
+    run(monkeypatch, "--table", out, "--pictures", tmp_path / "pictures")
+    assert (tmp_path / "pictures" / "low_rank.svg").read_text().count(">seconds<") == 4
     table = capsys.readouterr().out
     assert table.strip() in printed
     assert table.count("geometric mean") == 4
@@ -69,6 +70,7 @@ def test_low_rank_sums_are_set_beside_multirocket_where_it_is_there(tiny, monkey
     assert "3.0x" in table
     assert "0.25x" in table
     assert "1.00 |" in table
+    assert "slope 1" in low_rank.picture(points).axes[0].get_legend_handles_labels()[1]
 
 
 def test_accuracy_compares_settings_with_the_base_on_training_parts(monkeypatch, capsys, tmp_path):

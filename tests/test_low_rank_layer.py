@@ -165,3 +165,11 @@ def test_an_interrupt_leaves_nothing_half_fitted(monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         iss.fit(X, y)
     assert not iss.__sklearn_is_fitted__()
+
+
+def test_a_device_that_is_not_there_is_told_in_one_sentence():
+    X, y = panel(), np.arange(len(LENGTHS)) % 2
+    model = ISSTransformer(functionals="low_rank", n_functionals=4, fit_mode="supervised", device="abacus")
+    with pytest.raises(ValueError, match="device must be one that torch can use, got 'abacus': "):
+        model.fit(X, y)
+    assert not hasattr(model, "functionals_")

@@ -190,6 +190,7 @@ def fit_low_rank(settings, X, lengths, scale, random_state, target, training) ->
     shift, factors = _moments(X, lengths, scale)
     history = None
     if target is not None:  # torch is loaded only here
+        importlib.import_module("sigfeat.transformers._devices").check_device(training["device"])
         seed = int(random_state.randint(2**31))
         train = importlib.import_module("sigfeat.nn.iss").train_functionals
         functionals, history = train(functionals, X, lengths, target[1], shift, factors, seed=seed, **training)
