@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 Points = Sequence[tuple[float, float]]
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # of Okabe and Ito
@@ -46,7 +47,10 @@ def growth_figure(panels: Mapping[str, Mapping[str, Points]], cost: str = "secon
             for (name, points), colour, marker in zip(curves.items(), COLOURS, MARKERS, strict=False):
                 place.plot(*zip(*points, strict=True), color=colour, marker=marker, ms=5, label=name)
             size, first = np.asarray(next(iter(curves.values())), float)[-1]
-            smallest = min(points[0][0] for points in curves.values())
+            sizes = sorted({point[0] for points in curves.values() for point in points})
+            smallest = sizes[0]
+            place.set_xticks(sizes, [f"{size:,}" for size in sizes], rotation=30 if len(sizes) > 6 else 0)
+            place.xaxis.set_minor_locator(NullLocator())
             place.plot([smallest, size], [first * smallest / size, first], ":", color=GREY, lw=1, label="slope 1")
             place.legend()
         for place in places[len(panels) :]:

@@ -81,7 +81,11 @@ def table(found: list[dict[str, Any]]) -> str:
     ]
     sizes = max(map(len, curves.values()), default=0)
     grown = markdown_table(["time against", *[""] * sizes, "exponent"], growth) if growth else ""
-    return f"{markdown_table(header, rows)}\n\n{note}\n\n{grown}\n\nSizes with seconds, one thread; the exponent is that of the last two."
+    last = (
+        "Sizes with seconds, one thread; the exponent is that of the last two. A chain of k letters is k (k + 1) / 2 "
+        "functionals: time for each of them falls with the number of levels."
+    )
+    return f"{markdown_table(header, rows)}\n\n{note}\n\n{grown}\n\n{last}"
 
 
 def picture(found: list[dict[str, Any]]) -> Figure:
