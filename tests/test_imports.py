@@ -39,7 +39,7 @@ for name in {names}:
     value = getattr(sigfeat, name)
     if inspect.isclass(value) and hasattr(value, "fit_transform"):
         try:
-            value().fit_transform(X)
+            value().fit_transform(X[:, 0] if name == "FeatureScaler" else X)  # which takes features, and no series
         except ImportError as error:  # an extra that is not installed
             assert "pip install" in str(error), error
 """
