@@ -4,8 +4,10 @@ from sigfeat.nn.attention import Attention
 from sigfeat.nn.development import Development, development, random_algebra
 from sigfeat.nn.encoder import Encoder, EncoderSpec
 from sigfeat.nn.fidelity import fidelity, skill
+from sigfeat.nn.filters import ExponentialFilter, IntervalFilter, LearntFilter, TapFilter, build_filter
 from sigfeat.nn.groups import GROUPS, Group
 from sigfeat.nn.hyena import Hyena
+from sigfeat.nn.intervals import IntervalDevelopment, IntervalSums, interval_convolution
 from sigfeat.nn.iss import LowRankISS
 from sigfeat.nn.recurrent import Recurrent
 from sigfeat.nn.s4 import S4
@@ -17,12 +19,20 @@ __all__ = [
     "Development",
     "Encoder",
     "EncoderSpec",
+    "ExponentialFilter",
     "Group",
     "Hyena",
+    "IntervalDevelopment",
+    "IntervalFilter",
+    "IntervalSums",
+    "LearntFilter",
     "LowRankISS",
     "Recurrent",
+    "TapFilter",
+    "build_filter",
     "development",
     "fidelity",
+    "interval_convolution",
     "random_algebra",
     "skill",
 ]

@@ -14,7 +14,7 @@ from sigfeat.nn.layers import linear
 class ImplicitFilter(nn.Module):
     """Filters as functions of the lag: a small network with sines, times a window that decays.
 
-    h(t) = (exp(-a |t|) + FLOOR) MLP(t, cos(2 pi b t / 2), sin(2 pi b t / 2), ...), with t = lag / `time_scale`, and
+    h(t) = (exp(-a |t|) + floor) MLP(t, cos(2 pi b t / 2), sin(2 pi b t / 2), ...), with t = lag / `time_scale`, and
     learnt a > 0 for each filter.
 
     Parameters
@@ -31,6 +31,8 @@ class ImplicitFilter(nn.Module):
         Source of the first weights.
     dtype : torch.dtype
         Of the weights.
+    floor : float, default=FLOOR
+        What is left of the window at large lags.
 
     References
     ----------
@@ -49,9 +51,10 @@ class ImplicitFilter(nn.Module):
         *,
         generator: torch.Generator,
         dtype: torch.dtype,
+        floor: float = FLOOR,
     ) -> None:
         super().__init__()
-        self.time_scale, self.n_bands = time_scale, n_bands
+        self.time_scale, self.n_bands, self.floor = time_scale, n_bands, floor
         self.layers = nn.ModuleList(
             [
                 linear(1 + 2 * n_bands, width, gain=1.4, generator=generator, dtype=dtype),
@@ -69,7 +72,7 @@ class ImplicitFilter(nn.Module):
         hidden = torch.cat([t, angles.cos(), angles.sin()], dim=1)
         for layer in self.layers[:-1]:
             hidden = layer(hidden).sin()
-        window = torch.exp(-self.log_decay.exp() * t.abs()) + self.FLOOR
+        window = torch.exp(-self.log_decay.exp() * t.abs()) + self.floor
         taps: Tensor = self.layers[-1](hidden) * window
         return taps.T
 

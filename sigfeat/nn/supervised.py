@@ -64,7 +64,7 @@ class LinearHead(nn.Module):
     Parameters
     ----------
     features : torch.nn.Module
-        The features, of series and their lengths; the parameter `weight` of its `layer` is what is trained.
+        The features, of series and their lengths, as the parameters are in single or double precision.
     n_features, n_outputs : int
         Number of features, and of classes or targets.
     generator : torch.Generator
@@ -73,8 +73,7 @@ class LinearHead(nn.Module):
 
     def __init__(self, features: nn.Module, n_features: int, n_outputs: int, generator: torch.Generator) -> None:
         super().__init__()
-        layer: Any = features.layer
-        dtype = layer.weight.dtype.to_real()
+        dtype = next(features.parameters()).dtype.to_real()
         self.features, self.generator = features, generator
         self.norm = nn.BatchNorm1d(n_features, affine=False, dtype=dtype)
         self.weight = nn.Parameter(torch.zeros(n_outputs, n_features, dtype=dtype))
@@ -104,7 +103,7 @@ def train(
     Parameters
     ----------
     features : torch.nn.Module
-        What is trained: the parameter `weight` of its `layer`.
+        What is trained: its parameters.
     increments : ndarray of shape (n_samples, n_timepoints, n_channels)
         Steps of the paths; the first is zero.
     lengths : integer ndarray of shape (n_samples,)
@@ -134,7 +133,6 @@ def train(
     else:
         n_outputs, criterion = target.shape[1], nn.MSELoss
         target = standardised_numbers(target).astype(increments.dtype)
-    layer: Any = features.layer
     with torch.no_grad():
         n_features = features(torch.from_numpy(increments[:1]), torch.from_numpy(lengths[:1])).numel()
     generator = torch.Generator().manual_seed(settings.seed)
@@ -144,7 +142,7 @@ def train(
         history = _fit(network, criterion, increments, lengths, target, settings)
     except LongStepError as error:
         raise ValueError(diverged) from error
-    if not bool(torch.isfinite(layer.weight).all()):
+    if not all(bool(torch.isfinite(weight).all()) for weight in features.parameters()):
         raise ValueError(diverged)
     return history
 

@@ -21,3 +21,12 @@ def threshold_series(n_samples, bytes_of_one):
     """Places of series, evenly spread, whose running values of so many bytes each stay within bounds."""
     n_chosen = max(1, min(THRESHOLD_SERIES, THRESHOLD_BYTES // bytes_of_one))
     return np.unique(np.linspace(0, n_samples - 1, n_chosen).round().astype(int))
+
+
+def threshold_between(values, quantile):
+    """Between a quantile of the values and the next larger one, so that no rounding error decides what is above."""
+    ordered = np.sort(values)
+    low = float(ordered[int(quantile * (len(ordered) - 1))])
+    apart = 1e-6 * max(1.0, abs(low))
+    following = np.searchsorted(ordered, low + apart, side="right")
+    return low + apart if following == len(ordered) else (low + float(ordered[following])) / 2

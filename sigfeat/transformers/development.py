@@ -18,8 +18,8 @@ from sigfeat.nn.supervised import TrainingSettings, train
 from sigfeat.transformers._base import FeatureTransformer
 from sigfeat.transformers._devices import check_device
 from sigfeat.transformers._memory import check_output_size
-from sigfeat.transformers._moments import channel_moments
-from sigfeat.transformers._poolings import check_poolings, threshold_series
+from sigfeat.transformers._paths import path_increments, path_units
+from sigfeat.transformers._poolings import check_poolings, threshold_between, threshold_series
 from sigfeat.transformers._targets import check_target
 from sigfeat.transformers._windows import fine_windows, window_names
 
@@ -252,7 +252,7 @@ class PathDevelopmentTransformer(FeatureTransformer):
         generator = torch.Generator().manual_seed(seed)
         elements = random_algebra(group, 1, self.n_developments * X.shape[1], generator=generator, dtype=torch.float64)
         elements = elements.reshape(self.n_developments, X.shape[1], group.dim, group.dim).numpy()
-        self.units_ = _units(X, lengths)
+        self.units_ = path_units(X, lengths)
         self._scale = group.usual_scale if self.scale is None else self.scale
         self._sizes = self._scale / X.shape[1] ** 0.5 / self.units_
         # From here on `transform` knows the parameters by these: the sizes of the output depend on them.
@@ -379,7 +379,7 @@ class PathDevelopmentTransformer(FeatureTransformer):
         path = self._plan(increments.dtype).path(increments)
         known = path[np.arange(X.shape[2]) < lengths[chosen][:, np.newaxis]]
         self._check_overflow(known, *self._overflow())
-        of_rows = np.apply_along_axis(_threshold, 0, known, self.quantile).reshape(-1, dim, n_parts, dim)
+        of_rows = np.apply_along_axis(threshold_between, 0, known, self.quantile).reshape(-1, dim, n_parts, dim)
         return of_rows.swapaxes(2, 3).reshape(thresholds.shape)
 
     def _overflow(self):
@@ -391,9 +391,9 @@ class PathDevelopmentTransformer(FeatureTransformer):
         algebra = self._elements.astype(np.result_type(dtype, np.complex64) if self._group.is_complex else dtype)
         return Plan(algebra, self._group.involution, self._group.is_compact, effective_n_jobs(self.n_jobs))
 
-    def _increments(self, X, lengths):
+    def path_increments(self, X, lengths):
         """Steps of the paths in units of the algebra elements, in the precision to compute in."""
-        increments = _increments(X, lengths)
+        increments = path_increments(X, lengths)
         increments *= self._sizes
         return increments.astype(self._compute_dtype or X.dtype, copy=False)
 
@@ -413,38 +413,3 @@ class PathDevelopmentTransformer(FeatureTransformer):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = self.fit_mode == "supervised"
         return tags
-
-
-def _increments(X, lengths):
-    """Steps of the paths, (n_samples, n_timepoints, n_channels): step t leads to point t, and is 0 behind the end."""
-    increments = np.zeros((len(X), X.shape[2], X.shape[1]))
-    with np.errstate(over="ignore"):
-        np.subtract(X[:, :, 1:].swapaxes(1, 2), X[:, :, :-1].swapaxes(1, 2), out=increments[:, 1:], dtype=np.float64)
-    if lengths.min() < X.shape[2]:
-        increments[np.arange(X.shape[2]) >= lengths[:, np.newaxis]] = 0.0
-    if np.isinf(increments).any():
-        raise ValueError("differences of neighbouring points of X overflow float64: scale the series")
-    return increments
-
-
-def _units(X, lengths):
-    """Unit of each channel: between its standard deviation and the size of the increments of a whole series.
-
-    The latter is the root of the mean over the series of the sum of squared increments. For noise both are about the
-    same but for a factor root T; for a smooth path the sum of squares goes to zero with the step.
-    """
-    increments = np.abs(_increments(X, lengths))
-    largest = increments.max(axis=(0, 1))
-    largest[largest == 0] = 1.0
-    variation = np.sqrt(np.square(increments / largest).sum(axis=1).mean(axis=0)) * largest
-    deviation = channel_moments(X, lengths)[1]
-    return np.where(variation > 0, np.sqrt(variation) * np.sqrt(deviation), 1.0)
-
-
-def _threshold(values, quantile):
-    """Between a quantile of the values and the next larger one, so that no rounding error decides what is above."""
-    ordered = np.sort(values)
-    low = float(ordered[int(quantile * (len(ordered) - 1))])
-    apart = 1e-6 * max(1.0, abs(low))
-    following = np.searchsorted(ordered, low + apart, side="right")
-    return low + apart if following == len(ordered) else (low + float(ordered[following])) / 2

@@ -17,9 +17,8 @@ from sigfeat.transformers._moments import channel_moments
 from sigfeat.transformers._poolings import check_poolings, threshold_series
 from sigfeat.transformers._targets import check_target
 from sigfeat.transformers._windows import fine_windows, window_names
-from sigfeat.words import Word, count_words, words_of_length, words_of_weight
+from sigfeat.transformers._words import chosen_words
 
-WORD_BYTES = 500  # of one Word object, about
 WORDS = "words"
 OF_WORDS = {"decay": 0.1, "pooling": ("end", "mean", "max", "min"), "windows": ("dyadic", 2), "quantile": 0.5}
 
@@ -290,15 +289,9 @@ class ISSTransformer(FeatureTransformer):
         pooling, (n_fine, runs) = check_poolings(chosen["pooling"]), fine_windows(chosen["windows"])
         self._windows, self._quantile = chosen["windows"], chosen["quantile"]
         n_columns = len(pooling) * len(runs)
-        if isinstance(self.words, str):
-            n_words = count_words(X.shape[1], self.depth, self.words)
-            what = f"ISSTransformer with depth={self.depth}, words={self.words!r}"
-            check_output_size(len(X), n_words * n_columns, X.dtype, what, n_words * WORD_BYTES)
-            level = words_of_length if self.words == "length" else words_of_weight
-            words = tuple(word for k in range(1, self.depth + 1) for word in level(X.shape[1], k))
-        else:
-            words = tuple(Word.parse(text) for text in self.words)
-            self._check_alphabet(words, X.shape[1])
+        words = chosen_words(
+            self.words, self.depth, X.shape[1], n_columns, len(X), X.dtype, type(self).__name__
+        )
         # From here on `transform` knows the parameters by these: the kernels rely on the size of the output.
         self._ring, self._depth, self._strict = SEMIRINGS[self.semiring], self.depth, self.strict
         self._n_letters, self._weight = max(word.length for word in words), max(word.weight for word in words)
@@ -386,15 +379,6 @@ class ISSTransformer(FeatureTransformer):
     def _is_full(self, pooling):
         """Whether the matrix product gives all that is asked for."""
         return self.words == "length" and self.semiring == "real" and pooling == ("end",) and self._windows == "whole"
-
-    def _check_alphabet(self, words, n_channels):
-        for word in words:
-            if max(word.channels) >= n_channels:
-                raise ValueError(
-                    f"words: {word} names channel {max(word.channels) + 1}, but X has {n_channels} channels"
-                )
-        if not words or len(set(words)) < len(words):
-            raise ValueError(f"words must be different words, at least one, got {self.words!r}")
 
     def _learn_scale(self, X, lengths):
         shift, scale = np.zeros(X.shape[1]), np.ones(X.shape[1])

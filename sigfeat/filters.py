@@ -1,0 +1,125 @@
+"""Pairs of filters: how much each interval counts, by the distances of its two ends from now."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FILTERS = ("exponential", "box", "random", "learnt")
+NEGLIGIBLE = 1e-17  # what an exponential filter has fallen to where it is cut off
+
+
+@dataclass(frozen=True, eq=False)
+class ExponentialFilters:
+    """h(a, b) = sum over i of weights[i] exp(-rates[0, i] a - rates[1, i] b), for each of n_filters.
+
+    Parameters
+    ----------
+    rates : ndarray of shape (2, n_filters, rank)
+        Rates > 0 per step, of the beginning and of the end of an interval.
+    weights : ndarray of shape (n_filters, rank)
+        Factors.
+    """
+
+    rates: NDArray[np.float64]
+    weights: NDArray[np.float64]
+
+    @property
+    def n_filters(self) -> int:
+        """Number of filters."""
+        return int(self.rates.shape[1])
+
+    @property
+    def rank(self) -> int:
+        """Number of products that each filter is a sum of."""
+        return int(self.rates.shape[2])
+
+    @property
+    def length(self) -> int:
+        """Number of lags after which nothing is left that counts."""
+        return math.ceil(-math.log(NEGLIGIBLE) / float(self.rates.min()))
+
+    def taps(self, length: int) -> NDArray[np.float64]:
+        """Values f_i and g_i at lags 0, ..., length - 1, shape (2, n_filters, rank, length), the first with weights."""
+        taps: NDArray[np.float64] = np.exp(-self.rates[..., np.newaxis] * np.arange(length))
+        taps[0] *= self.weights[..., np.newaxis]
+        return taps
+
+
+@dataclass(frozen=True, eq=False)
+class FiniteFilters:
+    """h(a, b) = sum over i of f_i(a) g_i(b) for lags 0 <= a, b < length, and zero beyond, for each of n_filters.
+
+    Parameters
+    ----------
+    values : ndarray of shape (2, n_filters, rank, length)
+        Values f_i and g_i.
+    """
+
+    values: NDArray[np.float64]
+
+    @property
+    def n_filters(self) -> int:
+        """Number of filters."""
+        return int(self.values.shape[1])
+
+    @property
+    def rank(self) -> int:
+        """Number of products that each filter is a sum of."""
+        return int(self.values.shape[2])
+
+    @property
+    def length(self) -> int:
+        """Number of lags after which all is zero."""
+        return int(self.values.shape[3])
+
+    def taps(self, length: int) -> NDArray[np.float64]:
+        """Values f_i and g_i at lags 0, ..., length - 1, shape (2, n_filters, rank, length)."""
+        taps = np.zeros((*self.values.shape[:3], length))
+        kept = min(length, self.length)
+        taps[..., :kept] = self.values[..., :kept]
+        return taps
+
+
+Filters = ExponentialFilters | FiniteFilters
+
+
+def draw_filters(
+    kind: str, n_filters: int, rank: int, length: int, random_state: np.random.RandomState
+) -> ExponentialFilters | FiniteFilters:
+    """Random pairs of filters.
+
+    Parameters
+    ----------
+    kind : {"exponential", "box", "random"}
+        "exponential": half-lives log-uniform between one step and `length`; "box": ones over a stretch of lags, of
+        log-uniform size, that begins anywhere before `length`; "random": Gaussian values.
+    n_filters, rank : int
+        Number of filters, and of products in each.
+    length : int
+        Longest half-life, or number of lags.
+    random_state : numpy.random.RandomState
+        Source of the draws.
+
+    Returns
+    -------
+    filters : ExponentialFilters or FiniteFilters
+        Exponentials and boxes are averages over their lags: the sum of their values is one. Gaussian values have
+        squares that sum up to one on average. Further products have random signs.
+    """
+    shape = 2, n_filters, rank
+    signs = np.ones((n_filters, rank))
+    signs[:, 1:] = random_state.choice([-1.0, 1.0], (n_filters, rank - 1))
+    if kind == "exponential":
+        rates = math.log(2) / 2 ** random_state.uniform(0, math.log2(max(length, 2)), shape)
+        return ExponentialFilters(rates, signs * np.prod(-np.expm1(-rates), axis=0))
+    if kind == "random":
+        return FiniteFilters(random_state.standard_normal((*shape, length)) / math.sqrt(length))
+    size = np.floor(2 ** random_state.uniform(0, math.log2(length), shape)).astype(np.int64)
+    first = np.floor(random_state.random_sample(shape) * (length - size + 1)).astype(np.int64)
+    lags = np.arange(length)
+    inside = (lags >= first[..., np.newaxis]) & (lags < (first + size)[..., np.newaxis])
+    values = inside / size[..., np.newaxis]
+    values[0] *= signs[..., np.newaxis]
+    return FiniteFilters(values)

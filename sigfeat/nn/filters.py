@@ -1,0 +1,165 @@
+"""Pairs of filters over lags as trainable modules."""
+
+from typing import cast
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from sigfeat.filters import ExponentialFilters, Filters, FiniteFilters, draw_filters
+from sigfeat.nn.hyena import ImplicitFilter
+
+WIDTH, N_BANDS = 32, 8  # of the network of learnt filters
+
+
+class IntervalFilter(nn.Module):
+    """Filters h(a, b) = sum over i of f_i(a) g_i(b); a subclass says what f_i and g_i are.
+
+    Attributes
+    ----------
+    n_filters, rank : int
+        Number of filters, and of products in each.
+    length : int
+        Number of lags after which nothing counts.
+    device : torch.device
+        Where the parameters lie.
+    """
+
+    n_filters: int
+    rank: int
+
+    @property
+    def length(self) -> int:
+        """Number of lags after which nothing counts."""
+        raise NotImplementedError
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters lie."""
+        return next(self.parameters()).device
+
+    def forward(self, length: int) -> Float[Tensor, "two filters rank lags"]:
+        """Values f_i and g_i at lags 0, ..., min(length, own length) - 1."""
+        raise NotImplementedError
+
+    def frozen(self) -> Filters:
+        """The filters as arrays, for the loops."""
+        return FiniteFilters(self(self.length).detach().cpu().double().numpy())
+
+
+class ExponentialFilter(IntervalFilter):
+    """Exponentials with trainable rates and weights.
+
+    Parameters
+    ----------
+    filters : ExponentialFilters
+        Where training starts.
+    """
+
+    def __init__(self, filters: ExponentialFilters) -> None:
+        super().__init__()
+        self.n_filters, self.rank = filters.n_filters, filters.rank
+        self.log_rates = nn.Parameter(torch.from_numpy(filters.rates).log())
+        self.weights = nn.Parameter(torch.from_numpy(filters.weights).clone())
+
+    @property
+    def length(self) -> int:
+        """Number of lags after which nothing counts."""
+        return self.frozen().length
+
+    def forward(self, length: int) -> Float[Tensor, "two filters rank lags"]:
+        """Values f_i, with the weights, and g_i at lags 0, ..., min(length, own length) - 1."""
+        lags = torch.arange(min(length, self.length), dtype=torch.float64, device=self.device)
+        ahead, behind = torch.exp(-self.log_rates.exp()[..., None] * lags)
+        return torch.stack([self.weights[..., None] * ahead, behind])
+
+    def frozen(self) -> ExponentialFilters:
+        """The filters as arrays, for the loops."""
+        rates, weights = (tensor.detach().cpu().numpy() for tensor in (self.log_rates.exp(), self.weights))
+        return ExponentialFilters(rates, weights.copy())
+
+
+class TapFilter(IntervalFilter):
+    """Every value is a parameter.
+
+    Parameters
+    ----------
+    filters : FiniteFilters
+        Where training starts.
+    """
+
+    def __init__(self, filters: FiniteFilters) -> None:
+        super().__init__()
+        self.n_filters, self.rank = filters.n_filters, filters.rank
+        self.values = nn.Parameter(torch.from_numpy(filters.values).clone())
+
+    @property
+    def length(self) -> int:
+        """Number of lags after which all is zero."""
+        return self.values.shape[3]
+
+    def forward(self, length: int) -> Float[Tensor, "two filters rank lags"]:
+        """Values f_i and g_i at lags 0, ..., min(length, own length) - 1."""
+        return self.values[..., :length]
+
+
+class LearntFilter(IntervalFilter):
+    """A small network of the lag, times an exponential of a learnt rate.
+
+    Parameters
+    ----------
+    n_filters, rank : int
+        Number of filters, and of products in each.
+    length : int
+        Number of lags after which all is zero.
+    generator : torch.Generator
+        Source of the first weights.
+
+    References
+    ----------
+    .. [1] Poli et al., "Hyena hierarchy", 2023, arXiv:2302.10866, section 3.3.
+    """
+
+    def __init__(self, n_filters: int, rank: int, length: int, *, generator: torch.Generator) -> None:
+        super().__init__()
+        self.n_filters, self.rank, self._length = n_filters, rank, length
+        self.network = ImplicitFilter(
+            2 * n_filters * rank, WIDTH, N_BANDS, float(length), generator=generator, dtype=torch.float64, floor=0.0
+        )
+        with torch.no_grad():  # of squares that sum up to about one, whatever the length, as random filters
+            self.network.layers[-1].weight *= 10 / length**0.5  # type: ignore[operator]  # torch does not know it is one
+
+    @property
+    def length(self) -> int:
+        """Number of lags after which all is zero."""
+        return self._length
+
+    def forward(self, length: int) -> Float[Tensor, "two filters rank lags"]:
+        """Values f_i and g_i at lags 0, ..., min(length, own length) - 1."""
+        lags = torch.arange(min(length, self.length), dtype=torch.float64, device=self.device)
+        return cast(Tensor, self.network(lags)).reshape(2, self.n_filters, self.rank, -1)
+
+
+def build_filter(kind: str, n_filters: int, rank: int, length: int, seed: int) -> IntervalFilter:
+    """Trainable filters, random at first.
+
+    Parameters
+    ----------
+    kind : {"exponential", "box", "random", "learnt"}
+        See `IntervalISSTransformer`. Boxes and random values are where the training of every single value starts.
+    n_filters, rank : int
+        Number of filters, and of products in each.
+    length : int
+        Longest half-life of exponentials, or number of lags.
+    seed : int
+        Of the draws.
+
+    Returns
+    -------
+    filters : IntervalFilter
+    """
+    if kind == "learnt":
+        return LearntFilter(n_filters, rank, length, generator=torch.Generator().manual_seed(seed))
+    drawn = draw_filters(kind, n_filters, rank, length, np.random.RandomState(seed))
+    return ExponentialFilter(drawn) if isinstance(drawn, ExponentialFilters) else TapFilter(drawn)

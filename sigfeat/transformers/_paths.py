@@ -1,0 +1,31 @@
+"""Paths: their steps, and the units of their channels."""
+
+import numpy as np
+
+from sigfeat.transformers._moments import channel_moments
+
+
+def path_increments(X, lengths):
+    """Steps of the paths, (n_samples, n_timepoints, n_channels): step t leads to point t, and is 0 behind the end."""
+    increments = np.zeros((len(X), X.shape[2], X.shape[1]))
+    with np.errstate(over="ignore"):
+        np.subtract(X[:, :, 1:].swapaxes(1, 2), X[:, :, :-1].swapaxes(1, 2), out=increments[:, 1:], dtype=np.float64)
+    if lengths.min() < X.shape[2]:
+        increments[np.arange(X.shape[2]) >= lengths[:, np.newaxis]] = 0.0
+    if np.isinf(increments).any():
+        raise ValueError("differences of neighbouring points of X overflow float64: scale the series")
+    return increments
+
+
+def path_units(X, lengths):
+    """Unit of each channel: between its standard deviation and the size of the increments of a whole series.
+
+    The latter is the root of the mean over the series of the sum of squared increments. For noise both are about the
+    same but for a factor root T; for a smooth path the sum of squares goes to zero with the step.
+    """
+    increments = np.abs(path_increments(X, lengths))
+    largest = increments.max(axis=(0, 1))
+    largest[largest == 0] = 1.0
+    variation = np.sqrt(np.square(increments / largest).sum(axis=1).mean(axis=0)) * largest
+    deviation = channel_moments(X, lengths)[1]
+    return np.where(variation > 0, np.sqrt(variation) * np.sqrt(deviation), 1.0)
