@@ -19,6 +19,7 @@ FAMILIES = {  # modules, imported when they are asked for: not every environment
     "low_rank": "low_rank",
     "development": "development",
     "mixers": "mixers",
+    "intervals": "intervals",
 }
 RESULTS = Path(__file__).parent / "results" / "kernels.json"
 

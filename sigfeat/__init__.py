@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from sigfeat.transformers.augmentation import StandardizeChannels as StandardizeChannels
     from sigfeat.transformers.development import PathDevelopmentTransformer as PathDevelopmentTransformer
     from sigfeat.transformers.hyena import HyenaEmbeddingTransformer as HyenaEmbeddingTransformer
-    from sigfeat.transformers.interval_development import IntervalDevelopmentTransformer as IntervalDevelopmentTransformer
+    from sigfeat.transformers.interval_development import (
+        IntervalDevelopmentTransformer as IntervalDevelopmentTransformer,
+    )
     from sigfeat.transformers.interval_iss import IntervalISSTransformer as IntervalISSTransformer
+    from sigfeat.transformers.interval_network import IntervalNetworkClassifier as IntervalNetworkClassifier
     from sigfeat.transformers.iss import ISSTransformer as ISSTransformer
     from sigfeat.transformers.recurrent import RecurrentEmbeddingTransformer as RecurrentEmbeddingTransformer
     from sigfeat.transformers.s4 import S4EmbeddingTransformer as S4EmbeddingTransformer
@@ -53,6 +56,7 @@ _MODULES = {
     "sigfeat.transformers.hyena": ("HyenaEmbeddingTransformer",),
     "sigfeat.transformers.interval_development": ("IntervalDevelopmentTransformer",),
     "sigfeat.transformers.interval_iss": ("IntervalISSTransformer",),
+    "sigfeat.transformers.interval_network": ("IntervalNetworkClassifier",),
     "sigfeat.transformers.iss": ("ISSTransformer",),
     "sigfeat.transformers.recurrent": ("RecurrentEmbeddingTransformer",),
     "sigfeat.transformers.s4": ("S4EmbeddingTransformer",),

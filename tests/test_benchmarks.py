@@ -9,7 +9,17 @@ import pytest
 
 import sigfeat
 import sigfeat.classifiers
-from benchmarks import accuracy, development, distillation, full_words, kernels, low_rank, mixers, prefix_tree
+from benchmarks import (
+    accuracy,
+    development,
+    distillation,
+    full_words,
+    intervals,
+    kernels,
+    low_rank,
+    mixers,
+    prefix_tree,
+)
 
 
 @pytest.fixture
@@ -24,6 +34,8 @@ def tiny(monkeypatch):
     for name in ("STEPS", "SERIES", "FUNCTIONALS"):
         monkeypatch.setattr(low_rank, name, (10, 20))
     monkeypatch.setattr(low_rank, "DEPTHS", (1, 2))
+    monkeypatch.setattr(intervals, "STEPS", (20, 40, 60))
+    monkeypatch.setattr(intervals, "FROM", 40)
     monkeypatch.setattr(mixers, "LENGTHS", (4, 9))
     monkeypatch.setattr(mixers, "LONGEST_TRAINED", 4)
 
@@ -71,6 +83,15 @@ def test_low_rank_sums_are_set_beside_multirocket_where_it_is_there(tiny, monkey
     assert "0.25x" in table
     assert "1.00 |" in table
     assert "slope 1" in low_rank.picture(points).axes[0].get_legend_handles_labels()[1]
+
+
+def test_all_ways_to_sum_over_intervals_agree():
+    """But for the filters: those as long as the series are the same."""
+    found = intervals.contestants(50)
+    expected = found["definition"]()
+    np.testing.assert_allclose(found["direct"](), expected, rtol=1e-9)
+    np.testing.assert_allclose(found["fft"]()[0], expected, rtol=1e-9)
+    assert set(found) == set(intervals.NAMES)
 
 
 def test_accuracy_compares_settings_with_the_base_on_training_parts(monkeypatch, capsys, tmp_path):

@@ -22,6 +22,8 @@ HEAVY = {
 NEEDS_TORCH = frozenset(
     {
         "HyenaEmbeddingTransformer",
+        "IntervalDevelopmentTransformer",
+        "IntervalNetworkClassifier",
         "MHAEmbedder",
         "PathDevelopmentTransformer",
         "RecurrentEmbeddingTransformer",

@@ -13,7 +13,6 @@ from scipy.fft import irfft, next_fast_len, rfft
 
 from sigfeat._kernels.intervals import (
     advance_developments,
-    development_block,
     development_factors,
     exponential_sum_values,
     fold_terms,
@@ -229,7 +228,7 @@ def lanes_of(filters: ExponentialFilters) -> tuple[Array, Array, int]:
 
 
 def _stretches(source, x, n, filters):
-    """Values over consecutive stretches of one series, with their first times, and what bounds their rounding errors."""
+    """Values over consecutive stretches of one series, their first times, and what bounds their rounding errors."""
     n_points = n + 1 - source.first_boundary  # the boundaries, of which the last n have values
     n_lags = min(filters.length, n_points)
     n_fft = int(next_fast_len(min(STRETCH * n_lags, n_points + n_lags - 1), real=True))

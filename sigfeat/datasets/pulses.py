@@ -75,15 +75,15 @@ def make_coincidence(
     >>> X.shape, y.shape
     ((10, 2, 100), (10,))
     """
-    random_state = check_random_state(random_state)
+    rng = check_random_state(random_state)
     _check(n_samples=(n_samples, 1), n_shapes=(n_shapes, 2), n_places=(n_places, 1))
     slot = length // n_places
     width = slot // 2
     _check_width(width, length, f"n_places={n_places}")
-    X = random_state.normal(scale=noise, size=(n_samples, 2, length))
-    kinds = random_state.randint(n_shapes, size=(n_samples, n_places))
-    starts = np.arange(n_places) * slot + random_state.randint(slot - width + 1, size=(n_samples, n_places))
-    marked = random_state.randint(n_places, size=n_samples)
+    X = rng.normal(scale=noise, size=(n_samples, 2, length))
+    kinds = rng.randint(n_shapes, size=(n_samples, n_places))
+    starts = np.arange(n_places) * slot + rng.randint(slot - width + 1, size=(n_samples, n_places))
+    marked = rng.randint(n_places, size=n_samples)
     pulse = np.sin(np.pi * (np.arange(width) + 0.5) / width) ** 2
     shapes = np.stack([shape(kind, width) for kind in range(n_shapes)])
     for i in range(n_samples):
@@ -144,7 +144,7 @@ def make_pointer(
     >>> X.shape, y.shape
     ((10, 1, 200), (10,))
     """
-    random_state = check_random_state(random_state)
+    rng = check_random_state(random_state)
     _check(n_samples=(n_samples, 1), n_jumps=(n_jumps, 1), n_shapes=(n_shapes, 2))
     in_units = n_jumps * (n_shapes + 0.5) + 0.75 + 0.5  # of d: to the last place, its shape, and the shift
     d = int(length / in_units)
@@ -153,13 +153,13 @@ def make_pointer(
     places = [np.zeros(1)]
     for _ in range(n_jumps):
         places.append(places[-1][-1] + 1.5 + np.arange(n_shapes))
-    X = random_state.normal(scale=noise, size=(n_samples, 1, length))
+    X = rng.normal(scale=noise, size=(n_samples, 1, length))
     shapes = np.stack([shape(kind, width) for kind in range(n_shapes)])
     y = np.zeros(n_samples, np.int64)
     for i in range(n_samples):
-        moved, here = random_state.randint(shift + 1), 0
+        moved, here = rng.randint(shift + 1), 0
         for stage in places:
-            kinds = random_state.randint(n_shapes, size=len(stage))
+            kinds = rng.randint(n_shapes, size=len(stage))
             for kind, place in zip(kinds, stage, strict=True):
                 start = moved + int(place * d)
                 X[i, 0, start : start + width] += shapes[kind]

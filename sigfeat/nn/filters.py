@@ -128,7 +128,7 @@ class LearntFilter(IntervalFilter):
             2 * n_filters * rank, WIDTH, N_BANDS, float(length), generator=generator, dtype=torch.float64, floor=0.0
         )
         with torch.no_grad():  # of squares that sum up to about one, whatever the length, as random filters
-            self.network.layers[-1].weight *= 10 / length**0.5  # type: ignore[operator]  # torch does not know it is one
+            self.network.layers[-1].weight *= 10 / length**0.5
 
     @property
     def length(self) -> int:

@@ -1,5 +1,6 @@
 """Sums over all intervals as differentiable layers, and networks of them."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -55,21 +56,51 @@ def interval_convolution(
     outputs, of_p, of_q = terms
     length = beginnings.shape[-1]
     n_fft = int(next_fast_len(length + min(taps.shape[-1], length) - 1, real=True))
-    spectra = torch.fft.rfft(taps[..., :length], n_fft)[:, None, :, :, None]
-    left = _filtered(beginnings, spectra[0], n_fft)[..., of_p, :]
-    right = _filtered(ends, spectra[1], n_fft)[..., of_q, :]
-    products = (left * right).sum(dim=2)  # (batch, filters, terms, length)
+    spectra = torch.fft.rfft(taps[..., :length].flatten(1, 2), n_fft)
+    left, right = (
+        _filtered(factors, spectrum, n_fft) for factors, spectrum in zip((beginnings, ends), spectra, strict=True)
+    )
+    products = left.index_select(2, of_p) * right.index_select(2, of_q)
+    products = products.reshape(len(products), *taps.shape[1:3], *products.shape[2:]).sum(dim=2)
     values = products.new_zeros(*products.shape[:2], n_outputs, length)
-    return values.index_add(2, outputs, products).transpose(1, 2)
+    added: Tensor = values.index_add(2, outputs, products)  # (batch, filters, outputs, length)
+    return added.transpose(1, 2)
 
 
 def _filtered(factors: Tensor, spectrum: Tensor, n_fft: int) -> Tensor:
-    """Factors under each filter, (batch, filters, rank, factors, length)."""
+    """Factors under each filter, (batch, filters, factors, length)."""
     if factors.is_complex():
         return torch.complex(_filtered(factors.real, spectrum, n_fft), _filtered(factors.imag, spectrum, n_fft))
-    of_factors = torch.fft.rfft(factors.contiguous(), n_fft)[:, None, None]
-    filtered: Tensor = torch.fft.irfft(of_factors * spectrum, n_fft)[..., : factors.shape[-1]]
+    filtered: Tensor = _Filtering.apply(factors, spectrum, n_fft)  # type: ignore[no-untyped-call]  # torch has no types
     return filtered
+
+
+class _Filtering(torch.autograd.Function):
+    """All factors under all filters, with a gradient by real transforms, see `sigfeat.nn.convolution`."""
+
+    @staticmethod
+    def forward(ctx: Any, factors: Tensor, spectrum: Tensor, n_fft: int) -> Tensor:
+        of_factors = torch.fft.rfft(factors.contiguous(), n_fft)
+        ctx.save_for_backward(of_factors, spectrum)
+        ctx.n_fft = n_fft
+        filtered: Tensor = torch.fft.irfft(of_factors[:, None] * spectrum[:, None], n_fft)[..., : factors.shape[-1]]
+        return filtered
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        of_factors, spectrum = ctx.saved_tensors
+        of_gradient = torch.fft.rfft(gradient.contiguous(), ctx.n_fft)
+        for_factors, for_spectrum = None, None
+        if ctx.needs_input_grad[0]:
+            adjoint = sum(of_gradient[:, k] * spectrum[k].conj() for k in range(len(spectrum)))
+            for_factors = torch.fft.irfft(adjoint, ctx.n_fft)[..., : gradient.shape[-1]]
+        if ctx.needs_input_grad[1]:
+            # frequencies between the first and, of an even length, the last stand for two of the whole transform
+            parts = [(of_factors.conj() * of_gradient[:, k]).sum(dim=(0, 1)) for k in range(len(spectrum))]
+            for_spectrum = torch.stack(parts) / ctx.n_fft
+            for_spectrum[..., 1 : (ctx.n_fft + 1) // 2] *= 2
+        return for_factors, for_spectrum, None
 
 
 class IntervalLayer(nn.Module):
@@ -161,17 +192,19 @@ class IntervalSums(IntervalLayer):
         runs = {w.letters[i:j] for w in self.words for i in range(w.length) for j in range(i, w.length + 1)}
         self._runs = sorted(runs, key=lambda run: (len(run), run))
         self._number = {run: place for place, run in enumerate(self._runs)}
-        splits = [(w, word.letters[:k], word.letters[k:]) for w, word in enumerate(self.words) for k in range(word.length + 1)]
+        splits = [
+            (w, word.letters[:k], word.letters[k:]) for w, word in enumerate(self.words) for k in range(word.length + 1)
+        ]
         self._set_terms(
             [w for w, _, _ in splits], [self._number[u] for _, u, _ in splits], [self._number[v] for _, _, v in splits]
         )
 
     def _factors(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Coefficients of the inverse, and sums, at the boundaries of a stretch."""
-        one = x.new_ones(len(x), x.shape[1] + 1)
+        one, channels = x.new_ones(len(x), x.shape[1] + 1), x.unbind(dim=2)
         p, q = [one], [one]
         for run in self._runs[1:]:
-            ending, beginning = x[:, :, list(run[-1])].prod(dim=-1), x[:, :, list(run[0])].prod(dim=-1)
+            beginning, ending = (math.prod(channels[c] for c in letter) for letter in (run[0], run[-1]))
             q.append(_summed(ending * q[self._number[run[:-1]]][:, :-1]))
             p.append(-_summed(beginning * p[self._number[run[1:]]][:, 1:]))
         return torch.stack(p, dim=1), torch.stack(q, dim=1)
@@ -368,4 +401,5 @@ def train_intervals(
     )
     with threadpool_limits(n_threads):
         features = PooledIntervals(layer, names, *windows)
-        return train(features, np.ascontiguousarray(np.nan_to_num(series), np.float64), lengths, target, settings)
+        history, _ = train(features, np.ascontiguousarray(np.nan_to_num(series), np.float64), lengths, target, settings)
+    return history

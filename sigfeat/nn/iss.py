@@ -286,7 +286,7 @@ def train_functionals(
     )
     with threadpool_limits(n_threads):
         features = PooledLowRank(layer, *_thresholds(layer, series, lengths, seed))
-        history = train(features, np.ascontiguousarray(series), lengths, target, settings)
+        history, _ = train(features, np.ascontiguousarray(series), lengths, target, settings)
     return dataclasses.replace(functionals, taps=layer.taps.detach().cpu().numpy()), history
 
 

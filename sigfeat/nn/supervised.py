@@ -97,15 +97,15 @@ def train(
     lengths: NDArray[Any],
     target: NDArray[Any],
     settings: TrainingSettings,
-) -> list[dict[str, Any]]:
-    """Train features in place, with a linear head that is thrown away.
+) -> tuple[list[dict[str, Any]], LinearHead]:
+    """Train features in place, with a linear head.
 
     Parameters
     ----------
     features : torch.nn.Module
         What is trained: its parameters.
     increments : ndarray of shape (n_samples, n_timepoints, n_channels)
-        Steps of the paths; the first is zero.
+        Series, or steps of paths.
     lengths : integer ndarray of shape (n_samples,)
         Own number of points of each series.
     target : ndarray
@@ -117,6 +117,8 @@ def train(
     -------
     history : list of dict
         Number, loss and, where series are held out, their loss ("epoch", "train_loss", "valid_loss") of each epoch.
+    network : LinearHead
+        Features and head.
 
     Raises
     ------
@@ -144,7 +146,7 @@ def train(
         raise ValueError(diverged) from error
     if not all(bool(torch.isfinite(weight).all()) for weight in features.parameters()):
         raise ValueError(diverged)
-    return history
+    return history, network
 
 
 def standardised_numbers(target: NDArray[Any]) -> NDArray[Any]:

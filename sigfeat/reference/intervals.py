@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Iterable
 
 import numpy as np
 from scipy.linalg import expm
@@ -43,11 +44,10 @@ def interval_sum(series: np.ndarray, word: Word | str, begin: int, end: int) -> 
     """
     word = Word.parse(word) if isinstance(word, str) else word
     k = word.length
-    if begin <= end:
-        sign, times = 1, itertools.combinations(range(begin, end), k)
-    else:
-        backwards = range(begin - 1, end - 1, -1)
-        sign, times = (-1) ** k, itertools.combinations_with_replacement(backwards, k)
+    times: Iterable[tuple[int, ...]] = itertools.combinations(range(begin, end), k)
+    sign = 1
+    if end < begin:
+        sign, times = (-1) ** k, itertools.combinations_with_replacement(range(begin - 1, end - 1, -1), k)
     letters = [np.prod([series[channel] for channel in letter], axis=0) for letter in word.letters]
     return sign * math.fsum(
         math.prod(float(letter[t]) for letter, t in zip(letters, chosen, strict=True)) for chosen in times

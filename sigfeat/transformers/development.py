@@ -364,7 +364,7 @@ class PathDevelopmentTransformer(FeatureTransformer):
         )
         with threadpool_limits(effective_n_jobs(self.n_jobs)):
             features = PooledDevelopment(layer, poolings, *self._windows)
-            self.history_ = train(features, increments, lengths, target, settings)
+            self.history_, _ = train(features, increments, lengths, target, settings)
         return layer.algebra.detach().cpu().numpy().astype(elements.dtype)
 
     def _learn_thresholds(self, X, lengths):

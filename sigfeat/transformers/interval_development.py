@@ -194,9 +194,7 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
         group = GROUPS[self.group](int(self.dim))
         scale = LONGER * group.usual_scale if self.scale is None else self.scale
         generator = torch.Generator().manual_seed(int(check_random_state(self.random_state).randint(2**31)))
-        elements = random_algebra(
-            group, 1, self.n_developments * X.shape[1], generator=generator, dtype=torch.float64
-        )
+        elements = random_algebra(group, 1, self.n_developments * X.shape[1], generator=generator, dtype=torch.float64)
         elements = elements.reshape(self.n_developments, X.shape[1], group.dim, group.dim).numpy()
         self.units_ = path_units(X, lengths)
         self._group, self._n_parts = group, 1 + group.is_complex

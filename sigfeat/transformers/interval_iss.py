@@ -191,9 +191,7 @@ class IntervalISSTransformer(IntervalTransformer):
                 f'semiring must be "real" for sums over intervals, got {self.semiring!r}: its sums have no inverses'
             )
         n_columns = self.n_filters * len(check_poolings(self.pooling)) * len(fine_windows(self.windows)[1])
-        self.words_ = chosen_words(
-            self.words, self.depth, X.shape[1], n_columns, len(X), X.dtype, type(self).__name__
-        )
+        self.words_ = chosen_words(self.words, self.depth, X.shape[1], n_columns, len(X), X.dtype, type(self).__name__)
         self.shift_, self.scale_ = np.zeros(X.shape[1]), np.ones(X.shape[1])
         if self.scale is not None:
             mean, deviation = channel_moments(X, lengths)

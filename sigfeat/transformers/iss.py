@@ -289,9 +289,7 @@ class ISSTransformer(FeatureTransformer):
         pooling, (n_fine, runs) = check_poolings(chosen["pooling"]), fine_windows(chosen["windows"])
         self._windows, self._quantile = chosen["windows"], chosen["quantile"]
         n_columns = len(pooling) * len(runs)
-        words = chosen_words(
-            self.words, self.depth, X.shape[1], n_columns, len(X), X.dtype, type(self).__name__
-        )
+        words = chosen_words(self.words, self.depth, X.shape[1], n_columns, len(X), X.dtype, type(self).__name__)
         # From here on `transform` knows the parameters by these: the kernels rely on the size of the output.
         self._ring, self._depth, self._strict = SEMIRINGS[self.semiring], self.depth, self.strict
         self._n_letters, self._weight = max(word.length for word in words), max(word.weight for word in words)
