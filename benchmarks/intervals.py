@@ -61,7 +61,9 @@ def table(found: list[dict[str, Any]]) -> str:
     for record in found:
         times, memory = record["seconds"], record["MiB"]
         cells = [f"{1e3 * statistics.median(times[name]):.3g}" if name in times else "" for name in NAMES]
-        rows.append([f"{record['steps']:,}", *cells, *(f"{memory[name]:.1f}" if name in memory else "" for name in NAMES)])
+        rows.append(
+            [f"{record['steps']:,}", *cells, *(f"{memory[name]:.1f}" if name in memory else "" for name in NAMES)]
+        )
     exponents = ["**exponent**"]
     for curves in (_curves(found, "seconds"), _curves(found, "MiB")):
         for name in NAMES.values():
@@ -69,8 +71,8 @@ def table(found: list[dict[str, Any]]) -> str:
             exponents.append(f"**{slope(points):.2f}**" if len(points) > 1 else "")
     note = (
         f"Medians, one thread, float64; memory beyond what was there before. Exponents from {FROM:,} steps on. The "
-        "definition sums over all pairs of boundaries at each time, in NumPy; the direct convolution, NumPy's, is that of "
-        "the factors, too. Filters as long as the series reach over half of it."
+        "definition sums over all pairs of boundaries at each time, in NumPy; the direct convolutions of the factors are "
+        "NumPy's. Filters as long as the series reach over half of it."
     )
     return f"{markdown_table(header, [*rows, exponents])}\n\n{note}"
 

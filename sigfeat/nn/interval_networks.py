@@ -11,6 +11,7 @@ from sigfeat.nn.layers import linear
 from sigfeat.words import words_of_length
 
 SHORT = 6  # filters of a first layer reach over a sixth of the series
+HEAD_RATE = 14.0  # learning rate of the head of a network in units of that of its layers
 POOLED = ("mean", "max", "end")
 
 
@@ -33,10 +34,12 @@ class IntervalBlock(nn.Module):
         super().__init__()
         words = [word for k in range(1, depth + 1) for word in words_of_length(n_channels, k)]
         n_values = len(words) * n_filters
-        self.intervals = IntervalSums(words, build_filter("learnt", n_filters, 1, length, seed))
-        self.norm = nn.BatchNorm1d(n_values, dtype=torch.float64)
+        self.intervals = IntervalSums(
+            words, build_filter("learnt", n_filters, 1, length, seed), precision=torch.float32
+        )
+        self.norm = nn.BatchNorm1d(n_values)
         generator = torch.Generator().manual_seed(seed)
-        self.projection = linear(n_values, width, generator=generator, dtype=torch.float64)
+        self.projection = linear(n_values, width, generator=generator, dtype=torch.float32)
 
     def forward(
         self, series: Float[Tensor, "batch length channels"], mask: Bool[Tensor, "batch length"] | None = None
@@ -146,5 +149,5 @@ def interval_hyena(n_channels: int, length: int, *, d_model: int, n_filters: int
     generator = torch.Generator().manual_seed(seed + 1)
     return Chain(
         IntervalBlock(n_channels, d_model, depth=2, n_filters=n_filters, length=max(2, length // SHORT), seed=seed),
-        Encoder(spec, generator=generator, dtype=torch.float64),
+        Encoder(spec, generator=generator),
     )

@@ -116,6 +116,7 @@ class IntervalLayer(nn.Module):
 
     filters: IntervalFilter
     n_outputs: int
+    precision: torch.dtype
     _first_boundary: int
     _outputs: Tensor
     _of_p: Tensor
@@ -126,7 +127,9 @@ class IntervalLayer(nn.Module):
             self.register_buffer(name, torch.tensor(places), persistent=False)
 
     def forward(self, series: Float[Tensor, "batch length channels"]) -> Shaped[Tensor, "batch length values"]:
-        """Values at each time, all filters of the first output first; computed in float64.
+        """Values at each time, all filters of the first output first.
+
+        Factors are computed in float64, and convolved in the layer's precision.
 
         Parameters
         ----------
@@ -143,11 +146,15 @@ class IntervalLayer(nn.Module):
         terms = self._outputs, self._of_p, self._of_q
         found = []
         for part, skipped in self._stretches(x, taps.shape[-1]):
-            values = interval_convolution(*self._factors(part), taps, terms, self.n_outputs)
+            beginnings, ends = (side.to(self._kind(side)) for side in self._factors(part))
+            values = interval_convolution(beginnings, ends, taps.to(self.precision), terms, self.n_outputs)
             found.append(values[..., skipped:])
         joined = torch.cat(found, dim=-1).flatten(1, 2).transpose(1, 2)
         kind = series.dtype.to_complex() if joined.is_complex() else series.dtype
         return joined.to(kind)
+
+    def _kind(self, values: Tensor) -> torch.dtype:
+        return self.precision.to_complex() if values.is_complex() else self.precision
 
     def _stretches(self, x: Tensor, n_lags: int) -> Iterator[tuple[Tensor, int]]:
         """Parts of the series, and how many of the values there belong to earlier parts."""
@@ -173,6 +180,8 @@ class IntervalSums(IntervalLayer):
         Words, texts with channels counted from 1.
     filters : IntervalFilter
         See `build_filter`.
+    precision : torch.dtype, default=torch.float64
+        Of the convolutions.
 
     Examples
     --------
@@ -185,8 +194,11 @@ class IntervalSums(IntervalLayer):
 
     _first_boundary = 0
 
-    def __init__(self, words: Sequence[Word | str], filters: IntervalFilter) -> None:
+    def __init__(
+        self, words: Sequence[Word | str], filters: IntervalFilter, *, precision: torch.dtype = torch.float64
+    ) -> None:
         super().__init__()
+        self.precision = precision
         self.words = tuple(Word.parse(word) if isinstance(word, str) else word for word in words)
         self.filters, self.n_outputs = filters, len(self.words)
         runs = {w.letters[i:j] for w in self.words for i in range(w.length) for j in range(i, w.length + 1)}
@@ -229,6 +241,8 @@ class IntervalDevelopment(IntervalLayer):
         Threads over paths, on the CPU.
     generator : torch.Generator or None, default=None
         Source of the first algebra elements; None for torch's own.
+    precision : torch.dtype, default=torch.float64
+        Of the convolutions.
 
     Examples
     --------
@@ -250,8 +264,10 @@ class IntervalDevelopment(IntervalLayer):
         *,
         n_threads: int = 1,
         generator: torch.Generator | None = None,
+        precision: torch.dtype = torch.float64,
     ) -> None:
         super().__init__()
+        self.precision = precision
         self.development = Development(
             group,
             n_channels,

@@ -28,7 +28,7 @@ class TrainingSettings:
     max_epochs : int
         Passes over the training series.
     lr : float
-        Learning rate of the features at its peak; that of the head is twice as high.
+        Learning rate of the features at its peak.
     weight_decay : float
         Decoupled weight decay of the head.
     batch_size : int
@@ -43,6 +43,10 @@ class TrainingSettings:
         Where the network is trained.
     seed : int
         Of the order of the series and of the split.
+    stretching : float, default=STRETCHING
+        Standard deviation of the logarithm of the factor by which each channel is stretched at random.
+    head_rate : float, default=HEAD_RATE
+        Learning rate of the head in units of that of the features.
     """
 
     max_epochs: int
@@ -54,6 +58,8 @@ class TrainingSettings:
     callbacks: Sequence[Any]
     device: torch.device | str
     seed: int
+    stretching: float = STRETCHING
+    head_rate: float = HEAD_RATE
 
 
 class LinearHead(nn.Module):
@@ -64,17 +70,28 @@ class LinearHead(nn.Module):
     Parameters
     ----------
     features : torch.nn.Module
-        The features, of series and their lengths, as the parameters are in single or double precision.
+        The features, of series and their lengths.
     n_features, n_outputs : int
         Number of features, and of classes or targets.
+    stretching : float
+        Standard deviation of the logarithm of the factor.
     generator : torch.Generator
         Source of the stretching, on the CPU.
+    dtype : torch.dtype
+        Of the features.
     """
 
-    def __init__(self, features: nn.Module, n_features: int, n_outputs: int, generator: torch.Generator) -> None:
+    def __init__(
+        self,
+        features: nn.Module,
+        n_features: int,
+        n_outputs: int,
+        stretching: float,
+        generator: torch.Generator,
+        dtype: torch.dtype,
+    ) -> None:
         super().__init__()
-        dtype = next(features.parameters()).dtype.to_real()
-        self.features, self.generator = features, generator
+        self.features, self.stretching, self.generator = features, stretching, generator
         self.norm = nn.BatchNorm1d(n_features, affine=False, dtype=dtype)
         self.weight = nn.Parameter(torch.zeros(n_outputs, n_features, dtype=dtype))
         self.bias = nn.Parameter(torch.zeros(n_outputs, dtype=dtype))
@@ -83,10 +100,10 @@ class LinearHead(nn.Module):
         self, increments: Float[Tensor, "batch length channels"], lengths: Int[Tensor, " batch"]
     ) -> Float[Tensor, "batch outputs"]:
         """Scores of the classes, or targets."""
-        if self.training:
+        if self.training and self.stretching:
             shape = len(increments), 1, increments.shape[2]
             noise = torch.randn(shape, generator=self.generator, dtype=increments.dtype).to(increments.device)
-            increments = increments * (STRETCHING * noise).exp()
+            increments = increments * (self.stretching * noise).exp()
         standard = self.norm(self.features(increments, lengths).flatten(1))
         return nn.functional.linear(standard / standard.shape[1] ** 0.5, self.weight, self.bias)
 
@@ -136,9 +153,9 @@ def train(
         n_outputs, criterion = target.shape[1], nn.MSELoss
         target = standardised_numbers(target).astype(increments.dtype)
     with torch.no_grad():
-        n_features = features(torch.from_numpy(increments[:1]), torch.from_numpy(lengths[:1])).numel()
+        example = features(torch.from_numpy(increments[:1]), torch.from_numpy(lengths[:1]))
     generator = torch.Generator().manual_seed(settings.seed)
-    network = LinearHead(features, n_features, n_outputs, generator)
+    network = LinearHead(features, example.numel(), n_outputs, settings.stretching, generator, example.dtype)
     diverged = f"training diverged: lower lr, now {settings.lr:g}, or scale"
     try:
         history = _fit(network, criterion, increments, lengths, target, settings)
@@ -192,7 +209,7 @@ def _fit(
     one_left = len(training) % settings.batch_size == 1  # which has no deviation to standardise by
     steps_per_epoch = -(-(len(training) - one_left) // settings.batch_size)
     n_steps = settings.max_epochs * steps_per_epoch
-    rates = [settings.lr, HEAD_RATE * settings.lr]
+    rates = [settings.lr, settings.head_rate * settings.lr]
     callbacks = [
         LRScheduler(
             torch.optim.lr_scheduler.LambdaLR,

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_consistent_length
 from threadpoolctl import threadpool_limits
 
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted, validate_panel
-from sigfeat.nn.interval_networks import PooledSequence, interval_hyena, stacked_intervals
+from sigfeat.nn.interval_networks import HEAD_RATE, PooledSequence, interval_hyena, stacked_intervals
 from sigfeat.nn.supervised import TrainingSettings, train
 from sigfeat.transformers._devices import check_device
 from sigfeat.transformers._moments import channel_moments
@@ -54,7 +54,7 @@ class IntervalNetworkClassifier(ClassifierMixin, BaseEstimator):
     Attributes
     ----------
     network_ : torch.nn.Module
-        Features and linear head, in float64.
+        Features and linear head.
     classes_ : ndarray of shape (n_classes,)
         Classes.
     history_ : list of dict
@@ -167,6 +167,8 @@ class IntervalNetworkClassifier(ClassifierMixin, BaseEstimator):
             callbacks=(),
             device=self.device,
             seed=seed,
+            stretching=0.0,
+            head_rate=HEAD_RATE,
         )
         with threadpool_limits(effective_n_jobs(self.n_jobs)):
             self.history_, network = train(PooledSequence(body), self._scaled(X), lengths, target, settings)
@@ -232,9 +234,9 @@ class IntervalNetworkClassifier(ClassifierMixin, BaseEstimator):
         return np.concatenate(found)
 
     def _scaled(self, X):
-        """Standardised series, (n_samples, n_timepoints, n_channels) in float64, zeros behind the end."""
+        """Standardised series, (n_samples, n_timepoints, n_channels) in float32, zeros behind the end."""
         scaled = (X - self.shift_[:, np.newaxis]) * self.scale_[:, np.newaxis]
-        return np.ascontiguousarray(np.nan_to_num(scaled).swapaxes(1, 2), np.float64)
+        return np.ascontiguousarray(np.nan_to_num(scaled).swapaxes(1, 2), np.float32)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
