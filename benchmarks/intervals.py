@@ -71,7 +71,7 @@ def table(found: list[dict[str, Any]]) -> str:
             exponents.append(f"**{slope(points):.2f}**" if len(points) > 1 else "")
     note = (
         f"Medians, one thread, float64; memory beyond what was there before. Exponents from {FROM:,} steps on. The "
-        "definition sums over all pairs of boundaries at each time, in NumPy; the direct convolutions of the factors are "
+        "definition sums over all pairs of boundaries at each time, in NumPy; direct convolutions of the factors are "
         "NumPy's. Filters as long as the series reach over half of it."
     )
     return f"{markdown_table(header, [*rows, exponents])}\n\n{note}"

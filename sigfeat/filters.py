@@ -118,6 +118,9 @@ def draw_filters(
         return FiniteFilters(random_state.standard_normal((*shape, length)) / math.sqrt(length))
     size = np.floor(2 ** random_state.uniform(0, math.log2(length), shape)).astype(np.int64)
     first = np.floor(random_state.random_sample(shape) * (length - size + 1)).astype(np.int64)
+    same = (size[0] == size[1]) & (first[0] == first[1])  # would sum over nothing but empty intervals, or none at all
+    first[1][same] = np.where(size[1][same] == length, 0, (first[1][same] + 1) % (length - size[1][same] + 1))
+    size[1][same & (size[1] == length)] = 1
     lags = np.arange(length)
     inside = (lags >= first[..., np.newaxis]) & (lags < (first + size)[..., np.newaxis])
     values = inside / size[..., np.newaxis]

@@ -69,10 +69,8 @@ FEATURES = [
     ),
     ISSTransformer(functionals="competing", depth=3, n_functionals=4, n_jobs=2),
     IntervalISSTransformer(n_filters=2),
-    IntervalISSTransformer(
-        ["[1]", "[1,1][1]"], filter="box", n_filters=3, pooling=("ppv", "argmax"), windows=2, n_jobs=2
-    ),
-    IntervalISSTransformer(filter="random", filter_rank=2, n_filters=2, filter_length=3, words="length", scale=None),
+    IntervalISSTransformer(["[1]", "[1,1][1]"], filter="box", n_filters=3, pooling=("ppv", "mpv"), windows=2, n_jobs=2),
+    IntervalISSTransformer(filter="random", filter_rank=2, n_filters=2, filter_length=3, pooling="argmax", scale=None),
     IntervalISSTransformer(filter="learnt", n_filters=2, fit_mode="supervised", max_epochs=2, scale="std"),
     IntervalDevelopmentTransformer(n_filters=2),
     IntervalDevelopmentTransformer(group="SU", dim=2, filter="box", n_filters=2, n_developments=2, n_jobs=2),

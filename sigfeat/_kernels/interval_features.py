@@ -32,6 +32,8 @@ from sigfeat.filters import ExponentialFilters, Filters
 from sigfeat.words import Word
 
 CHUNK_BYTES = 1 << 24  # of filtered factors, or of steps of developments, at a time
+EPS, TINY = np.finfo(np.float64).eps, np.finfo(np.float64).tiny
+WORTH_A_LOOK = 1e-8  # relative rounding errors that are possible at all
 STRETCH = 4  # a transform is as long as so many filters
 
 Array = np.ndarray[Any, Any]
@@ -88,6 +90,7 @@ class Sums:
         self.prefixes, self.suffixes = np.unique(of_p), np.unique(of_q)
         self.shift, self.scale = np.asarray(shift, np.float64), np.asarray(scale, np.float64)
         self.n_outputs = len(words)
+        self.letters_of_words = np.array([word.length for word in words])
 
     def pooled_by_recurrence(self, series, lengths, rows, filters, pooling, out):
         """Write the features of some series under exponential filters."""
@@ -111,6 +114,14 @@ class Sums:
     def factors(self, letters, begin, n, p, q):
         """Write all factors at n boundaries."""
         sum_factors(letters, begin, n, self.nodes, p, q)
+
+    def lost(self, terms, total, n_points):
+        """Bound of the rounding error of the worst output, relative to the mean size of its values.
+
+        Factors grow with a stretch by a power, the number of letters, against those of an interval of one step.
+        """
+        possible = EPS * float(n_points) ** self.letters_of_words > WORTH_A_LOOK
+        return float((EPS * terms[possible] / np.maximum(total[possible], TINY)).max(initial=0.0))
 
     @property
     def n_factors(self) -> int:
@@ -174,6 +185,14 @@ class Developments:
         """Write all factors at n points."""
         development_factors(*steps, begin, n, p, q)
 
+    def lost(self, terms, total, n_points):
+        """Bound of the rounding error of the worst entry, relative to the mean size of the largest.
+
+        Matrices of short intervals are near the identity, and so nothing is lost where factors are of size one.
+        """
+        bound = EPS * terms.max(axis=0) / np.maximum(total.max(axis=0), TINY)
+        return float(np.where(EPS * terms.max(axis=0) > WORTH_A_LOOK, bound, 0.0).max(initial=0.0))
+
 
 def pooled_intervals(source, series, lengths, filters: Filters, pooling: Pooling, *, n_threads: int, out: Array):
     """Fill `out`, (n_samples, n_outputs * n_filters * n_poolings * n_windows), or twice as much for complex values.
@@ -205,7 +224,8 @@ def pooled_intervals(source, series, lengths, filters: Filters, pooling: Pooling
                     reset(statistics)
                 gather(real, begin, len(real), bounds, codes, thresholds, statistics)
             pool(statistics, bounds, codes, runs, out[row])
-            lost = max(lost, _lost(sizes, lengths[row]))
+            n_points = min(STRETCH * filters.length, lengths[row])
+            lost = max(lost, source.lost(sizes[0], sizes[1] / lengths[row], n_points))
         return lost
 
     return max(over_series(work, lengths, 1, n_threads))
@@ -258,9 +278,3 @@ def _filtered(factors, spectrum, n_fft):
         parts = [irfft(rfft(part) * spectrum, n_fft) for part in (factors.real, factors.imag)]
         return parts[0] + 1j * parts[1]
     return irfft(rfft(factors) * spectrum, n_fft)
-
-
-def _lost(sizes, n):
-    """Bound of the rounding error of the worst output, relative to the mean size of its n values."""
-    terms, total = sizes
-    return float((np.finfo(np.float64).eps * n * terms / np.maximum(total, np.finfo(np.float64).tiny)).max(initial=0.0))

@@ -125,7 +125,7 @@ def development_factors(steps, inverses, begin, n, p, q):
     for s in range(n):
         for row in range(dim):
             for column in range(dim):
-                back = forth = p[0, 0] * 0.0
+                back = forth = steps[0, 0, 0] * 0.0
                 if s == 0:
                     back = forth = forth + (1.0 if row == column else 0.0)
                 else:

@@ -28,18 +28,28 @@ class IntervalBlock(nn.Module):
         Learnt filters, and their number of lags.
     seed : int
         Of the first weights.
+    dtype : torch.dtype, default=torch.float32
+        Of the convolutions and the projection.
     """
 
-    def __init__(self, n_channels: int, width: int, *, depth: int, n_filters: int, length: int, seed: int) -> None:
+    def __init__(
+        self,
+        n_channels: int,
+        width: int,
+        *,
+        depth: int,
+        n_filters: int,
+        length: int,
+        seed: int,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
         super().__init__()
         words = [word for k in range(1, depth + 1) for word in words_of_length(n_channels, k)]
         n_values = len(words) * n_filters
-        self.intervals = IntervalSums(
-            words, build_filter("learnt", n_filters, 1, length, seed), precision=torch.float32
-        )
-        self.norm = nn.BatchNorm1d(n_values)
+        self.intervals = IntervalSums(words, build_filter("learnt", n_filters, 1, length, seed), precision=dtype)
+        self.norm = nn.BatchNorm1d(n_values, dtype=dtype)
         generator = torch.Generator().manual_seed(seed)
-        self.projection = linear(n_values, width, generator=generator, dtype=torch.float32)
+        self.projection = linear(n_values, width, generator=generator, dtype=dtype)
 
     def forward(
         self, series: Float[Tensor, "batch length channels"], mask: Bool[Tensor, "batch length"] | None = None
@@ -94,7 +104,9 @@ class PooledSequence(nn.Module):
         return torch.cat([pooled(values, first, lengths, name) for name in POOLED], dim=1)
 
 
-def stacked_intervals(n_channels: int, length: int, *, d_model: int, n_filters: int, seed: int) -> Chain:
+def stacked_intervals(
+    n_channels: int, length: int, *, d_model: int, n_filters: int, seed: int, dtype: torch.dtype = torch.float32
+) -> Chain:
     """Interval layer, projection, interval layer, projection.
 
     The first layer sees single letters under short filters, and so finds shapes; the second sees pairs of what was
@@ -110,6 +122,8 @@ def stacked_intervals(n_channels: int, length: int, *, d_model: int, n_filters: 
         Filters of the second layer; the first has three times as many.
     seed : int
         Of the first weights.
+    dtype : torch.dtype, default=torch.float32
+        Of the convolutions and all that follows them.
 
     Returns
     -------
@@ -117,12 +131,21 @@ def stacked_intervals(n_channels: int, length: int, *, d_model: int, n_filters: 
     """
     short = max(2, length // SHORT)
     return Chain(
-        IntervalBlock(n_channels, d_model, depth=1, n_filters=3 * n_filters, length=short, seed=seed),
-        IntervalBlock(d_model, 2 * d_model, depth=2, n_filters=n_filters, length=length, seed=seed + 1),
+        IntervalBlock(n_channels, d_model, depth=1, n_filters=3 * n_filters, length=short, seed=seed, dtype=dtype),
+        IntervalBlock(d_model, 2 * d_model, depth=2, n_filters=n_filters, length=length, seed=seed + 1, dtype=dtype),
     )
 
 
-def interval_hyena(n_channels: int, length: int, *, d_model: int, n_filters: int, order: int, seed: int) -> Chain:
+def interval_hyena(
+    n_channels: int,
+    length: int,
+    *,
+    d_model: int,
+    n_filters: int,
+    order: int,
+    seed: int,
+    dtype: torch.dtype = torch.float32,
+) -> Chain:
     """Interval layer, projection, and an encoder of Hyena.
 
     Parameters
@@ -137,6 +160,8 @@ def interval_hyena(n_channels: int, length: int, *, d_model: int, n_filters: int
         Of Hyena.
     seed : int
         Of the first weights.
+    dtype : torch.dtype, default=torch.float32
+        Of the convolutions and all that follows them.
 
     Returns
     -------
@@ -146,8 +171,8 @@ def interval_hyena(n_channels: int, length: int, *, d_model: int, n_filters: int
         "hyena", d_model, d_model=d_model, n_layers=2, d_ff=2 * d_model, d_out=d_model, order=order, filter_width=32,
         time_scale=float(length),
     )  # fmt: skip
-    generator = torch.Generator().manual_seed(seed + 1)
+    generator, short = torch.Generator().manual_seed(seed + 1), max(2, length // SHORT)
     return Chain(
-        IntervalBlock(n_channels, d_model, depth=2, n_filters=n_filters, length=max(2, length // SHORT), seed=seed),
-        Encoder(spec, generator=generator),
+        IntervalBlock(n_channels, d_model, depth=2, n_filters=n_filters, length=short, seed=seed, dtype=dtype),
+        Encoder(spec, generator=generator, dtype=dtype),
     )

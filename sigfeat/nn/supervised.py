@@ -152,6 +152,7 @@ def train(
     else:
         n_outputs, criterion = target.shape[1], nn.MSELoss
         target = standardised_numbers(target).astype(increments.dtype)
+    features.eval()  # what one series has no deviation for is not to be learnt from it
     with torch.no_grad():
         example = features(torch.from_numpy(increments[:1]), torch.from_numpy(lengths[:1]))
     generator = torch.Generator().manual_seed(settings.seed)

@@ -24,7 +24,7 @@ INTERVAL_CONSTRAINTS: dict = {
     "filter": [StrOptions(set(FILTERS))],
     "n_filters": [Interval(Integral, 1, None, closed="left")],
     "filter_rank": [Interval(Integral, 1, None, closed="left")],
-    "filter_length": [Interval(Integral, 1, None, closed="left"), None],
+    "filter_length": [Interval(Integral, 2, None, closed="left"), None],
     "pooling": [StrOptions(set(POOLINGS)), tuple, list],
     "windows": [StrOptions({"whole"}), Interval(Integral, 1, None, closed="left"), tuple],
     "quantile": [Interval(Real, 0, 1, closed="both")],
@@ -42,15 +42,19 @@ INTERVAL_CONSTRAINTS: dict = {
 class IntervalTransformer(FeatureTransformer):
     """Subclasses give their sources, see `interval_features`, train, and name their rows of values."""
 
-    def _fit_intervals(self, X, lengths, y, n_outputs):
-        """Filters, and what is to be pooled; `n_outputs` real values for each filter at each time."""
+    def _fit_intervals(self, X, lengths, y, n_outputs, kept=None):
+        """Filters, and what is to be pooled; `n_outputs` real values for each filter at each time.
+
+        kept: which rows of values, of all sources, become features; None for all.
+        """
         names, (n_fine, runs) = check_poolings(self.pooling), fine_windows(self.windows)
-        n_rows = n_outputs * self.n_filters
-        n_features = n_rows * len(names) * len(runs)
+        n_rows, n_columns = n_outputs * self.n_filters, len(names) * len(runs)
+        self._kept = None if kept is None or kept.all() else np.flatnonzero(np.repeat(kept, n_columns))
+        n_features = n_rows * n_columns if self._kept is None else len(self._kept)
         check_output_size(len(X), n_features, np.float64, type(self).__name__, remedy="lower n_filters")
         random_state = check_random_state(self.random_state)
         longest = int(np.median(lengths)) // 2 if self.filter_length is None else self.filter_length
-        longest, target = max(1, longest), None
+        longest, target = max(2, longest), None
         needs_torch = self.fit_mode == "supervised" or self.filter == "learnt"
         if self.fit_mode == "supervised":
             target = check_target(y, X, self.task)[1]
@@ -102,9 +106,9 @@ class IntervalTransformer(FeatureTransformer):
         check_is_fitted(self)
         X, lengths = self._check_panel(X, reset=False)
         check_output_size(len(X), self._n_features_out, np.float64, f"the output of {type(self).__name__}")
-        out, lost, first = np.empty((len(X), self._n_features_out), X.dtype), 0.0, 0
-        n_of_each = len(out.T) // len(self._made)
         n_rows = len(self.thresholds_) // len(self._made)
+        n_of_each = n_rows * len(self._endings)
+        out, lost, first = np.empty((len(X), n_of_each * len(self._made)), X.dtype), 0.0, 0
         for k, source in enumerate(self._made):
             own = Pooling(
                 self._how.names, self.thresholds_[k * n_rows : (k + 1) * n_rows], self._how.n_fine, self._how.runs
@@ -115,6 +119,7 @@ class IntervalTransformer(FeatureTransformer):
             with np.errstate(over="ignore"):  # told in one sentence
                 out[:, first : first + n_of_each] = found
             first += n_of_each
+        out = out if self._kept is None else out[:, self._kept]
         self._check_overflow(out, "sums over intervals overflow", "scale the series, or take a smaller filter_length")
         if lost > WORTH_A_WARNING:
             digits = max(0, math.floor(-math.log10(lost)))
@@ -127,7 +132,8 @@ class IntervalTransformer(FeatureTransformer):
         return out
 
     def _feature_names(self):
-        return [f"{row}{ending}" for row in self._row_names() for ending in self._endings]
+        names = [f"{row}{ending}" for row in self._row_names() for ending in self._endings]
+        return names if self._kept is None else [names[k] for k in self._kept]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

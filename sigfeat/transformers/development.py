@@ -391,7 +391,7 @@ class PathDevelopmentTransformer(FeatureTransformer):
         algebra = self._elements.astype(np.result_type(dtype, np.complex64) if self._group.is_complex else dtype)
         return Plan(algebra, self._group.involution, self._group.is_compact, effective_n_jobs(self.n_jobs))
 
-    def path_increments(self, X, lengths):
+    def _increments(self, X, lengths):
         """Steps of the paths in units of the algebra elements, in the precision to compute in."""
         increments = path_increments(X, lengths)
         increments *= self._sizes

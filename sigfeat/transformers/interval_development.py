@@ -105,9 +105,10 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
 
     Notes
     -----
-    An entry of X(s, s') is a product of matrices, and so O(t) = sum over i of (f_i * X^-1)(t) (g_i * X)(t), with the
-    group's inverse in closed form; by real FFTs in O(T log T), over stretches of four filters' length, or by a
-    recurrence in O(T) for exponential filters, see `IntervalISSTransformer`. All is computed in float64.
+    X(s, s') is a product of matrices, and so O(t) = sum over i of (f_i * X^-1)(t) (g_i * X)(t), with the group's
+    inverse in closed form; by real FFTs in O(T log T), over stretches of four filters' length, or by a recurrence in
+    O(T) for exponential filters, see `IntervalISSTransformer`. All is computed in float64. Entries that are the same in
+    all elements of a group, such as the last row of "SE", are left out.
 
     References
     ----------
@@ -121,9 +122,9 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
     >>> X = np.random.default_rng(0).standard_normal((10, 2, 50)).cumsum(axis=2)
     >>> intervals = IntervalDevelopmentTransformer("SE", dim=3, n_filters=2, pooling="mean").fit(X)
     >>> intervals.transform(X).shape
-    (10, 54)
+    (10, 36)
     >>> intervals.get_feature_names_out()[-1]
-    'dev3[SE(2)](3,3)|exponential2|mean'
+    'dev3[SE(2)](2,3)|exponential2|mean'
     """
 
     _parameter_constraints: dict = INTERVAL_CONSTRAINTS | {
@@ -200,7 +201,9 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
         self._group, self._n_parts = group, 1 + group.is_complex
         self._sizes = scale / X.shape[1] ** 0.5 / self.units_
         self.algebra_ = elements * self._sizes[:, np.newaxis, np.newaxis]
-        self._fit_intervals(X, lengths, y, self.n_developments * group.dim**2 * self._n_parts)
+        varying = group.varying().numpy().reshape(-1, 1, 1)  # entries, filters, parts
+        kept = np.tile(varying, (self.n_developments, self.n_filters, self._n_parts)).ravel()
+        self._fit_intervals(X, lengths, y, self.n_developments * group.dim**2 * self._n_parts, kept)
         return self
 
     def _sources(self):

@@ -6,9 +6,8 @@ import numpy as np
 import torch
 from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_consistent_length
 from threadpoolctl import threadpool_limits
 
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted, validate_panel
@@ -46,6 +45,8 @@ class IntervalNetworkClassifier(ClassifierMixin, BaseEstimator):
         Series per step, at least 2.
     device : str or torch.device, default="cpu"
         Where to train and predict.
+    dtype : {"float32", "float64"}, default="float32"
+        Precision to train and predict in; the factors of intervals are computed in float64.
     random_state : int, RandomState instance or None, default=0
         Of the first weights, and of the order of the series.
     n_jobs : int or None, default=None
@@ -98,6 +99,7 @@ class IntervalNetworkClassifier(ClassifierMixin, BaseEstimator):
         "lr": [Interval(Real, 0, None, closed="neither")],
         "batch_size": [Interval(Integral, 2, None, closed="left")],
         "device": [str, torch.device],
+        "dtype": [StrOptions({"float32", "float64"})],
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
     }
@@ -112,6 +114,7 @@ class IntervalNetworkClassifier(ClassifierMixin, BaseEstimator):
         lr=0.01,
         batch_size=32,
         device="cpu",
+        dtype="float32",
         random_state=0,
         n_jobs=None,
     ):
@@ -123,6 +126,7 @@ class IntervalNetworkClassifier(ClassifierMixin, BaseEstimator):
         self.lr = lr
         self.batch_size = batch_size
         self.device = device
+        self.dtype = dtype
         self.random_state = random_state
         self.n_jobs = n_jobs
 
@@ -144,14 +148,15 @@ class IntervalNetworkClassifier(ClassifierMixin, BaseEstimator):
         vars(self).pop("network_", None)
         X, lengths = validate_panel(self, X, reset=True)
         _, target = check_target(y, X, "classification", "IntervalNetworkClassifier")
+        y = column_or_1d(y, warn=True)
         check_classification_targets(y)
-        check_consistent_length(X, y)
         check_device(self.device)
         self.classes_ = np.unique(np.asarray(y))
         mean, deviation = channel_moments(X, lengths)
         self.shift_, self.scale_ = mean, 1.0 / deviation
         seed = int(check_random_state(self.random_state).randint(2**31))
         sizes = {"d_model": self.d_model, "n_filters": self.n_filters, "seed": seed}
+        sizes["dtype"] = getattr(torch, self.dtype)
         length = int(np.median(lengths))
         if self.layers == "stack":
             body = stacked_intervals(X.shape[1], length, **sizes)
@@ -217,7 +222,8 @@ class IntervalNetworkClassifier(ClassifierMixin, BaseEstimator):
         -------
         labels : ndarray of shape (n_samples,)
         """
-        return self.classes_[self._scores(X).argmax(axis=1)]
+        largest = self._scores(X).argmax(axis=1)
+        return self.classes_[largest]
 
     def _scores(self, X):
         check_is_fitted(self, "network_")
@@ -234,9 +240,9 @@ class IntervalNetworkClassifier(ClassifierMixin, BaseEstimator):
         return np.concatenate(found)
 
     def _scaled(self, X):
-        """Standardised series, (n_samples, n_timepoints, n_channels) in float32, zeros behind the end."""
+        """Standardised series, (n_samples, n_timepoints, n_channels) zeros behind the end."""
         scaled = (X - self.shift_[:, np.newaxis]) * self.scale_[:, np.newaxis]
-        return np.ascontiguousarray(np.nan_to_num(scaled).swapaxes(1, 2), np.float32)
+        return np.ascontiguousarray(np.nan_to_num(scaled).swapaxes(1, 2), np.dtype(self.dtype))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
