@@ -24,7 +24,7 @@ from sigfeat.nn.supervised import TrainingSettings, train
 
 RESULTS = Path(__file__).parent / "results" / "pointer.json"
 TASKS = {"pointer": make_pointer, "coincidence": make_coincidence}
-N_WEIGHTS = 7000
+N_WEIGHTS = 10_000
 SEEDS = {"train": 0, "test": 1}
 
 
