@@ -362,6 +362,17 @@ def test_other_semirings_are_refused(semiring):
         model.fit(np.ones((2, 1, 5)))
 
 
+@pytest.mark.parametrize("kind", ["exponential", "box"])
+@pytest.mark.parametrize("pooling", ["max", "end"])
+def test_overflow_is_told(kind, pooling):
+    X = np.random.default_rng(0).normal(size=(3, 2, 12))
+    sums = IntervalISSTransformer(depth=3, filter=kind, pooling=pooling).fit(X)
+    developments = IntervalDevelopmentTransformer("GL", filter=kind, pooling=pooling).fit(X)
+    for model in (sums, developments):
+        with pytest.raises(ValueError, match="overflow float64: scale the series"):
+            model.transform(X * 1e150)
+
+
 def test_a_device_that_is_not_there_is_told():
     X, y = np.random.default_rng(0).normal(size=(4, 1, 9)), [0, 1, 0, 1]
     for model in (

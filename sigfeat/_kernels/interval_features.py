@@ -211,19 +211,23 @@ def pooled_intervals(source, series, lengths, filters: Filters, pooling: Pooling
         over_series(recur, lengths, 1, n_threads)
         return 0.0
 
+    spectra: dict[tuple[int, int], Array] = {}  # by lags and length of the transform: most series are as long
+
     def work(rows):
         lost = 0.0
         codes, thresholds, n_fine, runs = pooling.arguments
         for row in rows:
             bounds = np.arange(n_fine + 1) * lengths[row] // n_fine
             statistics, sizes = None, None
-            for begin, values, sizes in _stretches(source, series[row], int(lengths[row]), filters):  # noqa: B007
+            for begin, values, sizes in _stretches(source, series[row], int(lengths[row]), filters, spectra):  # noqa: B007
                 real = values.view(np.float64)
                 if statistics is None:
                     statistics = np.empty((n_fine, N_STATISTICS, real.shape[1]))
                     reset(statistics)
                 gather(real, begin, len(real), bounds, codes, thresholds, statistics)
             pool(statistics, bounds, codes, runs, out[row])
+            if not np.isfinite(sizes[1]).all():
+                out[row] = np.nan
             n_points = min(STRETCH * filters.length, lengths[row])
             lost = max(lost, source.lost(sizes[0], sizes[1] / lengths[row], n_points))
         return lost
@@ -236,7 +240,7 @@ def interval_values(source, x: Array, n: int, filters: Filters) -> Array:
     if isinstance(filters, ExponentialFilters):
         values = source.values_by_recurrence(x, n, lanes_of(filters))
     else:
-        values = np.concatenate([values.copy() for _, values, _ in _stretches(source, x, n, filters)])
+        values = np.concatenate([values.copy() for _, values, _ in _stretches(source, x, n, filters, {})])
     return np.moveaxis(values.reshape(n, source.n_outputs, filters.n_filters), 0, 2)
 
 
@@ -247,14 +251,15 @@ def lanes_of(filters: ExponentialFilters) -> tuple[Array, Array, int]:
     return np.ascontiguousarray(fades), np.ascontiguousarray(filters.weights.T).ravel(), filters.n_filters
 
 
-def _stretches(source, x, n, filters):
+def _stretches(source, x, n, filters, spectra):
     """Values over consecutive stretches of one series, their first times, and what bounds their rounding errors."""
     n_points = n + 1 - source.first_boundary  # the boundaries, of which the last n have values
     n_lags = min(filters.length, n_points)
     n_fft = int(next_fast_len(min(STRETCH * n_lags, n_points + n_lags - 1), real=True))
     per_stretch = min(n_fft - n_lags + 1, n_points)
-    taps = filters.taps(n_lags)
-    spectra = rfft(taps.transpose(0, 2, 1, 3), n_fft)[..., np.newaxis, :]
+    if (n_lags, n_fft) not in spectra:
+        spectra[n_lags, n_fft] = rfft(filters.taps(n_lags).transpose(0, 2, 1, 3), n_fft)[..., np.newaxis, :]
+    own_spectra = spectra[n_lags, n_fft]
     made_of = source.prepared(x, n)
     p, q = np.empty((2, source.n_factors, n_fft), source.dtype)
     sizes = np.zeros((2, source.n_outputs, filters.n_filters))
@@ -263,7 +268,7 @@ def _stretches(source, x, n, filters):
         stop, anchor = min(start + per_stretch, n_points), max(start - n_lags + 1, 0)
         source.factors(made_of, anchor, stop - anchor, p, q)
         p[:, stop - anchor :], q[:, stop - anchor :] = 0.0, 0.0
-        filtered = [_filtered(factors, spectrum, n_fft) for factors, spectrum in zip((p, q), spectra, strict=True)]
+        filtered = [_filtered(factors, spectrum, n_fft) for factors, spectrum in zip((p, q), own_spectra, strict=True)]
         own = values[: stop - start]
         fold_terms(*filtered, start - anchor, stop - start, source.terms, own, sizes)
         if start == 0 and source.first_boundary == 0:
@@ -273,7 +278,12 @@ def _stretches(source, x, n, filters):
 
 
 def _filtered(factors, spectrum, n_fft):
-    """Factors under each filter, (rank, n_filters, n_factors, n_fft)."""
+    """Factors under each filter, (rank, n_filters, n_factors, n_fft); what overflows is told by the features."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _convolved(factors, spectrum, n_fft)
+
+
+def _convolved(factors, spectrum, n_fft):
     if np.iscomplexobj(factors):
         parts = [irfft(rfft(part) * spectrum, n_fft) for part in (factors.real, factors.imag)]
         return parts[0] + 1j * parts[1]

@@ -247,6 +247,8 @@ def pooled_exponential_sums(data, rows, monomials, nodes, prefixes, suffixes, fi
             advance_sums(letters, begin, taken, nodes, prefixes, suffixes, filters, (e, g), terms, values)
             gather(values, begin, taken, bounds, codes, thresholds, statistics)
         pool(statistics, bounds, codes, runs, out[row])
+        if not (np.isfinite(e).all() and np.isfinite(g).all()):  # what overflowed stays so
+            out[row] = np.nan
 
 
 @njit(cache=True, nogil=True)
@@ -283,6 +285,8 @@ def pooled_exponential_developments(steps, inverses, lengths, filters, terms, po
             advance_developments(steps[i], inverses[i], begin, n, filters, state, terms, values)
             gather(real, begin, n, bounds, codes, thresholds, statistics)
         pool(statistics, bounds, codes, runs, out[i])
+        if not (np.isfinite(state[0]).all() and np.isfinite(state[1]).all()):
+            out[i] = np.nan
 
 
 @njit(cache=True, nogil=True)

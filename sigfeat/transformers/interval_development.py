@@ -254,4 +254,6 @@ class StepsOf:
         entries = plan.path(increments.reshape(-1, 1, increments.shape[2]))
         shape = *increments.shape[:2], self.group.dim, self.group.dim
         steps = np.ascontiguousarray(plan.matrices(entries).reshape(shape))
+        if not np.isfinite(steps).all():
+            raise ValueError(f"developments in {self.group.label} overflow float64: scale the series, or lower scale")
         return steps, np.ascontiguousarray(self.group.inverse(torch.from_numpy(steps)).numpy())
