@@ -4,7 +4,8 @@ Only training parts are used. Ridge regression sees features through their inner
 features is made once for all series of a training part, and settings are weighted sums of such matrices: features are
 scaled, and thresholds taken, on the whole training part; the classifier is fitted in each fold.
 
-With ``--trained`` whole pipelines are fitted in each fold: `iss_classifier` and `sigfeat_classifier`, which trains.
+With ``--trained`` all is fitted in each fold: `iss_classifier`, and `sigfeat_classifier` with several weights of its
+trained functionals.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from sklearn.pipeline import make_pipeline
 from benchmarks.data import load
 from benchmarks.measure import circumstances, markdown_table, thread_limit
 from sigfeat import AddTime, FeatureScaler, ISSTransformer, LeaveOneOutRidgeClassifier, PathDevelopmentTransformer
-from sigfeat.classifiers import iss_classifier, sigfeat_classifier
+from sigfeat.classifiers import sigfeat_classifier
 from sigfeat.linear_model import ALPHAS
 
 RESULTS = Path(__file__).parent / "results"
@@ -81,7 +82,7 @@ SETTINGS = {
     "base + 0.16 4 competing": BASE | {"4 competing": 0.16},
     "base + 0.16 8 competing + 0.01 exact + 0.01 development": DEFAULT | {"exact": 0.01, "development": 0.01},
 }
-PIPELINES = {"iss_classifier (base)": iss_classifier, "sigfeat_classifier": sigfeat_classifier}
+WEIGHTS = {"iss_classifier (base)": 0.0, **{f"trained functionals at {w:g}": w for w in (0.06, 0.12, 0.25, 0.5, 1.0)}}
 BY_SQUARED_ERROR = "base + 0.16 8 competing, penalty by squared error"
 
 
@@ -90,7 +91,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder of NAME/NAME_TRAIN.ts")
     parser.add_argument("--seeds", type=int, default=3, help="draws of the functionals")
-    parser.add_argument("--trained", action="store_true", help="fit whole pipelines in each fold, once")
+    parser.add_argument("--trained", action="store_true", help="fit all in each fold, once")
     parser.add_argument("--out", type=Path, help="JSON file; default: in benchmarks/results")
     parser.add_argument("--table", type=Path, metavar="FILE", help="measure nothing, print the table of this file")
     options = parser.parse_args()
@@ -103,6 +104,7 @@ def main() -> None:
     scores_of = _pipeline_scores if options.trained else _scores
     names = sorted(path.parent.name for path in options.data.glob("*/*_TRAIN.ts"))
     results = circumstances() | {"seeds": options.seeds, "n_channels": {}, "scores": {}}
+    warnings.filterwarnings("ignore", "The least populated class", UserWarning)
     with thread_limit(1):
         for name in names:
             start = time.perf_counter()
@@ -130,12 +132,17 @@ def _scores(X, y, n_seeds):
 
 
 def _pipeline_scores(X, y, n_seeds):
-    """Mean accuracy of each pipeline over seeds and folds."""
-    found = {name: [] for name in PIPELINES}
+    """Mean accuracy over seeds and folds of random functionals with trained ones of several weights beside them."""
+    found = {name: [] for name in WEIGHTS}
     for seed in range(n_seeds):
-        for name, make in PIPELINES.items():
-            folds = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=1, random_state=seed)
-            found[name].append(_mean_accuracy(make(random_state=seed), X, y, folds))
+        for train, test in _folds(n_repeats=1, random_state=seed).split(X, y):
+            union = sigfeat_classifier(random_state=seed)["features"].set_params(transformer_weights=None)
+            fitted, others = union.fit_transform(X[train], y[train]), union.transform(X[test])
+            n_random = len(union.transformer_list[0][1].get_feature_names_out())
+            for name, weight in WEIGHTS.items():
+                weights = np.repeat([1.0, weight], [n_random, fitted.shape[1] - n_random]).astype(fitted.dtype)
+                classifier = LeaveOneOutRidgeClassifier().fit(fitted * weights, y[train])
+                found[name].append(classifier.score(others * weights, y[test]))
     return {name: round(float(np.mean(scores)), 5) for name, scores in found.items()}
 
 
@@ -148,14 +155,12 @@ def _cross_validate(product, y, classifier):
     """Accuracy on n_samples coordinates that have these inner products."""
     squares, vectors = np.linalg.eigh(product)
     coordinates = vectors * np.sqrt(np.maximum(squares, 0))
-    folds = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=REPEATS, random_state=0)
-    return _mean_accuracy(classifier, coordinates, y, folds)
+    folds = _folds(n_repeats=REPEATS, random_state=0)
+    return cross_val_score(classifier, coordinates, y, cv=folds, error_score="raise").mean()
 
 
-def _mean_accuracy(classifier, X, y, folds):
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        return cross_val_score(classifier, X, y, cv=folds, error_score="raise").mean()
+def _folds(**parameters):
+    return RepeatedStratifiedKFold(n_splits=FOLDS, **parameters)
 
 
 def _table(results):

@@ -120,13 +120,14 @@ def test_accuracy_compares_settings_with_the_base_on_training_parts(monkeypatch,
     accuracy.main()
     assert capsys.readouterr().out.strip() in printed
     assert "1 multivariate" in printed
-    monkeypatch.setattr(
-        accuracy, "PIPELINES", {"base": functools.partial(sigfeat.classifiers.iss_classifier, n_functionals=3)}
-    )
+    small = functools.partial(sigfeat.classifiers.sigfeat_classifier, n_functionals=3)
+    monkeypatch.setattr(accuracy, "sigfeat_classifier", small)
+    monkeypatch.setattr(sigfeat.classifiers, "N_TRAINED", 2)
     arguments = ["accuracy", "--trained", "--data", str(tmp_path), "--seeds", "1", "--out", str(out)]
     monkeypatch.setattr(sys, "argv", arguments)
     accuracy.main()
-    assert "base" in capsys.readouterr().out
+    assert "trained functionals at 0.25" in capsys.readouterr().out
+    assert len(set(json.loads(out.read_text())["scores"]["iss_classifier (base)"])) == 4
 
 
 def test_distillation_writes_the_figures_that_its_table_shows(monkeypatch, capsys, tmp_path):
