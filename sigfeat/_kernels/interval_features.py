@@ -34,7 +34,7 @@ from sigfeat.words import Word
 CHUNK_BYTES = 1 << 24  # of filtered factors, or of steps of developments, at a time
 EPS, TINY = np.finfo(np.float64).eps, np.finfo(np.float64).tiny
 WORTH_A_LOOK = 1e-8  # relative rounding errors that are possible at all
-STRETCH = 4  # a transform is as long as so many filters
+STRETCH, SHORTEST = 4, 128  # a transform is as long as so many filters, and has at least so many points
 
 Array = np.ndarray[Any, Any]
 
@@ -228,7 +228,7 @@ def pooled_intervals(source, series, lengths, filters: Filters, pooling: Pooling
             pool(statistics, bounds, codes, runs, out[row])
             if not np.isfinite(sizes[1]).all():
                 out[row] = np.nan
-            n_points = min(STRETCH * filters.length, lengths[row])
+            n_points = min(max(STRETCH * filters.length, SHORTEST), lengths[row])
             lost = max(lost, source.lost(sizes[0], sizes[1] / lengths[row], n_points))
         return lost
 
@@ -255,7 +255,7 @@ def _stretches(source, x, n, filters, spectra):
     """Values over consecutive stretches of one series, their first times, and what bounds their rounding errors."""
     n_points = n + 1 - source.first_boundary  # the boundaries, of which the last n have values
     n_lags = min(filters.length, n_points)
-    n_fft = int(next_fast_len(min(STRETCH * n_lags, n_points + n_lags - 1), real=True))
+    n_fft = int(next_fast_len(min(max(STRETCH * n_lags, SHORTEST), n_points + n_lags - 1), real=True))
     per_stretch = min(n_fft - n_lags + 1, n_points)
     if (n_lags, n_fft) not in spectra:
         spectra[n_lags, n_fft] = rfft(filters.taps(n_lags).transpose(0, 2, 1, 3), n_fft)[..., np.newaxis, :]

@@ -18,7 +18,7 @@ from sigfeat.nn.groups import Group
 from sigfeat.nn.supervised import TrainingSettings, train
 from sigfeat.words import Word
 
-STRETCH = 4  # a transform is as long as so many filters
+STRETCH, SHORTEST = 4, 128  # a transform is as long as so many filters, and has at least so many points
 TRAINABLE_POOLINGS = ("end", "mean", "max", "min")  # the others have no useful gradient
 
 
@@ -159,7 +159,7 @@ class IntervalLayer(nn.Module):
     def _stretches(self, x: Tensor, n_lags: int) -> Iterator[tuple[Tensor, int]]:
         """Parts of the series, and how many of the values there belong to earlier parts."""
         n_points, lead = x.shape[1] + 1 - self._first_boundary, 1 - self._first_boundary
-        per_stretch = max(STRETCH * n_lags - n_lags + 1, 1)
+        per_stretch = max(STRETCH * n_lags, SHORTEST) - n_lags + 1
         for start in range(0, n_points, per_stretch):
             stop, anchor = min(start + per_stretch, n_points), max(start - n_lags + 1, 0)
             # boundary b of sums lies in front of point b; a path's boundaries are its points
