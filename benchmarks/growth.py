@@ -1,5 +1,6 @@
 """How time grows with size: slopes, and pictures on logarithmic axes."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,13 +37,16 @@ def slope(points: Points) -> float:
     return float(np.polyfit(size, cost, 1)[0])
 
 
-def growth_figure(panels: Mapping[str, Mapping[str, Points]], cost: str = "seconds") -> Figure:
-    """One panel for each thing that is varied, one line for each contestant, and a dotted line of slope one."""
+def growth_figure(panels: Mapping[str, Mapping[str, Points]], costs: Sequence[str] = ("seconds",)) -> Figure:
+    """One panel for each thing that is varied, one line for each contestant, and a dotted line of slope one.
+
+    costs: what the panels show, in turn.
+    """
     n_rows = -(-len(panels) // N_COLUMNS)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(4.3 * min(N_COLUMNS, len(panels)), 3.1 * n_rows), layout="constrained")
         places = list(figure.subplots(n_rows, min(N_COLUMNS, len(panels)), squeeze=False).flat)
-        for place, (title, curves) in zip(places, panels.items(), strict=False):
+        for place, (title, curves), cost in zip(places, panels.items(), itertools.cycle(costs), strict=False):
             place.set(title=title, xscale="log", yscale="log", ylabel=cost)
             for (name, points), colour, marker in zip(curves.items(), COLOURS, MARKERS, strict=False):
                 place.plot(*zip(*points, strict=True), color=colour, marker=marker, ms=5, label=name)
@@ -52,7 +56,7 @@ def growth_figure(panels: Mapping[str, Mapping[str, Points]], cost: str = "secon
             place.set_xticks(sizes, [f"{size:,}" for size in sizes], rotation=30 if len(sizes) > 6 else 0)
             place.xaxis.set_minor_locator(NullLocator())
             place.plot([smallest, size], [first * smallest / size, first], ":", color=GREY, lw=1, label="slope 1")
-            place.legend()
+        figure.legend(*places[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
         for place in places[len(panels) :]:
             place.set_axis_off()
     return figure

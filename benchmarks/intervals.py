@@ -79,8 +79,8 @@ def table(found: list[dict[str, Any]]) -> str:
 
 def picture(found: list[dict[str, Any]]) -> Figure:
     """Time and memory against the number of steps."""
-    panels = {"time": _curves(found, "seconds"), "memory, MiB": _curves(found, "MiB")}
-    return growth_figure(panels, cost="seconds, or MiB")
+    panels = {"time against steps": _curves(found, "seconds"), "memory against steps": _curves(found, "MiB")}
+    return growth_figure(panels, ("seconds", "MiB"))
 
 
 def _curves(found, of):
