@@ -331,6 +331,19 @@ def test_developments_are_pooled_values_too():
     np.testing.assert_allclose(features[:, place], values[:, 2, 1].imag, atol=1e-12)
 
 
+@pytest.mark.parametrize("kind", ["exponential", "box"])
+@pytest.mark.parametrize("transformer", [IntervalISSTransformer, IntervalDevelopmentTransformer])
+def test_features_of_a_series_do_not_depend_on_the_others_or_on_threads(transformer, kind):
+    lengths = [33, 1, 2, 5, 33, 20, 7]
+    X = np.random.default_rng(0).normal(size=(7, 2, 50)).cumsum(axis=2)
+    X[np.broadcast_to(np.arange(50) >= np.array(lengths)[:, np.newaxis, np.newaxis], X.shape)] = np.nan
+    model = transformer(filter=kind, n_filters=2, windows=("dyadic", 1)).fit(X)
+    together = model.transform(X)
+    alone = [model.transform(X[i : i + 1, :, :n]) for i, n in enumerate(lengths)]
+    np.testing.assert_array_equal(together, np.concatenate(alone))
+    np.testing.assert_array_equal(together, model.set_params(n_jobs=2).transform(X))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_supervised_sums_and_developments_learn(kind):
     X, y = make_coincidence(n_samples=40, length=64, n_shapes=2, random_state=0)

@@ -45,13 +45,14 @@ class IntervalTransformer(FeatureTransformer):
     def _fit_intervals(self, X, lengths, y, n_outputs, kept=None):
         """Filters, and what is to be pooled; `n_outputs` real values for each filter at each time.
 
-        kept: which rows of values, of all sources, become features; None for all.
+        kept: function that tells which rows of values, of all sources, become features; None for all.
         """
         names, (n_fine, runs) = check_poolings(self.pooling), fine_windows(self.windows)
         n_rows, n_columns = n_outputs * self.n_filters, len(names) * len(runs)
-        self._kept = None if kept is None or kept.all() else np.flatnonzero(np.repeat(kept, n_columns))
-        n_features = n_rows * n_columns if self._kept is None else len(self._kept)
-        check_output_size(len(X), n_features, np.float64, type(self).__name__, remedy="lower n_filters")
+        what = f"{type(self).__name__} with n_filters={self.n_filters}"
+        check_output_size(len(X), n_rows * n_columns, np.float64, what, remedy="lower n_filters")
+        rows = None if kept is None else kept()
+        self._kept = None if rows is None or rows.all() else np.flatnonzero(np.repeat(rows, n_columns))
         random_state = check_random_state(self.random_state)
         longest = int(np.median(lengths)) // 2 if self.filter_length is None else self.filter_length
         longest, target = max(2, longest), None
@@ -72,7 +73,7 @@ class IntervalTransformer(FeatureTransformer):
         windows = [f"|{name}" if name else "" for name in window_names(self.windows)]
         self._endings = [f"|{name}{window}" for name in names for window in windows]
         self._filter_names = [f"|{self.filter}{j + 1}" for j in range(self.n_filters)]
-        self._n_features_out = n_features
+        self._n_features_out = n_rows * n_columns if self._kept is None else len(self._kept)
 
     def _learn_thresholds(self, X, lengths, n_rows):
         """Quantile of each row of values over some of the series."""

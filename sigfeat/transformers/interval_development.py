@@ -202,8 +202,9 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
         self._sizes = scale / X.shape[1] ** 0.5 / self.units_
         self.algebra_ = elements * self._sizes[:, np.newaxis, np.newaxis]
         varying = group.varying().numpy().reshape(-1, 1, 1)  # entries, filters, parts
-        kept = np.tile(varying, (self.n_developments, self.n_filters, self._n_parts)).ravel()
-        self._fit_intervals(X, lengths, y, self.n_developments * group.dim**2 * self._n_parts, kept)
+        repeats = self.n_developments, self.n_filters, self._n_parts
+        n_outputs = self.n_developments * group.dim**2 * self._n_parts
+        self._fit_intervals(X, lengths, y, n_outputs, lambda: np.tile(varying, repeats).ravel())
         return self
 
     def _sources(self):
@@ -251,9 +252,13 @@ class StepsOf:
         """Matrices of shape (n_samples, n_timepoints, dim, dim), float64 or complex128, the first I."""
         plan = Plan(self.elements[np.newaxis], self.group.involution, self.group.is_compact)
         increments = path_increments(series.astype(np.float64), lengths)
-        entries = plan.path(increments.reshape(-1, 1, increments.shape[2]))
-        shape = *increments.shape[:2], self.group.dim, self.group.dim
-        steps = np.ascontiguousarray(plan.matrices(entries).reshape(shape))
+        n_samples, n_steps, n_channels = increments.shape
+        # matrices in the lanes of one vector are rounded alike: no series is to share one with another
+        filled = np.zeros((n_samples, -(-n_steps // plan.shape[2]) * plan.shape[2], n_channels))
+        filled[:, :n_steps] = increments
+        matrices = plan.matrices(plan.path(filled.reshape(-1, 1, n_channels)))
+        matrices = matrices.reshape(*filled.shape[:2], self.group.dim, self.group.dim)
+        steps = np.ascontiguousarray(matrices[:, :n_steps])
         if not np.isfinite(steps).all():
             raise ValueError(f"developments in {self.group.label} overflow float64: scale the series, or lower scale")
         return steps, np.ascontiguousarray(self.group.inverse(torch.from_numpy(steps)).numpy())
