@@ -34,8 +34,10 @@ def tiny(monkeypatch):
     for name in ("STEPS", "SERIES", "FUNCTIONALS"):
         monkeypatch.setattr(low_rank, name, (10, 20))
     monkeypatch.setattr(low_rank, "DEPTHS", (1, 2))
-    monkeypatch.setattr(intervals, "STEPS", (20, 40, 60))
-    monkeypatch.setattr(intervals, "FROM", 40)
+    monkeypatch.setattr(intervals, "STEPS", (20, 40))
+    monkeypatch.setattr(intervals, "FROM", 20)
+    monkeypatch.setattr(intervals, "LONGEST", {"definition": 20, "direct": 20})
+    monkeypatch.setattr(intervals, "_peak_memory", lambda name, n: float(n))  # a process each; see the test of one
     monkeypatch.setattr(mixers, "LENGTHS", (4, 9))
     monkeypatch.setattr(mixers, "LONGEST_TRAINED", 4)
 
@@ -92,6 +94,7 @@ def test_all_ways_to_sum_over_intervals_agree():
     np.testing.assert_allclose(found["direct"](), expected, rtol=1e-9)
     np.testing.assert_allclose(found["fft"]()[0], expected, rtol=1e-9)
     assert set(found) == set(intervals.NAMES)
+    assert 0 <= intervals._peak_memory("recurrence", 50) < 1000
 
 
 def test_accuracy_compares_settings_with_the_base_on_training_parts(monkeypatch, capsys, tmp_path):

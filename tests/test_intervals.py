@@ -402,9 +402,7 @@ def test_a_device_that_is_not_there_is_told():
 # -------------------------------------------------------------------------------------------------- networks
 
 
-@parametrize_with_checks(
-    [IntervalNetworkClassifier(layers, d_model=4, max_epochs=40, dtype="float64") for layers in ("stack", "hyena")]
-)
+@parametrize_with_checks([IntervalNetworkClassifier(d_model=4, max_epochs=40, dtype="float64")])
 def test_check_estimator(estimator, check):
     check(estimator)
 
