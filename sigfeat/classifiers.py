@@ -126,13 +126,17 @@ def path_development_regressor(*, regressor=None, n_jobs=None, random_state=0):
     return _regressor(_development(n_jobs, random_state), regressor)
 
 
-def hyena_classifier(*, order=2, classifier=None, n_jobs=None, random_state=0):
+def hyena_classifier(*, order=2, teacher=None, n_steps=600, classifier=None, n_jobs=None, random_state=0):
     """Embeddings of a Hyena that was distilled from attention trained on the classes, and a ridge classifier.
 
     Parameters
     ----------
     order : int, default=2
         Of the Hyena.
+    teacher : MHAEmbedder, FrozenEstimator or None, default=None
+        What the Hyena is distilled from; see `HyenaEmbeddingTransformer`.
+    n_steps : int, default=600
+        Steps of the distillation.
     classifier : estimator or None, default=None
         Last step; None for a ridge classifier.
     n_jobs : int or None, default=None
@@ -149,22 +153,24 @@ def hyena_classifier(*, order=2, classifier=None, n_jobs=None, random_state=0):
     ImportError
         If torch or skorch is not installed.
     """
-    return _classifier(_hyena(order, n_jobs, random_state), classifier)
+    return _classifier(_hyena(order, teacher, n_steps, n_jobs, random_state), classifier)
 
 
-def hyena_regressor(*, order=2, regressor=None, n_jobs=None, random_state=0):
+def hyena_regressor(*, order=2, teacher=None, n_steps=600, regressor=None, n_jobs=None, random_state=0):
     """The regression twin of `hyena_classifier`."""
-    return _regressor(_hyena(order, n_jobs, random_state), regressor)
+    return _regressor(_hyena(order, teacher, n_steps, n_jobs, random_state), regressor)
 
 
-def iss_hyena_classifier(*, n_functionals=1000, order=2, classifier=None, n_jobs=None, random_state=0):
+def iss_hyena_classifier(
+    *, n_functionals=1000, order=2, teacher=None, n_steps=600, classifier=None, n_jobs=None, random_state=0
+):
     """The features of `iss_classifier` and of `hyena_classifier` side by side, and a ridge classifier.
 
     Parameters
     ----------
     n_functionals : int, default=1000
         See `iss_classifier`.
-    order : int, default=2
+    order, teacher, n_steps : optional
         See `hyena_classifier`.
     classifier : estimator or None, default=None
         Last step; None for a ridge classifier.
@@ -182,12 +188,14 @@ def iss_hyena_classifier(*, n_functionals=1000, order=2, classifier=None, n_jobs
     ImportError
         If torch or skorch is not installed.
     """
-    return _classifier(_iss_hyena(n_functionals, order, n_jobs, random_state), classifier)
+    return _classifier(_iss_hyena(n_functionals, order, teacher, n_steps, n_jobs, random_state), classifier)
 
 
-def iss_hyena_regressor(*, n_functionals=1000, order=2, regressor=None, n_jobs=None, random_state=0):
+def iss_hyena_regressor(
+    *, n_functionals=1000, order=2, teacher=None, n_steps=600, regressor=None, n_jobs=None, random_state=0
+):
     """The regression twin of `iss_hyena_classifier`."""
-    return _regressor(_iss_hyena(n_functionals, order, n_jobs, random_state), regressor)
+    return _regressor(_iss_hyena(n_functionals, order, teacher, n_steps, n_jobs, random_state), regressor)
 
 
 def iss_development_classifier(*, n_functionals=1000, classifier=None, n_jobs=None, random_state=0):
@@ -347,16 +355,14 @@ def _development(n_jobs, random_state):
     return make_pipeline(AddTime(), development, FeatureScaler())
 
 
-def _hyena(order, n_jobs, random_state):
-    return make_pipeline(
-        _torch("HyenaEmbeddingTransformer")(order=order, n_jobs=n_jobs, random_state=random_state), FeatureScaler()
-    )
+def _hyena(order, teacher, n_steps, n_jobs, random_state):
+    how = {"order": order, "n_steps": n_steps, "n_jobs": n_jobs, "random_state": random_state}
+    return make_pipeline(_torch("HyenaEmbeddingTransformer")(teacher, **how), FeatureScaler())
 
 
-def _iss_hyena(n_functionals, order, n_jobs, random_state):
-    return FeatureUnion(
-        [("iss", _iss(n_functionals, n_jobs, random_state)), ("hyena", _hyena(order, n_jobs, random_state))]
-    )
+def _iss_hyena(n_functionals, order, teacher, n_steps, n_jobs, random_state):
+    hyena = _hyena(order, teacher, n_steps, n_jobs, random_state)
+    return FeatureUnion([("iss", _iss(n_functionals, n_jobs, random_state)), ("hyena", hyena)])
 
 
 def _iss_development(n_functionals, n_jobs, random_state):

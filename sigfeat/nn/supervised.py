@@ -91,7 +91,8 @@ class LinearHead(nn.Module):
         dtype: torch.dtype,
     ) -> None:
         super().__init__()
-        self.features, self.stretching, self.generator = features, stretching, generator
+        self.features, self.stretching = features, stretching
+        self.generator: torch.Generator | None = generator
         self.norm = nn.BatchNorm1d(n_features, affine=False, dtype=dtype)
         self.weight = nn.Parameter(torch.zeros(n_outputs, n_features, dtype=dtype))
         self.bias = nn.Parameter(torch.zeros(n_outputs, dtype=dtype))
@@ -164,6 +165,7 @@ def train(
         raise ValueError(diverged) from error
     if not all(bool(torch.isfinite(weight).all()) for weight in features.parameters()):
         raise ValueError(diverged)
+    network.generator = None  # its state is of no use to those who keep the network
     return history, network
 
 

@@ -1,0 +1,1 @@
+"""Bridges to sktime, aeon and dask: they translate types and compute nothing."""

@@ -1,0 +1,74 @@
+"""Transforms of panels that are larger than memory, and on several machines, by dask.
+
+Whatever scheduler is active runs them: threads where there is none, a cluster where a `dask.distributed.Client` is.
+Grid searches need nothing from here: put ``with joblib.parallel_config(backend="dask"):`` around `fit`.
+"""
+
+from typing import Any
+
+import dask.array
+import numpy as np
+from numpy.typing import NDArray
+
+from sigfeat._validation import check_is_fitted
+from sigfeat.adapters._files import read_features, transform_files
+
+__all__ = ["read_features", "transform_blocks", "transform_files"]
+
+
+def transform_blocks(estimator: Any, X: Any) -> Any:
+    """Features of a dask array of series, block by block, when they are asked for.
+
+    Parameters
+    ----------
+    estimator : transformer
+        Fitted: a transformer of sigfeat, or a pipeline that begins with one.
+    X : dask.array.Array of shape (n_samples, n_channels, n_timepoints) or (n_samples, n_timepoints)
+        Series, shorter ones padded at the end with NaN. Chunks along the channels and the time are joined.
+
+    Returns
+    -------
+    features : dask.array.Array of shape (n_samples, n_features_out)
+        With the chunks of X along its first axis. Augmentations give (n_samples, n_channels_out, n_timepoints_out).
+
+    Raises
+    ------
+    NotFittedError
+        If the estimator is not fitted.
+    TypeError
+        If X is no dask array.
+    ValueError
+        If X has not 2 or 3 dimensions, or is refused by the estimator.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> from sigfeat import ISSTransformer
+    >>> from sigfeat.adapters.dask import transform_blocks
+    >>> X = da.random.default_rng(0).standard_normal((1000, 3, 50), chunks=(100, 3, 50))
+    >>> iss = ISSTransformer(pooling="end", windows="whole").fit(X[:100].compute())
+    >>> features = transform_blocks(iss, X)
+    >>> features.shape, features.numblocks
+    ((1000, 18), (10, 1))
+    """
+    check_is_fitted(estimator)
+    if not isinstance(X, dask.array.Array):
+        raise TypeError(f"X must be a dask array, got {type(X).__name__}")
+    if X.ndim not in (2, 3):
+        raise ValueError(f"X must have 2 or 3 dimensions, got {X.ndim}")
+    axes = tuple(range(1, X.ndim))
+    X = X.rechunk(dict.fromkeys(axes, -1))
+    one = np.asarray(estimator.transform(np.ones((1, *X.shape[1:]), X.dtype)))
+    return X.map_blocks(
+        _transformed,
+        estimator,
+        drop_axis=axes,
+        new_axis=tuple(range(1, one.ndim)),
+        chunks=(X.chunks[0], *((n,) for n in one.shape[1:])),
+        dtype=one.dtype,
+        meta=one[:0],
+    )
+
+
+def _transformed(block: Any, estimator: Any) -> NDArray[Any]:
+    return np.asarray(estimator.transform(block))
