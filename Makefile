@@ -16,7 +16,7 @@ READY_BENCH := .venv/.ready-bench
 help:
 	@echo "make demo   grid search over iterated-sums features on two data sets"
 	@echo "make test   lint, then the test suite (PYTEST_ARGS is passed on)"
-	@echo "make lint   format, style, spelling, types and direction of imports"
+	@echo "make lint   format, style, spelling, types, direction of imports, known vulnerabilities"
 	@echo "make docs   the documentation site"
 	@echo "make bench  time the kernels against iisignature and pySigLib"
 	@echo "make clean  remove what the other targets made, except .venv"
@@ -33,6 +33,7 @@ lint: $(READY)
 	$(BIN)/codespell
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/audit.py
 
 docs:
 	@echo "The documentation site does not exist yet; the docstrings and README.md are the documentation." >&2
@@ -52,7 +53,7 @@ $(READY): pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP_INSTALL) torch
 	$(PIP_INSTALL) numpy setuptools wheel
 	$(PIP_INSTALL) --no-build-isolation --no-cache-dir iisignature
-	$(PIP_INSTALL) --no-build-isolation -e ".[dev,iisignature,sktime,torch,tracking]"
+	$(PIP_INSTALL) --no-build-isolation -e ".[dev,all]"
 	@touch $@
 
 $(READY_BENCH): $(READY)

@@ -190,3 +190,16 @@ def test_in_pipelines_of_sktime():
     assert (again.fit(X, y).predict(X) == y).all()
     search = TSCGridSearchCV(adapters.ISSClassifier(), {"n_functionals": [5, 10]}, cv=2)
     assert search.fit(X, y).best_params_["n_functionals"] in (5, 10)
+
+
+@pytest.mark.parametrize("package", ["sktime", "aeon", "dask"])
+def test_a_missing_library_is_named(package, monkeypatch):
+    import sys
+
+    for name in [name for name in sys.modules if name.split(".")[0] == package or name.startswith("sigfeat.adapters.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(
+        ImportError, match=rf"adapters.{package} needs {package}: run `pip install 'sigfeat\[{package}\]'`"
+    ):
+        importlib.import_module(f"sigfeat.adapters.{package}")

@@ -147,13 +147,12 @@ class AdapterMixin:
 
     def to_sklearn(self) -> Any:
         """The scikit-learn estimator of these parameters, not fitted."""
-        parameters = vars(self)
-        own = {name: parameters[name] for name in inspect.signature(type(self)).parameters}
-        nested = {name: v.to_sklearn() for name, v in own.items() if isinstance(v, AdapterMixin)}
-        return self._adapted.load()(**own | nested)
+        source = self._adapted.load()
+        own = {name: vars(self)[name] for name in inspect.signature(source).parameters}
+        return source(**{k: v.to_sklearn() if isinstance(v, AdapterMixin) else v for k, v in own.items()})
 
 
-def adapter_class(name: str, base: type, module: str, library: str, defaults: dict[str, Any], **members: Any) -> type:
+def adapter_class(name: str, base: Any, module: str, library: str, defaults: dict[str, Any], **members: Any) -> type:
     """Class of another library whose parameters are those of an estimator of sigfeat, with some other defaults."""
     adapted = ADAPTED[name]
     source = adapted.load()
@@ -169,7 +168,7 @@ def adapter_class(name: str, base: type, module: str, library: str, defaults: di
         bound.apply_defaults()
         for parameter in given:
             setattr(self, parameter.name, bound.arguments[parameter.name])
-        super(cls, self).__init__()
+        base.__init__(self)
 
     __init__.__signature__ = signature  # type: ignore[attr-defined]
     members = {
@@ -180,8 +179,7 @@ def adapter_class(name: str, base: type, module: str, library: str, defaults: di
         "_adapted": adapted,
         **members,
     }
-    cls = type(name, (base,), members)
-    return cls
+    return type(name, (base,), members)
 
 
 def _docstring(name: str, adapted: Adapted, source: Any, module: str, library: str, defaults: dict[str, Any]) -> str:
@@ -189,12 +187,12 @@ def _docstring(name: str, adapted: Adapted, source: Any, module: str, library: s
     text = inspect.getdoc(source) or ""
     summary = text.split("\n", 1)[0].rstrip(".")
     sections = re.split(r"\n\n(?=[A-Z][A-Za-z ]+\n-{3,}\n)", text)
-    parameters = next((section for section in sections if section.startswith("Parameters\n")), None)
-    if parameters is None and inspect.signature(source).parameters:
+    parameters = next((section for section in sections if section.startswith("Parameters\n")), "")
+    if not parameters and inspect.signature(source).parameters:
         twin = adapted.source.replace("regressor", "classifier").split(":")[1]
         parameters = f"Parameters\n----------\nSee `sigfeat.classifiers.{twin}`."
     home, called = adapted.source.split(":")
-    for key, value in defaults.items() if parameters else ():
+    for key, value in defaults.items():
         parameters = re.sub(rf"^(.*\b{key}\b.* : .*)default=\w+$", rf"\1default={value}", parameters, flags=re.M)
     arguments = ", ".join(f"{key}={value!r}" for key, value in adapted.examples()[0].items())
     lines = [

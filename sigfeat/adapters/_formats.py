@@ -83,4 +83,5 @@ def _package(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        raise ImportError(f"{error.name} is needed for such files: run `pip install {error.name}`") from error
+        package = name.split(".")[0]
+        raise ImportError(f"{package} is needed for such files: run `pip install {package}`") from error

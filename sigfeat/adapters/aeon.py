@@ -10,12 +10,16 @@ import inspect
 from typing import Any
 
 import numpy as np
-from aeon.classification.base import BaseClassifier
-from aeon.regression.base import BaseRegressor
-from aeon.transformations.collection.base import BaseCollectionTransformer
 
 from sigfeat.adapters._estimators import ADAPTED, CLASSES, FEATURES, NUMBERS, PANELS, AdapterMixin, adapter_class
 from sigfeat.panel import series_lengths
+
+try:
+    from aeon.classification.base import BaseClassifier
+    from aeon.regression.base import BaseRegressor
+    from aeon.transformations.collection.base import BaseCollectionTransformer
+except ModuleNotFoundError as error:
+    raise ImportError("sigfeat.adapters.aeon needs aeon: run `pip install 'sigfeat[aeon]'`") from error
 
 __all__ = sorted(ADAPTED)  # noqa: PLE0605
 

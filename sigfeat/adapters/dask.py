@@ -6,12 +6,17 @@ Grid searches need nothing from here: put ``with joblib.parallel_config(backend=
 
 from typing import Any
 
-import dask.array
 import numpy as np
 from numpy.typing import NDArray
 
 from sigfeat._validation import check_is_fitted
-from sigfeat.adapters._files import read_features, transform_files
+
+try:
+    import dask.array
+
+    from sigfeat.adapters._files import read_features, transform_files
+except ModuleNotFoundError as error:
+    raise ImportError("sigfeat.adapters.dask needs dask: run `pip install 'sigfeat[dask]'`") from error
 
 __all__ = ["read_features", "transform_blocks", "transform_files"]
 

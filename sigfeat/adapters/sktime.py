@@ -11,12 +11,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sktime.classification.base import BaseClassifier
-from sktime.regression.base import BaseRegressor
-from sktime.transformations.base import BaseTransformer
 
 from sigfeat.adapters._estimators import ADAPTED, CLASSES, FEATURES, NUMBERS, PANELS, AdapterMixin, adapter_class
 from sigfeat.panel import series_lengths
+
+try:
+    from sktime.classification.base import BaseClassifier
+    from sktime.regression.base import BaseRegressor
+    from sktime.transformations.base import BaseTransformer
+except ModuleNotFoundError as error:
+    raise ImportError("sigfeat.adapters.sktime needs sktime: run `pip install 'sigfeat[sktime]'`") from error
 
 __all__ = sorted(ADAPTED)  # noqa: PLE0605
 
