@@ -17,6 +17,7 @@ from sigfeat._kernels.low_rank import (
 )
 from sigfeat.functionals import Functionals, draw_functionals, n_parts
 from sigfeat.transformers._moments import channel_moments
+from sigfeat.transformers._streams import FunctionalStream
 from sigfeat.transformers._windows import fine_windows, window_names
 
 DEFAULT_POOLING = ("ppv",)
@@ -142,6 +143,11 @@ class LowRank:
             fits = pooled_low_rank(X, lengths, self.functionals, pooling, **how)
         if not fits:
             raise ValueError("low-rank iterated sums overflow float32: scale the series, lower depth or raise decay")
+
+    def stream(self) -> FunctionalStream:
+        """A series that grows; see `ISSTransformer.stream`."""
+        how = {"competing": self.settings.kind == COMPETING, "shift": self.shift, "scale": self.scale}
+        return FunctionalStream(self.functionals, self.settings.columns, self.thresholds, **how)
 
     def names(self) -> list[str]:
         """Names of the features."""

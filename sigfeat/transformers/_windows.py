@@ -45,6 +45,12 @@ def window_bounds(windows: object, length: int) -> np.ndarray:
     return runs * length // n_parts
 
 
+def whole_series(windows: object) -> None:
+    """Raise a ValueError unless there is one window, the whole series."""
+    if len(fine_windows(windows)[1]) > 1:
+        raise ValueError(f'windows must be "whole" for a stream, whose end is not known, got {windows!r}')
+
+
 def window_names(windows: object) -> list[str]:
     """The windows as shares of the series, "0/2-1/2"; an empty name for the whole series."""
     if windows == "whole":

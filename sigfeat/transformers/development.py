@@ -16,12 +16,13 @@ from sigfeat.nn.groups import GROUPS
 from sigfeat.nn.pooled_development import TRAINABLE_POOLINGS, PooledDevelopment
 from sigfeat.nn.supervised import TrainingSettings, train
 from sigfeat.transformers._base import FeatureTransformer
+from sigfeat.transformers._development_stream import DevelopmentStream
 from sigfeat.transformers._devices import check_device
 from sigfeat.transformers._memory import check_output_size
 from sigfeat.transformers._paths import path_increments, path_units
 from sigfeat.transformers._poolings import check_poolings, threshold_between, threshold_series
 from sigfeat.transformers._targets import check_target
-from sigfeat.transformers._windows import fine_windows, window_names
+from sigfeat.transformers._windows import fine_windows, whole_series, window_names
 
 BATCH_BYTES = 1 << 28
 SMALLER = "take a smaller dim, fewer developments or windows"
@@ -293,6 +294,44 @@ class PathDevelopmentTransformer(FeatureTransformer):
             features = features[:, :, self._varying].reshape(len(X), -1).astype(X.dtype, copy=False)
         self._check_overflow(features, *self._overflow())
         return features
+
+    def stream(self):
+        """A series that grows, and its features after each point.
+
+        Returns
+        -------
+        stream : Stream
+            With methods `append(points)` and `features()`; empty. The time to append a point, and to read the features,
+            does not depend on how many points there were.
+
+        Raises
+        ------
+        NotFittedError
+            If the transformer is not fitted.
+        ValueError
+            Unless ``windows="whole"``: parts of a series that grows are not known before its end.
+
+        Notes
+        -----
+        Computed on the CPU, in float64 unless `dtype` is given.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sigfeat import PathDevelopmentTransformer
+        >>> X = np.random.default_rng(0).standard_normal((10, 3, 50))
+        >>> development = PathDevelopmentTransformer(windows="whole").fit(X)
+        >>> stream = development.stream()
+        >>> for point in X[0].T:
+        ...     features = stream.append(point).features()
+        >>> np.allclose(features, development.transform(X[:1])[0], rtol=1e-12)
+        True
+        """
+        check_is_fitted(self)
+        whole_series("whole" if len(self._windows[1]) == 1 else self.windows)
+        plan = self._plan(self._compute_dtype or np.dtype(np.float64))
+        group = self._group
+        return DevelopmentStream(plan, self._sizes, self._pooling, self.thresholds_, self._varying, group.label)
 
     def _features(self, increments, lengths):
         """Poolings of all entries, (n_samples, n_developments, entries, n_poolings, n_windows)."""

@@ -15,8 +15,9 @@ from sigfeat.transformers._low_rank import COMPETING, SUMS, fit_low_rank, low_ra
 from sigfeat.transformers._memory import check_output_size
 from sigfeat.transformers._moments import channel_moments
 from sigfeat.transformers._poolings import check_poolings, threshold_series
+from sigfeat.transformers._streams import WordStream
 from sigfeat.transformers._targets import check_target
-from sigfeat.transformers._windows import fine_windows, window_names
+from sigfeat.transformers._windows import fine_windows, whole_series, window_names
 from sigfeat.transformers._words import chosen_words
 
 WORDS = "words"
@@ -359,6 +360,42 @@ class ISSTransformer(FeatureTransformer):
             pooled_values(X, lengths, self._trees, self._ring, self._pooled, n_threads=n_threads, out=out, **self._loop)
         self._check_overflow(out, f"iterated sums of weight {self._weight} overflow")
         return out
+
+    def stream(self):
+        """A series that grows, and its features after each point.
+
+        Returns
+        -------
+        stream : Stream
+            With methods `append(points)` and `features()`; empty. The time to append a point, and to read the features,
+            does not depend on how many points there were.
+
+        Raises
+        ------
+        NotFittedError
+            If the transformer is not fitted.
+        ValueError
+            Unless ``windows="whole"``: parts of a series that grows are not known before its end.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sigfeat import ISSTransformer
+        >>> X = np.random.default_rng(0).standard_normal((10, 3, 50))
+        >>> iss = ISSTransformer(windows="whole").fit(X)
+        >>> stream = iss.stream()
+        >>> for point in X[0].T:
+        ...     features = stream.append(point).features() if stream.n_timepoints else stream.append(point)
+        >>> np.allclose(features, iss.transform(X[:1])[0], rtol=1e-12)
+        True
+        """
+        check_is_fitted(self)
+        low_rank = vars(self).get("_low_rank")
+        whole_series(self._windows if low_rank is None else low_rank.settings.windows)
+        if low_rank is not None:
+            return low_rank.stream()
+        needed, (pooling, thresholds, _, _) = self._needed_timepoints(), self._pooled
+        return WordStream(self.words_, self._ring, pooling, thresholds, needed=needed, **self._loop)
 
     def _feature_names(self):
         if "_low_rank" in vars(self):

@@ -1,0 +1,204 @@
+"""Iterated sums of one series whose points come one after another: the loops of `tree` and `functionals`, resumed.
+
+Words: one step of all nodes of a prefix tree at a time, in float64. Functionals: block by block through the very loops
+of a whole series, with what goes from block to block kept between the calls, so that the values are the same to the
+last bit.
+"""
+
+import numpy as np
+from numba import njit
+
+from sigfeat._kernels.emitter import block_steps
+from sigfeat._kernels.functionals import END as END_OF_SUM
+from sigfeat._kernels.functionals import (
+    LARGEST_SUM,
+    MEAN,
+    MIN,
+    _advance,
+    _feature,
+    _is_beyond,
+    _is_wanted,
+    _keep_ends,
+    _place_terms,
+)
+from sigfeat._kernels.letters import CHUNK, COUNT, MAXIMUM, MINIMUM, compete, convolve, gather
+from sigfeat._kernels.packing import vectors
+from sigfeat._kernels.pooling import feature
+from sigfeat._kernels.simd import MAX_TIMES, MIN_PLUS, REAL, TROPICAL
+from sigfeat._kernels.statistics import END, EXCESS, N_ABOVE, N_STATISTICS, POSITION, SUM
+from sigfeat._kernels.statistics import MAXIMUM as MAXIMUM_OF_WORD
+from sigfeat._kernels.statistics import MINIMUM as MINIMUM_OF_WORD
+
+
+@njit(cache=True, nogil=True)
+def advance_words(points, time, sums, words, state, statistics):
+    """Fold points (n_points, n_channels), the first at `time`, into the nodes' values and the words' statistics.
+
+    sums and words as for `tree.pooled_words`, with the threshold of each word behind; state (n_nodes,); statistics
+    (n_words, N_STATISTICS).
+    """
+    (parent, letter, first_of_length, shorter, channel), (kind, _, one), strict, fade = sums
+    nodes, n_letters, thresholds = words
+    n_channels, tropical, n_levels = points.shape[1], kind in TROPICAL, first_of_length.shape[0] - 1
+    letters = np.empty(n_channels + shorter.shape[0])
+    for t in range(points.shape[0]):
+        letters[:n_channels] = points[t]
+        for i in range(shorter.shape[0]):
+            a, b = letters[shorter[i]], letters[channel[i]]
+            letters[n_channels + i] = a + b if tropical else a * b
+        for step in range(n_levels):
+            level = n_levels - 1 - step if strict else step  # strict sums look at what their parents were
+            for node in range(first_of_length[level], first_of_length[level + 1]):
+                before = one if level == 0 else state[parent[node]]
+                before_fade = fade if level > 0 and strict else one
+                value, term = state[node], letters[letter[node]]
+                if kind == REAL:
+                    state[node] = value * fade + before * before_fade * term
+                elif kind == MAX_TIMES:
+                    state[node] = max(value * fade, before * before_fade * term)
+                elif kind == MIN_PLUS:
+                    state[node] = min(value + fade, before + before_fade + term)
+                else:
+                    state[node] = max(value + fade, before + before_fade + term)
+        for w in range(nodes.shape[0]):
+            if strict and time + t < n_letters[w] - 1:
+                continue
+            value, kept = state[nodes[w]], statistics[w]
+            kept[SUM] += value
+            kept[END] = value
+            if value > kept[MAXIMUM_OF_WORD]:
+                kept[MAXIMUM_OF_WORD], kept[POSITION] = value, time + t
+            kept[MINIMUM_OF_WORD] = min(kept[MINIMUM_OF_WORD], value)
+            if value > thresholds[w]:
+                kept[N_ABOVE] += 1.0
+                kept[EXCESS] += value - thresholds[w]
+
+
+@njit(cache=True, nogil=True)
+def word_features(statistics, n_letters, strict, codes, n_timepoints, out):
+    """Write the poolings of each word after so many points to out (n_words, n_poolings)."""
+    for w in range(statistics.shape[0]):
+        n = n_timepoints - (n_letters[w] - 1 if strict else 0)
+        for p in range(codes.shape[0]):
+            out[w, p] = feature(statistics[w], codes[p], 0, n_timepoints, n) if n > 0 else 0.0
+
+
+def no_statistics(n_words):
+    """Statistics of words of which no value is known."""
+    statistics = np.zeros((n_words, N_STATISTICS))
+    statistics[:, MAXIMUM_OF_WORD], statistics[:, MINIMUM_OF_WORD] = -np.inf, np.inf
+    return statistics
+
+
+@njit(cache=True, nogil=True)
+def advance_functionals(history, begin, stops, k, chains, pooling, lanes, sums, statistics, ends):
+    """Fold times begin, ..., stops[own] - 1 of one series into what is kept; whether no sum is too large.
+
+    own is 1 for chains of differences and 0 for others. history (2 n_channels, padding + n_steps + padding), float32,
+    holds the scaled values and their differences from time begin - padding on; begin is at the beginning of a block.
+    Kept are sums (n_chains, n_parts), statistics (n_chains, n_parts, n_statistics) and ends (n_chains, n_parts), see
+    `pooled_functionals`, whose `pooling` this is without windows.
+    """
+    thresholds, columns = pooling
+    n_chains, n_parts, n_thresholds = thresholds.shape
+    n_statistics, n_block = COUNT + n_thresholds, block_steps(lanes)
+    differenced, kind, fade = chains[5], chains[6], chains[7]
+    all_wanted, end_wanted = _is_wanted(columns, MEAN) or _is_wanted(columns, MIN), _is_wanted(columns, END_OF_SUM)
+    packed, places = _packed_history(history, chains, lanes)
+    values = vectors(n_parts * (n_block + 1) * lanes, np.empty(0, np.float32))
+    state, kept = vectors(n_parts * lanes, np.empty(0)), vectors(n_parts * n_statistics * lanes, np.empty(0))
+    limits, flat_thresholds = vectors(2 * lanes, np.empty(0, np.float32)), thresholds.ravel()
+    limits[:] = 0.0
+    bounds, end = np.zeros((lanes, 2), np.int64), np.zeros(lanes)
+    small = True
+    for chain in range(n_chains):
+        stop = stops[1 if differenced[chain] else 0]
+        state[:], kept[:] = 0.0, 0.0
+        state[::lanes], kept[::lanes] = sums[chain], statistics[chain].ravel()
+        for start in range(begin, stop, n_block):
+            n = min(n_block, stop - start)
+            _advance(packed, places, chains, k, chain, start - begin, n, kind[chain], fade[chain], lanes, state, values)
+            part = 0
+            for level in range(1, k + 1):
+                for _ in range(k - level + 1):
+                    first = max(level - 1 - start, 0)
+                    if first < n:
+                        gather(
+                            part, values, first, n - first, 0, limits, 0, flat_thresholds,
+                            (chain * n_parts + part) * n_thresholds, n_thresholds, 1 if all_wanted else 0, float(start),
+                            kept, part * n_statistics,
+                        )  # fmt: skip
+                        if end_wanted:
+                            bounds[0, 0], bounds[0, 1], end[0] = start + first, start + n, ends[chain, part]
+                            row = values[part * (n_block + 1) * lanes :]
+                            _keep_ends(row, bounds, start, n, kind[chain], fade[chain], lanes, end)
+                            ends[chain, part] = end[0]
+                    part += 1
+        sums[chain] = state[::lanes]
+        statistics[chain] = kept[::lanes].copy().reshape(n_parts, n_statistics)
+        if kind[chain] == REAL:
+            small &= not _is_beyond(sums[chain], LARGEST_SUM)
+    return small
+
+
+@njit(cache=True, nogil=True)
+def functional_features(statistics, ends, k, columns, differenced, n_timepoints, out):
+    """Write the pooled values of all parts of all chains after so many points, as `pooled_functionals` does."""
+    n_chains, n_columns = statistics.shape[0], columns.shape[0]
+    for chain in range(n_chains):
+        n_steps = n_timepoints - (1 if differenced[chain] else 0)
+        part = first_column = 0
+        for level in range(1, k + 1):
+            for i in range(k - level + 1):
+                column = first_column + (chain * (k - level + 1) + i) * n_columns
+                kept, end = statistics[chain, part], ends[chain, part]
+                for c in range(n_columns):
+                    out[column + c] = _feature(kept, 0, 1, columns[c, 0], columns[c, 1], level - 1, n_steps, end)
+                part += 1
+            first_column += n_chains * (k - level + 1) * n_columns
+
+
+@njit(cache=True, nogil=True)
+def advance_competing(history, begin, stops, k, chains, lanes, statistics):
+    """Fold times begin, ..., stops[own] - 1 of one series into statistics (n_chains, 2 k) of competing letters."""
+    n_block, n_chains = block_steps(lanes), statistics.shape[0]
+    packed, places = _packed_history(history, chains, lanes)
+    values = vectors(k * (n_block + 1) * lanes, np.empty(0, np.float32))
+    kept, limits = vectors(2 * k * lanes, np.empty(0)), vectors(2 * lanes, np.empty(0, np.float32))
+    limits[:] = 0.0
+    for chain in range(n_chains):
+        stop = stops[1 if chains[5][chain] else 0]
+        kept[:] = 0.0
+        kept[::lanes] = statistics[chain]
+        for start in range(begin, stop, n_block):
+            n = min(n_block, stop - start)
+            for i in range(k):
+                first, last = chains[0][chain * k + i], chains[0][chain * k + i + 1]
+                n_chunks = (n + CHUNK - 1) // CHUNK
+                convolve(packed, places, chains[3], first, last - first, start - begin, n_chunks, i, values)
+            compete(values, k, n, 0, limits, kept, 0)
+        statistics[chain] = kept[::lanes]
+
+
+@njit(cache=True, nogil=True)
+def _packed_history(history, chains, lanes):
+    """The history in the first lane, and the places of the terms in it."""
+    padding = chains[4].max() if chains[4].shape[0] else 0
+    n_rows, n_steps = history.shape
+    row_steps = n_steps + block_steps(lanes)
+    packed = vectors(n_rows * row_steps * lanes, np.empty(0, np.float32))
+    packed[:] = 0.0
+    for row in range(n_rows):
+        for t in range(n_steps):
+            packed[(row * row_steps + t) * lanes] = history[row, t]
+    places = np.empty(chains[1].shape[0], np.int64)
+    _place_terms(chains, row_steps, padding, places)
+    return packed, places
+
+
+def nothing_kept(n_chains, n_parts, n_thresholds, kinds):
+    """Sums, statistics and ends of chains of which no value is known."""
+    zero = np.array([0.0 if kind == REAL else np.inf if kind == MIN_PLUS else -np.inf for kind in kinds])
+    statistics = np.zeros((n_chains, n_parts, COUNT + n_thresholds))
+    statistics[:, :, MAXIMUM], statistics[:, :, MINIMUM] = -np.inf, np.inf
+    return np.repeat(zero[:, np.newaxis], n_parts, axis=1), statistics, np.repeat(zero[:, np.newaxis], n_parts, axis=1)
