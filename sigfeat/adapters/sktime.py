@@ -123,6 +123,8 @@ def _tags(name: str) -> dict[str, Any]:
     tags |= {"scitype:instancewise": True, "fit_is_empty": False, "y_inner_mtype": "None"}
     if "task" in parameters or "teacher" in parameters:
         tags["y_inner_mtype"] = "numpy1D"
+    if adapted.gives == FEATURES:
+        tags["capability:unequal_length:removes"] = True
     if name == "FillMissing":
         tags |= {"capability:missing_values": True, "capability:missing_values:removes": True}
     return tags
