@@ -1,0 +1,76 @@
+"""Time of a point that is appended to a stream, and of reading the features, after few points and after many.
+
+    python -m benchmarks.streams
+
+Series of 3 channels. Points come one by one, or 1000 at once; the medians of several runs count.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.measure import circumstances, markdown_table, thread_limit
+from sigfeat import ISSTransformer, PathDevelopmentTransformer
+
+TRANSFORMERS = {
+    "words, weight 2": ISSTransformer(windows="whole"),
+    "words, length 4, end": ISSTransformer(words="length", depth=4, pooling="end", windows="whole"),
+    "100 functionals": ISSTransformer(functionals="low_rank", n_functionals=100),
+    "1,000 functionals": ISSTransformer(functionals="low_rank"),
+    "developments": PathDevelopmentTransformer(windows="whole"),
+}
+N_ONE_BY_ONE, AT_ONCE = 500, 1000
+
+
+def microseconds(run, per=1):
+    """Time of one of `per` things that a call does."""
+    start = time.perf_counter()
+    run()
+    return 1e6 * (time.perf_counter() - start) / per
+
+
+def measure(transformer, n_before, repeat):
+    """Medians of microseconds for a point alone, for a point among many, and for reading."""
+    rng = np.random.default_rng(0)
+    stream = transformer.fit(rng.standard_normal((20, 3, 200))).stream()
+    stream.append(rng.standard_normal((3, n_before)))
+    stream.features()
+    found = {"one by one": [], "at once": [], "reading": []}
+    for _ in range(repeat):
+        points = rng.standard_normal((N_ONE_BY_ONE, 3))
+        many = rng.standard_normal((3, AT_ONCE))
+        found["one by one"].append(microseconds(lambda points=points: [stream.append(x) for x in points], N_ONE_BY_ONE))
+        found["at once"].append(microseconds(lambda many=many: stream.append(many), AT_ONCE))
+        found["reading"].append(microseconds(stream.features))
+    return {name: statistics.median(times) for name, times in found.items()}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--before", type=int, nargs="+", default=[1000, 1_000_000], help="points before the measured ones"
+    )
+    parser.add_argument("--repeat", type=int, default=7)
+    parser.add_argument("--output", type=Path, help="JSON file for the results")
+    arguments = parser.parse_args()
+    results = {}
+    with thread_limit(1):
+        for name, transformer in TRANSFORMERS.items():
+            results[name] = {n: measure(transformer, n, arguments.repeat) for n in arguments.before}
+    rows = [
+        [name, f"{n:,}", *(f"{value:.1f}" for value in times.values())]
+        for name, found in results.items()
+        for n, times in found.items()
+    ]
+    print(markdown_table(["features", "points before", "us a point alone", "us a point of 1000", "us to read"], rows))
+    if arguments.output:
+        document = circumstances() | {"dtype": "float64", "threads": 1, "results": results}
+        arguments.output.write_text(json.dumps(document, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
