@@ -65,7 +65,8 @@ class DistilledEmbedder(Embedder):
         student, history = self._distil(spec, example, X, lengths, held_out, seed, context)
         if self.control:  # whose training is no concern of checkpoints and loggers
             aimless = dataclasses.replace(spec, mixer="pointwise")
-            self.control_, _ = self._distil(aimless, example, X, lengths, held_out, seed, context, callbacks=())
+            control, _ = self._distil(aimless, example, X, lengths, held_out, seed, context, callbacks=())
+            self.control_ = control.cpu()
         self.encoder_, self.teacher_, self.history_ = student, teacher, history
         rows = held_out if len(held_out) else training
         self.fidelity_ = self._fidelity(X[rows], lengths[rows])
