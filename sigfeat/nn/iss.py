@@ -197,7 +197,6 @@ class PooledLowRank(nn.Module):
 
     thresholds: Tensor
     deviations: Tensor
-    windows: Tensor
 
     def __init__(
         self,
@@ -211,7 +210,7 @@ class PooledLowRank(nn.Module):
         self.layer, self.n_fine = layer, n_fine
         for name, values in (("thresholds", thresholds), ("deviations", deviations)):
             self.register_buffer(name, torch.as_tensor(np.asarray(values), dtype=layer.taps.dtype), persistent=False)
-        self.register_buffer("windows", torch.as_tensor(np.asarray(windows)), persistent=False)
+        self.windows = np.asarray(windows).tolist()
 
     def forward(
         self, series: Float[Tensor, "batch length channels"], lengths: Int[Tensor, " batch"]
@@ -227,7 +226,7 @@ class PooledLowRank(nn.Module):
         else:
             above = (excess > 0).to(values.dtype)
         found = []
-        for first, stop in self.windows.tolist():
+        for first, stop in self.windows:
             begin, end = (place * own // self.n_fine for place in (first, stop))
             chosen = inside & (t >= begin[:, :, None, None]) & (t < end[:, :, None, None])
             counts = chosen.sum(dim=-1).clamp(min=1).to(values.dtype)

@@ -74,13 +74,13 @@ def pooled_on_device(
                 values = layer.of_rows(torch.from_numpy(scaled.astype(np.float32)).to(device), counts)
                 if not bool(values.isfinite().all()):
                     return False
-                found = _pooled(layer, values, counts, columns, limits, n_fine, windows.tolist()).cpu().numpy()
+                found = pooled_values(layer, values, counts, columns, limits, n_fine, windows.tolist()).cpu().numpy()
             for level, features in enumerate(of_levels, 1):
                 features[rows, chains] = found[:, :, [part for part, its in enumerate(levels) if its == level]]
     return True
 
 
-def _pooled(
+def pooled_values(
     layer: LowRankISS,
     values: Float[Tensor, "batch chains parts length"],
     lengths: Int[Tensor, " batch"],
