@@ -9,12 +9,14 @@ from sklearn.linear_model import RidgeClassifierCV
 from sklearn.pipeline import make_pipeline
 
 from sigfeat import FeatureScaler, ISSTransformer
-from sigfeat._kernels.low_rank import low_rank_thresholds, low_rank_values, pooled_low_rank
+from sigfeat._kernels.low_rank import LOW_RANK_POOLINGS, low_rank_thresholds, low_rank_values, pooled_low_rank
 from sigfeat.functionals import draw_functionals, n_parts
 from sigfeat.nn import LowRankISS
-from sigfeat.nn.iss import PooledLowRank
+from sigfeat.nn.iss import PooledLowRank, convolved_by_products
+from sigfeat.nn.pooled_low_rank import pooled_on_device
 
 LENGTHS = np.array([60, 41, 60, 9, 33, 2, 50])
+LONGER = np.maximum(LENGTHS, 4)
 SCALE = np.array([[0.9, 1.1, 1.0], [0.7, 1.3, 1.0]])
 RINGS = ("real", "max_plus", "min_plus")
 
@@ -173,3 +175,91 @@ def test_a_device_that_is_not_there_is_told_in_one_sentence():
     with pytest.raises(ValueError, match="device must be one that torch can use, got 'abacus': "):
         model.fit(X, y)
     assert not hasattr(model, "functionals_")
+
+
+def on(device, iss, X):
+    """Features of a fitted transformer from the operations of torch, which the CPU does not take by itself."""
+    lengths = np.isfinite(X[:, 0]).sum(axis=1)
+    out = np.empty((len(X), iss._n_features_out), X.dtype)
+    pooling = iss._low_rank.settings.columns, iss.thresholds_, iss._low_rank.n_fine, iss._low_rank.windows
+    how = {"shift": iss.shift_, "scale": np.stack([iss.scale_, iss.difference_scale_]), "device": device, "out": out}
+    assert pooled_on_device(X, lengths, iss.functionals_, pooling, **how)
+    return out
+
+
+def assert_alike(iss, found, expected):
+    """Equal up to rounding, relative to the largest of each pooling; a time may be above its threshold or not."""
+    names, lengths = iss.get_feature_names_out(), LONGER[:, np.newaxis]
+    for ring in RINGS:
+        for pooling in LOW_RANK_POOLINGS:
+            chosen = [f"|{ring}|{pooling}" in name for name in names]
+            if not any(chosen):
+                continue
+            own, other = found[:, chosen], expected[:, chosen]
+            differs = np.abs(own - other) > 1e-5 * max(1.0, np.abs(other).max())
+            if pooling in ("ppv", "mpv", "mipv"):
+                assert differs.mean() < 0.002, (ring, pooling, differs.mean())
+                if pooling == "ppv":  # windows are at most four times shorter than the series
+                    assert (np.abs(own - other) <= 8 / lengths + 1e-6).all()
+            else:
+                assert not differs.any(), (ring, pooling)
+
+
+WAYS = {
+    "whole": {},
+    "one letter": {"depth": 1},
+    "three letters, windows": {"depth": 3, "windows": ("dyadic", 2)},
+    "no decay": {"decay": 0.0, "windows": 3},
+    "differences only scaled": {"scale": "std", "n_thresholds": 1},
+    "not scaled": {"scale": None, "dilations": (1, 4)},
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("way", WAYS)
+def test_operations_of_torch_give_the_features_of_the_compiled_loops(way, dtype, monkeypatch):
+    X = panel(lengths=LONGER).astype(dtype)
+    iss = ISSTransformer(functionals="low_rank", n_functionals=40, semiring=RINGS, pooling=LOW_RANK_POOLINGS)
+    iss.set_params(**WAYS[way]).fit(X[:, :, :50])
+    expected, found = iss.transform(X), on("cpu", iss, X)
+    assert found.dtype == dtype
+    assert_alike(iss, found, expected)
+    monkeypatch.setattr("sigfeat.nn.pooled_low_rank.CHUNK_BYTES", 20_000)  # few chains of few series at once
+    np.testing.assert_allclose(on("cpu", iss, X), found, atol=1e-5 * np.abs(found).max())
+
+
+def test_smooth_series_far_from_zero_keep_their_differences():
+    t = np.linspace(0, 3, 300)
+    X = 1e4 + np.stack([np.sin(t + phase) for phase in np.arange(6)])[:, np.newaxis]
+    iss = ISSTransformer(functionals="low_rank", n_functionals=40, pooling=("mean", "max"), scale="standard").fit(X)
+    np.testing.assert_allclose(on("cpu", iss, X), expected := iss.transform(X), atol=1e-5 * np.abs(expected).max())
+
+
+def test_products_of_matrices_convolve():
+    rows, weight = torch.randn(2, 3, 40, dtype=torch.float64), torch.randn(5, 3, 7, dtype=torch.float64)
+    for dilation in (1, 4):
+        expected = torch.nn.functional.conv1d(rows, weight, dilation=dilation)
+        torch.testing.assert_close(convolved_by_products(rows, weight, dilation=dilation), expected)
+
+
+@pytest.mark.parametrize("factor", [1e19, 1e14])
+def test_sums_too_large_for_float32_are_told_wherever_they_are_computed(factor):
+    X = panel(lengths=LONGER) * factor
+    iss = ISSTransformer(functionals="low_rank", depth=3, n_functionals=4, scale=None, decay=0.0).fit(X / factor)
+    with pytest.raises(ValueError, match="low-rank iterated sums overflow float32"):
+        iss.transform(X)
+    with pytest.raises(AssertionError):
+        on("cpu", iss, X)
+
+
+@pytest.mark.parametrize("functionals", ["words", "competing"])
+def test_other_features_are_computed_on_the_cpu_only(functionals):
+    with pytest.raises(ValueError, match=f"device must be \"cpu\" for functionals='{functionals}', got 'cuda'"):
+        ISSTransformer(functionals=functionals, device="cuda").fit(panel())
+
+
+def test_no_tensor_is_left_on_the_cpu():
+    functionals = drawn(3)
+    layer = LowRankISS(functionals, 3, SCALE).to("meta")
+    series, lengths = torch.empty(7, 60, 3, device="meta"), torch.empty(7, dtype=torch.int64, device="meta")
+    assert layer(series, lengths).device.type == "meta"

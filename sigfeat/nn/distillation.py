@@ -52,20 +52,36 @@ class Distillation(Objective):
         """Loss of a batch, distorted; there are no targets but the teacher's tokens."""
         series = series[:, : int(lengths.max())]
         mask, real = real_points(lengths, series.shape[1]), inside(lengths, series.shape[1])
-        series = distorted(series, real, self.generator)
+        n_series, own = len(series), self.sharing().own
+        series = own(distorted(series, real, self.generator))
+        lengths, real, mask = own(lengths), own(real), None if mask is None else own(mask)
         with torch.no_grad():
             goal, steps = tokens_and_steps(self.teacher, series, mask)
         if self.is_alike:
             found, forced = self._found_and_forced(series, mask, steps)
-            distances = [_relative(added, step[1], real) for added, step in zip(forced, steps, strict=True)]
+            distances = [self._relative(added, step[1], real) for added, step in zip(forced, steps, strict=True)]
             mixing = 0.5 * (1 - self.progress) * torch.stack(distances).mean()
         else:
             found, mixing = self.trained(series, mask), series.new_zeros(())
-        loss = _relative(found, goal, real) + mixing
-        if len(series) == 1:
+        loss = self._relative(found, goal, real) + mixing
+        if n_series == 1:
             return loss
         pooled_goal, pooled = (pool_whole(tokens, lengths, self.pooling)[:, None] for tokens in (goal, found))
-        return loss + _relative(pooled, pooled_goal, torch.ones_like(real[:, :1]))
+        return loss + self._relative(pooled, pooled_goal, torch.ones_like(real[:, :1]))
+
+    def _relative(
+        self,
+        found: Float[Tensor, "batch length width"],
+        goal: Float[Tensor, "batch length width"],
+        real: Bool[Tensor, "batch length 1"],
+    ) -> Float[Tensor, ""]:
+        """Mean squared error over the real points, in units of the variance of the goal there, in the whole batch."""
+        sharing = self.sharing()
+        n_points, sums = sharing.total(real.sum(), (goal * real).sum(dim=(0, 1)))
+        mean = sums / n_points
+        variance, size = sharing.total(((goal - mean).square() * real).sum(), goal.square().mean() / sharing.count)
+        error = sharing.count * ((found - goal).square() * real).sum()
+        return error / (variance + 1e-6 * size * n_points + torch.finfo(goal.dtype).tiny)
 
     def _found_and_forced(
         self,
@@ -111,16 +127,3 @@ def tokens_and_steps(
 def _alike(student: Encoder, teacher: Encoder) -> bool:
     names = ("n_channels", "d_model", "n_layers", "d_ff", "d_out")
     return all(getattr(student.spec, name) == getattr(teacher.spec, name) for name in names)
-
-
-def _relative(
-    found: Float[Tensor, "batch length width"],
-    goal: Float[Tensor, "batch length width"],
-    real: Bool[Tensor, "batch length 1"],
-) -> Float[Tensor, ""]:
-    """Mean squared error over the real points, in units of the variance of the goal there."""
-    n_points = real.sum()
-    mean = (goal * real).sum(dim=(0, 1)) / n_points
-    variance = ((goal - mean).square() * real).sum()
-    error = ((found - goal).square() * real).sum()
-    return error / (variance + 1e-6 * goal.square().mean() * n_points + torch.finfo(goal.dtype).tiny)

@@ -88,6 +88,10 @@ class LowRankISS(nn.Module):
         """The taps: what is trained."""
         return self.taps
 
+    def rings(self) -> list[tuple[str, Int[Tensor, " chains"]]]:
+        """Names of the semirings, each with the chains that it sums."""
+        return self._rings
+
     def forward(
         self, series: Float[Tensor, "batch length channels"], lengths: Int[Tensor, " batch"]
     ) -> Float[Tensor, "batch chains parts length"]:
@@ -105,14 +109,20 @@ class LowRankISS(nn.Module):
         values : tensor of shape (batch, n_chains, n_parts, length)
             Level by level, first letter by first letter. Zero where `inside` is False.
         """
+        return self.of_rows(self._rows(series, lengths), lengths)
+
+    def of_rows(
+        self, rows: Float[Tensor, "batch rows length"], lengths: Int[Tensor, " batch"]
+    ) -> Float[Tensor, "batch chains parts length"]:
+        """Values of all parts of all chains, given the scaled channels and then their differences, zero outside."""
         depth = self.functionals.depth
-        letters = self._letters(series, lengths).reshape(len(series), -1, depth, series.shape[1])
+        letters = self._letters(rows).reshape(len(rows), -1, depth, rows.shape[2])
         parts = {(1, i): letters[:, :, i] for i in range(depth)}
         for level in range(2, depth + 1):
             for i in range(depth - level + 1):
                 parts[level, i] = self._follow(parts[level - 1, i], letters[:, :, i + level - 1])
         values = torch.stack([parts[level, i] for level in range(1, depth + 1) for i in range(depth - level + 1)], 2)
-        return values.where(self.inside(lengths, series.shape[1]), torch.zeros((), dtype=values.dtype))
+        return values.where(self.inside(lengths, rows.shape[2]), values.new_zeros(()))
 
     def inside(self, lengths: Int[Tensor, " batch"], length: int) -> Bool[Tensor, "batch chains parts length"]:
         """Whether a part has a value at a time: not behind the end, nor before all its letters find room."""
@@ -121,25 +131,29 @@ class LowRankISS(nn.Module):
         level = torch.tensor([k for k in range(1, depth + 1) for _ in range(depth - k + 1)], device=lengths.device)
         return (t < own[:, :, None, None]) & (t >= level[:, None] - 1)
 
-    def _letters(
+    def _rows(
         self, series: Float[Tensor, "batch length channels"], lengths: Int[Tensor, " batch"]
-    ) -> Float[Tensor, "batch letters length"]:
+    ) -> Float[Tensor, "batch rows length"]:
         t = torch.arange(series.shape[1], device=series.device)
         x = series.transpose(1, 2)
         zero = torch.zeros((), dtype=x.dtype, device=x.device)
         own = x.where(t < lengths[:, None, None], zero) * self.scale[0, :, None]
         steps = nn.functional.pad(x[:, :, 1:] - x[:, :, :-1], (0, 1))
         steps = steps.where(t < lengths[:, None, None] - 1, zero) * self.scale[1, :, None]
-        both = torch.cat([own, steps], dim=1)
+        return torch.cat([own, steps], dim=1)
+
+    def _letters(self, rows: Float[Tensor, "batch rows length"]) -> Float[Tensor, "batch letters length"]:
         taps = self.taps.flatten(0, 1)
         n_lags = taps.shape[2]
         found, order = [], []
         for dilation, letters in self._groups:
             places = self.rows[letters].unsqueeze(2).expand(-1, -1, n_lags)  # type: ignore[index]
-            weight = taps.new_zeros(len(letters), both.shape[1], n_lags).scatter_add(1, places, taps[letters])
+            weight = taps.new_zeros(len(letters), rows.shape[1], n_lags).scatter_add(1, places, taps[letters])
             before = n_lags // 2 * dilation
-            padded = nn.functional.pad(both, (before, (n_lags - 1) * dilation - before))
-            found.append(nn.functional.conv1d(padded, weight, dilation=dilation))
+            padded = nn.functional.pad(rows, (before, (n_lags - 1) * dilation - before))
+            # cuDNN rounds what it convolves in float32 to ten bits, and matrix products do not unless they are told to
+            convolved = nn.functional.conv1d if padded.device.type == "cpu" else convolved_by_products
+            found.append(convolved(padded, weight, dilation=dilation))
             order.append(letters)
         return torch.cat(found, dim=1)[:, torch.cat(order).argsort()]
 
@@ -183,7 +197,6 @@ class PooledLowRank(nn.Module):
 
     thresholds: Tensor
     deviations: Tensor
-    windows: Tensor
 
     def __init__(
         self,
@@ -197,7 +210,7 @@ class PooledLowRank(nn.Module):
         self.layer, self.n_fine = layer, n_fine
         for name, values in (("thresholds", thresholds), ("deviations", deviations)):
             self.register_buffer(name, torch.as_tensor(np.asarray(values), dtype=layer.taps.dtype), persistent=False)
-        self.register_buffer("windows", torch.as_tensor(np.asarray(windows)), persistent=False)
+        self.windows = np.asarray(windows).tolist()
 
     def forward(
         self, series: Float[Tensor, "batch length channels"], lengths: Int[Tensor, " batch"]
@@ -213,7 +226,7 @@ class PooledLowRank(nn.Module):
         else:
             above = (excess > 0).to(values.dtype)
         found = []
-        for first, stop in self.windows.tolist():
+        for first, stop in self.windows:
             begin, end = (place * own // self.n_fine for place in (first, stop))
             chosen = inside & (t >= begin[:, :, None, None]) & (t < end[:, :, None, None])
             counts = chosen.sum(dim=-1).clamp(min=1).to(values.dtype)
@@ -308,6 +321,16 @@ def _thresholds(
             thresholds[chain, part] = np.quantile(known, rng.random())
             deviations[chain, part] = known.std() or 1.0
     return thresholds, deviations
+
+
+def convolved_by_products(
+    rows: Float[Tensor, "batch rows padded"], weight: Float[Tensor, "letters rows lags"], *, dilation: int
+) -> Float[Tensor, "batch letters length"]:
+    """What `torch.nn.functional.conv1d` gives, as one product of matrices."""
+    n_lags = weight.shape[2]
+    length = rows.shape[2] - (n_lags - 1) * dilation
+    lagged = torch.stack([rows[:, :, lag * dilation :][:, :, :length] for lag in range(n_lags)], dim=2)
+    return weight.flatten(1) @ lagged.flatten(1, 2)
 
 
 def _scan_real(

@@ -53,6 +53,8 @@ class Supervision(Objective):
         mask = real_points(lengths, series.shape[1])
         if self.training and self.is_classification:
             series = self._varied(series, mask)
+        own = self.sharing().own
+        series, lengths, target, mask = own(series), own(lengths), own(target), None if mask is None else own(mask)
         encoder = self.trained if self.training else self.average
         pooled = pool_whole(encoder(series, mask), lengths, self.pooling)
         scores = self.head(self.dropout(pooled))
@@ -108,10 +110,12 @@ class Masked(Objective):
     ) -> Float[Tensor, ""]:
         """Loss of a batch; there are no targets but the series."""
         series = series[:, : int(lengths.max())]
-        hidden = self._runs(series) & inside(lengths, series.shape[1])
+        hidden, sharing = self._runs(series) & inside(lengths, series.shape[1]), self.sharing()
+        n_hidden = hidden.sum()
+        series, lengths, hidden = sharing.own(series), sharing.own(lengths), sharing.own(hidden)
         encoder = self.trained if self.training else self.average
         told = self.head(encoder(series.masked_fill(hidden, 0.0), real_points(lengths, series.shape[1])))
-        loss: Tensor = ((told - series).square() * hidden).sum() / hidden.sum().clamp(min=1)
+        loss: Tensor = sharing.count * ((told - series).square() * hidden).sum() / n_hidden.clamp(min=1)
         return loss
 
     def _runs(self, series: Float[Tensor, "batch length channels"]) -> Bool[Tensor, "batch length channels"]:

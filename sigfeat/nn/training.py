@@ -14,10 +14,12 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping
 from skorch.dataset import Dataset
 from skorch.helper import predefined_split
+from skorch.hf import AccelerateMixin
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from sigfeat.nn.layers import Dropout
+from sigfeat.nn.processes import ACCELERATE, Processes, accelerator, processes, same_weights
 
 STEPS_PER_EPOCH = 20
 WARM_UP = 0.1  # share of the steps in which the learning rate rises
@@ -56,7 +58,8 @@ class StepSettings:
     callbacks : sequence of skorch.callbacks.Callback
         Further callbacks. An epoch is of 20 steps.
     device : torch.device or str
-        Where the module is trained.
+        Where the module is trained; "accelerate" for the device of this process, which may be one of several that
+        share each batch.
     seed : int
         Of the order of the series and of everything random in training.
     bar : str
@@ -81,6 +84,9 @@ class StepSettings:
 class Objective(nn.Module):
     """A module whose `forward` gives a loss.
 
+    Where several processes train together, each sees whole batches, draws all that is random for them, and takes its
+    own rows. The mean of their losses is the loss of the batch, so its gradient is that of one process.
+
     Parameters
     ----------
     trained : Encoder
@@ -90,6 +96,7 @@ class Objective(nn.Module):
     """
 
     progress = 0.0  # share of the steps that are done
+    together = Processes()  # set by `train`
 
     def __init__(self, trained: nn.Module, generator: torch.Generator) -> None:
         super().__init__()
@@ -99,6 +106,10 @@ class Objective(nn.Module):
     def forward(self, series: Tensor, lengths: Tensor, target: Tensor | None = None) -> Tensor:
         """Loss of a batch of series (batch, length, channels)."""
         raise NotImplementedError
+
+    def sharing(self) -> Processes:
+        """Who shares a batch: all processes in training, and none in evaluation."""
+        return self.together if self.training else Processes()
 
 
 def train(
@@ -132,13 +143,20 @@ def train(
     ValueError
         If the training diverges.
     """
+    together = processes(settings.device)
     training = np.setdiff1d(np.arange(len(inputs["lengths"])), held_out)
     sampler = _Batches(len(training), settings)
-    steps = _Steps(sampler, settings)
+    objective.together, objective.generator = together, torch.Generator(together.device)
+    # what is dropped is drawn for own rows only, so each process needs draws of its own
+    dropping = objective.generator if together.count == 1 else torch.Generator(together.device)
+    steps = _Steps(objective, dropping, sampler, settings)
     callbacks: list[Any] = [*settings.callbacks, ("steps", steps)]
     if len(held_out):  # last, since it ends the epoch for those behind it
         callbacks.append(EarlyStopping(patience=settings.patience, load_best=True))
-    net = Network(
+    kind, more = Network, {}
+    if settings.device == ACCELERATE:
+        kind, more = SharedNetwork, {"accelerator": accelerator(), "unwrap_after_train": False}
+    net = kind(
         objective,
         nn.Identity,
         optimizer=torch.optim.AdamW,
@@ -152,13 +170,14 @@ def train(
         iterator_valid__generator=torch.Generator(),
         train_split=predefined_split(Dataset(_rows(inputs, held_out), None)) if len(held_out) else None,
         callbacks=callbacks,
-        device=settings.device,
+        device=together.device,
+        callbacks__print_log__sink=print,  # accelerate's would print whatever verbose says
         verbose=0,
+        **more,
     )
-    objective.generator = torch.Generator(settings.device)
     for module in objective.modules():
         if isinstance(module, Dropout):
-            module.generator = objective.generator
+            module.generator = dropping
     try:
         net.fit(_rows(inputs, training), None)
     except InterruptedTraining as interrupted:
@@ -168,6 +187,7 @@ def train(
         for module in objective.modules():
             if isinstance(module, Dropout):
                 module.generator = None
+    same_weights(objective.average, together)
     if not all(bool(torch.isfinite(value).all()) for value in objective.average.state_dict().values()):
         raise ValueError(f"training diverged: lower lr, now {settings.lr:g}")
     batches = [batch for epoch in net.history[:, "batches"] for batch in epoch]
@@ -198,6 +218,38 @@ class Network(NeuralNet):  # type: ignore[misc]  # skorch has no types
         """Run an epoch, and let interrupts pass."""
         with interrupts_raised():
             super().run_single_epoch(*args, **kwargs)
+
+
+class SharedNetwork(AccelerateMixin, Network):  # type: ignore[misc]  # skorch has no types
+    """A net that several processes train, each on its own rows of every batch.
+
+    Their gradients are averaged by accelerate. Its loaders are not used: the objective takes the rows.
+    """
+
+    _criteria: list[str]
+
+    def _initialize_accelerator(self) -> Any:
+        """Prepare the module and not the criterion: it has no weights, which accelerate refuses on the CPU."""
+        criteria, self._criteria = self._criteria, []
+        try:
+            return super()._initialize_accelerator()
+        finally:
+            self._criteria = criteria
+
+    def get_iterator(self, *args: Any, **kwargs: Any) -> Any:
+        """Whole batches."""
+        return super(AccelerateMixin, self).get_iterator(*args, **kwargs)
+
+    def train_step_single(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """A step, with the loss of the whole batch."""
+        return self._averaged(super().train_step_single(*args, **kwargs))
+
+    def validation_step(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """A loss on which all processes agree to the last bit, so that they stop at the same epoch."""
+        return self._averaged(super().validation_step(*args, **kwargs))
+
+    def _averaged(self, step: dict[str, Any]) -> dict[str, Any]:
+        return step | {"loss": self.accelerator.reduce(step["loss"].detach(), "mean")}
 
 
 class InterruptedTraining(BaseException):
@@ -235,23 +287,29 @@ class _Steps(Callback):  # type: ignore[misc]  # skorch has no types
 
     bar: Any
 
-    def __init__(self, sampler: _Batches, settings: StepSettings) -> None:
+    def __init__(
+        self, objective: Objective, dropping: torch.Generator, sampler: _Batches, settings: StepSettings
+    ) -> None:
+        self.objective, self.dropping = objective, dropping
         self.sampler, self.settings, self.bar = sampler, settings, None
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         done = sum(len(epoch) for epoch in net.history[:, "batches"]) if net.history else 0
-        bar = self.settings.bar
+        bar = self.settings.bar if self.objective.together.number == 0 else ""
         self.bar = tqdm(total=self.settings.n_steps, initial=done, desc=bar, unit="step") if bar else None
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
         self.settings.epochs.begin()
         self.sampler.epoch = len(net.history) - 1
         self.step = self.sampler.epoch * STEPS_PER_EPOCH
-        net.module_.generator.manual_seed(self.settings.seed + self.sampler.epoch)
+        seed, number = self.settings.seed + self.sampler.epoch, self.objective.together.number
+        if self.dropping is not self.objective.generator:
+            self.dropping.manual_seed(int(np.random.SeedSequence([seed, number]).generate_state(1)[0]))
+        self.objective.generator.manual_seed(seed)
 
     def on_batch_begin(self, net: Any, training: bool = False, **kwargs: Any) -> None:
         if training:
-            net.module_.progress = self.step / self.settings.n_steps
+            self.objective.progress = self.step / self.settings.n_steps
             for group in net.optimizer_.param_groups:
                 group["lr"] = self.settings.lr * one_cycle(self.step, self.settings.n_steps)
 
@@ -265,7 +323,7 @@ class _Steps(Callback):  # type: ignore[misc]  # skorch has no types
         self.step += 1
         share = 1 - min(self.settings.averaging, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            weights = zip(net.module_.average.parameters(), net.module_.trained.parameters(), strict=True)
+            weights = zip(self.objective.average.parameters(), self.objective.trained.parameters(), strict=True)
             for average, trained in weights:
                 average.lerp_(trained, share)
         if self.bar is not None:
@@ -274,7 +332,7 @@ class _Steps(Callback):  # type: ignore[misc]  # skorch has no types
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         if self.bar is not None:
             self.bar.set_postfix(loss=f"{net.history[-1, 'train_loss']:.3g}")
-        if self.settings.epochs.end():
+        if self.objective.together.any(self.settings.epochs.end()):
             raise KeyboardInterrupt  # how skorch is told to stop
 
     def close(self) -> None:

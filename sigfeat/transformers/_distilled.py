@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import check_random_state, get_tags
+from sklearn.utils import get_tags
 
 from sigfeat._validation import Interval, _fit_context, check_is_fitted
 from sigfeat.nn.distillation import Distillation, copy_weights
@@ -52,7 +52,7 @@ class DistilledEmbedder(Embedder):
         self : DistilledEmbedder
         """
         X, lengths = self._begin(X)
-        seed = int(check_random_state(self.random_state).randint(2**31))
+        seed = self._seed()
         training, held_out = split_rows(len(X), self.validation_fraction, seed, needed=1)
         is_frozen = isinstance(self.teacher, FrozenEstimator)
         context = self._init_callback_context(max_subtasks=1 + self.control + (not is_frozen))
@@ -65,7 +65,8 @@ class DistilledEmbedder(Embedder):
         student, history = self._distil(spec, example, X, lengths, held_out, seed, context)
         if self.control:  # whose training is no concern of checkpoints and loggers
             aimless = dataclasses.replace(spec, mixer="pointwise")
-            self.control_, _ = self._distil(aimless, example, X, lengths, held_out, seed, context, callbacks=())
+            control, _ = self._distil(aimless, example, X, lengths, held_out, seed, context, callbacks=())
+            self.control_ = control.cpu()
         self.encoder_, self.teacher_, self.history_ = student, teacher, history
         rows = held_out if len(held_out) else training
         self.fidelity_ = self._fidelity(X[rows], lengths[rows])
@@ -189,7 +190,7 @@ class DistilledEmbedder(Embedder):
 
     def _compare(self, student, teacher, X, lengths):
         """Figures of `fidelity` on series."""
-        student, teacher = student.to(self.device).eval(), teacher.to(self.device).eval()
+        student, teacher = student.to(self._where()).eval(), teacher.to(self._where()).eval()
 
         def pairs():
             for _, series, own, mask in self._batches(X, lengths):

@@ -6,13 +6,14 @@ from numbers import Integral, Real
 import numpy as np
 import torch
 from joblib import effective_n_jobs
-from sklearn.utils import check_scalar
+from sklearn.utils import check_random_state, check_scalar
 from threadpoolctl import threadpool_limits
 
 from sigfeat._validation import CallbackSupportMixin, Interval, StrOptions, check_is_fitted
 from sigfeat.nn._spectra import forget_spectra
 from sigfeat.nn.encoder import n_parameters
 from sigfeat.nn.layers import inside, pool_tokens, real_points
+from sigfeat.nn.processes import processes
 from sigfeat.nn.training import StepSettings, train
 from sigfeat.transformers._base import FeatureTransformer
 from sigfeat.transformers._devices import check_device
@@ -202,7 +203,13 @@ class Embedder(CallbackSupportMixin, FeatureTransformer):
         X = X[:, :, : lengths.max()]
         self._chosen_windows()
         self._check_points(lengths, self._spec(X.shape[1]))
-        check_device(self.device)
+        together = processes(self.device)
+        check_device(together.device)
+        if self.batch_size % together.count:
+            raise ValueError(
+                f"batch_size must be a multiple of the number of processes, {together.count}, got {self.batch_size}"
+            )
+        together.check_same("X", X)
         check_output_size(len(X), self.output_size(), X.dtype, f"the output of {type(self).__name__}", remedy=SMALLER)
         return X, lengths
 
@@ -222,7 +229,7 @@ class Embedder(CallbackSupportMixin, FeatureTransformer):
         check_is_fitted(self)
         X, lengths = self._check_panel(X, reset=False)
         self._check_points(lengths, self.encoder_.spec)
-        check_device(self.device)
+        check_device(self._where())
         return X, lengths
 
     def _learn_units(self, X, lengths):
@@ -241,6 +248,7 @@ class Embedder(CallbackSupportMixin, FeatureTransformer):
 
     def _batches(self, X, lengths):
         """Rows, standardised series, lengths and mask of series that are about as long and go through together."""
+        where = self._where()
         width = max(self.encoder_.spec.d_ff, (2 + self.encoder_.spec.order) * self.encoder_.spec.d_model)
         ordered, first = np.argsort(lengths, kind="stable"), 0
         bytes_of_each = lengths[ordered] * width * self._compute_dtype.itemsize
@@ -249,20 +257,28 @@ class Embedder(CallbackSupportMixin, FeatureTransformer):
             n_together = max(1, np.count_nonzero(n_padded * bytes_of_each[first:] <= BATCH_BYTES))
             rows = ordered[first : first + n_together]
             own, longest = lengths[rows], lengths[rows[-1]]
-            series = torch.from_numpy(self._standardised(X[rows, :, :longest], own)).to(self.device)
-            own = torch.from_numpy(own).to(self.device)
+            series = torch.from_numpy(self._standardised(X[rows, :, :longest], own)).to(where)
+            own = torch.from_numpy(own).to(where)
             yield rows, series, own, real_points(own, series.shape[1])
             first += n_together
 
     @contextlib.contextmanager
     def _computing(self):
         """Weights on their device, threads as granted, and no gradients; spectra of filters are not kept behind it."""
-        self.encoder_.to(self.device)
+        self.encoder_.to(self._where())
         with threadpool_limits(effective_n_jobs(self.n_jobs)), torch.no_grad():
             try:
                 yield
             finally:
                 forget_spectra(self.encoder_)
+
+    def _where(self):
+        """Device of torch to compute on."""
+        return processes(self.device).device
+
+    def _seed(self):
+        """Seed of everything random in `fit`, the same in all processes that train together."""
+        return processes(self.device).of_first(int(check_random_state(self.random_state).randint(2**31)))
 
     def _torch_dtype(self):
         return torch.float32 if self._compute_dtype == np.float32 else torch.float64

@@ -152,7 +152,7 @@ class IntervalTransformer(FeatureTransformer):
         if target is not None:
             layer, series = self._layer(X, lengths, built)
             self.history_ = importlib.import_module("sigfeat.nn.intervals").train_intervals(
-                layer.to(self.device),
+                layer,
                 series,
                 lengths,
                 target,

@@ -133,14 +133,19 @@ class LowRank:
             X, lengths, self.functionals, rows, shares, shift=self.shift, scale=self.scale
         )
 
-    def features(self, X, lengths, n_threads, out) -> None:
+    def features(self, X, lengths, device, n_threads, out) -> None:
         """Fill `out` with the features of series; raise a ValueError where they overflow."""
-        how = {"shift": self.shift, "scale": self.scale, "n_threads": n_threads, "out": out}
+        how = {"shift": self.shift, "scale": self.scale, "out": out}
+        pooling = self.settings.columns, self.thresholds, self.n_fine, self.windows
         if self.settings.kind == COMPETING:
-            fits = competing_low_rank(X, lengths, self.functionals, self.n_fine, self.windows, **how)
+            fits = competing_low_rank(
+                X, lengths, self.functionals, self.n_fine, self.windows, n_threads=n_threads, **how
+            )
+        elif is_cpu(device):
+            fits = pooled_low_rank(X, lengths, self.functionals, pooling, n_threads=n_threads, **how)
         else:
-            pooling = self.settings.columns, self.thresholds, self.n_fine, self.windows
-            fits = pooled_low_rank(X, lengths, self.functionals, pooling, **how)
+            pooled = importlib.import_module("sigfeat.nn.pooled_low_rank").pooled_on_device
+            fits = pooled(X, lengths, self.functionals, pooling, device=device, **how)
         if not fits:
             raise ValueError("low-rank iterated sums overflow float32: scale the series, lower depth or raise decay")
 
@@ -196,7 +201,6 @@ def fit_low_rank(settings, X, lengths, scale, random_state, target, training) ->
     shift, factors = _moments(X, lengths, scale)
     history = None
     if target is not None:  # torch is loaded only here
-        importlib.import_module("sigfeat.transformers._devices").check_device(training["device"])
         seed = int(random_state.randint(2**31))
         train = importlib.import_module("sigfeat.nn.iss").train_functionals
         functionals, history = train(functionals, X, lengths, target[1], shift, factors, seed=seed, **training)
@@ -204,6 +208,17 @@ def fit_low_rank(settings, X, lengths, scale, random_state, target, training) ->
     low_rank.history = history
     low_rank.learn_thresholds(X, lengths, random_state)
     return low_rank
+
+
+def check_low_rank_device(device) -> None:
+    """Raise a ValueError unless low-rank sums can be computed there; torch is loaded only for another than the CPU."""
+    if not is_cpu(device):
+        importlib.import_module("sigfeat.transformers._devices").check_device(device)
+
+
+def is_cpu(device) -> bool:
+    """Whether a name of a device, or a device of torch, is the CPU, where the compiled loops run."""
+    return str(device).partition(":")[0] == "cpu"
 
 
 def _moments(X, lengths, scale):

@@ -13,6 +13,7 @@ from safetensors.numpy import save as bytes_of_arrays
 
 import sigfeat
 from sigfeat._validation import check_is_fitted
+from sigfeat.nn.processes import processes
 from sigfeat.transformers._devices import check_device
 from sigfeat.transformers._values import Reader, Writer, check_fields
 
@@ -48,7 +49,7 @@ def load_estimator(cls, path, device=None):
     for whatever is wrong in a file, a FileNotFoundError if one is missing.
     """
     if device is not None:
-        check_device(device)
+        check_device(processes(device).device)
     values, weights = Path(path) / VALUES, Path(path) / WEIGHTS
     document = _read_values(values)
     reader = Reader(_read_arrays(weights, document["weights"]), device)

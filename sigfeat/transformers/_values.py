@@ -18,6 +18,7 @@ from sklearn.frozen import FrozenEstimator
 import sigfeat
 from sigfeat._validation import check_is_fitted
 from sigfeat.nn.encoder import MIXERS, Encoder, EncoderSpec
+from sigfeat.nn.processes import processes
 from sigfeat.nn.s4 import KINDS
 from sigfeat.transformers._base import PanelTransformer
 
@@ -272,7 +273,7 @@ class Reader:
         weights = {name.removeprefix(start): self._take(name) for name in list(self.arrays) if name.startswith(start)}
         encoder = _empty_encoder(spec, weights, place)
         encoder.load_state_dict({name: torch.tensor(weight) for name, weight in weights.items()}, assign=True)
-        return encoder.eval().requires_grad_(False).to(self._device or "cpu")
+        return encoder.eval().requires_grad_(False).to(processes(self._device or "cpu").device)
 
     def _take(self, place):
         if place not in self.arrays:

@@ -177,7 +177,7 @@ class IntervalNetworkClassifier(ClassifierMixin, BaseEstimator):
         )
         with threadpool_limits(effective_n_jobs(self.n_jobs)):
             self.history_, network = train(PooledSequence(body), self._scaled(X), lengths, target, settings)
-        self.network_ = network.eval()
+        self.network_ = network.eval().cpu()
         return self
 
     def decision_function(self, X):

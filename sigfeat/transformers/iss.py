@@ -11,7 +11,14 @@ from sigfeat._kernels.pooling import POOLINGS
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted
 from sigfeat.semirings import SEMIRINGS
 from sigfeat.transformers._base import FeatureTransformer
-from sigfeat.transformers._low_rank import COMPETING, SUMS, fit_low_rank, low_rank_settings
+from sigfeat.transformers._low_rank import (
+    COMPETING,
+    SUMS,
+    check_low_rank_device,
+    fit_low_rank,
+    is_cpu,
+    low_rank_settings,
+)
 from sigfeat.transformers._memory import check_output_size
 from sigfeat.transformers._moments import channel_moments
 from sigfeat.transformers._poolings import check_poolings, threshold_series
@@ -93,7 +100,9 @@ class ISSTransformer(FeatureTransformer):
     batch_size : int, default=32
         Series per step, at least 2.
     device : str or torch.device, default="cpu"
-        Where the training runs.
+        Where low-rank functionals are trained and their features computed; words and competing letters are computed on
+        the CPU only. "cpu": compiled loops. Any other: operations of torch, in float32 too, so that the features agree
+        up to rounding, and "ppv", "mpv" and "mipv" up to single times at which a value sits on its threshold.
     random_state : int, RandomState instance or None, default=0
         Of the functionals and their thresholds, and of the training.
     n_jobs : int or None, default=None
@@ -275,6 +284,8 @@ class ISSTransformer(FeatureTransformer):
         X, lengths = self._check_panel(X, reset=True)
         for name in ("words_", "functionals_", "difference_scale_", "history_", "_low_rank"):
             vars(self).pop(name, None)
+        if self.functionals != SUMS and not is_cpu(self.device):
+            raise ValueError(f'device must be "cpu" for functionals={self.functionals!r}, got {self.device!r}')
         if self.functionals == WORDS:
             self._fit_words(X, lengths)
         else:
@@ -315,6 +326,7 @@ class ISSTransformer(FeatureTransformer):
             if settings.kind == COMPETING:
                 raise ValueError('fit_mode="supervised" needs functionals="low_rank", got functionals="competing"')
             target = check_target(y, X, self.task)
+        check_low_rank_device(self.device)
         what = f"ISSTransformer with n_functionals={self.n_functionals}, depth={self.depth}"
         check_output_size(len(X), settings.n_features, X.dtype, what, remedy="lower n_functionals")
         self._n_letters = 1 if settings.kind == COMPETING else self.depth
@@ -346,11 +358,13 @@ class ISSTransformer(FeatureTransformer):
         X, lengths = self._check_panel(X, reset=False)
         low_rank, n_threads = vars(self).get("_low_rank"), effective_n_jobs(self.n_jobs)
         what = "words" if low_rank is None else "functionals"
+        if low_rank is not None:
+            check_low_rank_device(self.device)
         self._require_timepoints(lengths, self._needed_timepoints(), f"{what} of {self._n_letters} letters")
         check_output_size(len(X), self._n_features_out, X.dtype, "the output of ISSTransformer")
         out = np.empty((len(X), self._n_features_out), X.dtype)
         if low_rank is not None:
-            low_rank.features(X, lengths, n_threads, out)
+            low_rank.features(X, lengths, self.device, n_threads, out)
             self._check_overflow(out, "low-rank iterated sums overflow", "scale the series, or raise decay")
             return out
         self._check_sign(X)

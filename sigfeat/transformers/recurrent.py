@@ -45,7 +45,8 @@ class RecurrentEmbeddingTransformer(DistilledEmbedder):
         "train_loss" and no "valid_loss": say so to those that watch one, as by ``Checkpoint(monitor=None)``. Callbacks
         of scikit-learn are set by `set_callbacks`.
     device : str or torch.device, default="cpu"
-        Where to compute.
+        Where to compute. "accelerate": on the device that accelerate gives to this process, which may be one of several
+        that train together, as described in the notes of `MHAEmbedder`. The teacher has a device of its own.
     dtype : {"float32", "float64"} or None, default="float32"
         Precision to compute in; None for that of X. The features have the dtype of X.
     random_state : int, RandomState instance or None, default=0

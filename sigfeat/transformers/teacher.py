@@ -3,12 +3,12 @@
 from numbers import Integral, Real
 
 import torch
-from sklearn.utils import check_random_state
 
 from sigfeat._validation import Interval, StrOptions, _fit_context
 from sigfeat.nn.encoder import Encoder, EncoderSpec
 from sigfeat.nn.layers import TOKEN_POOLINGS
 from sigfeat.nn.pretraining import Masked, Supervision
+from sigfeat.nn.processes import processes
 from sigfeat.nn.supervised import split_rows, standardised_numbers
 from sigfeat.nn.training import n_epochs
 from sigfeat.transformers._embedder import MANY_SERIES, Embedder, recommended_steps
@@ -68,7 +68,8 @@ class MHAEmbedder(Embedder):
     callbacks : list of skorch.callbacks.Callback or None, default=None
         Given to skorch: checkpoints, loggers. Callbacks of scikit-learn are set by `set_callbacks`.
     device : str or torch.device, default="cpu"
-        Where to compute.
+        Where to compute. "accelerate": on the device that accelerate gives to this process, which may be one of several
+        that train together (see Notes).
     dtype : {"float32", "float64"} or None, default="float32"
         Precision to compute in; None for that of X. The features have the dtype of X.
     random_state : int, RandomState instance or None, default=0
@@ -99,11 +100,11 @@ class MHAEmbedder(Embedder):
     Raises
     ------
     ImportError
-        If torch or skorch is not installed.
+        If torch or skorch is not installed, or accelerate where the device asks for it.
     ValueError
         If d_model is no multiple of n_heads, y is missing for ``objective="supervised"`` or given and of one class or
-        value only, the device cannot be used, values are NaN or infinite, training diverges, or the output would not
-        fit into memory.
+        value only, the device cannot be used, X, y or `batch_size` do not go with the other processes, values are NaN
+        or infinite, training diverges, or the output would not fit into memory.
 
     See Also
     --------
@@ -114,6 +115,15 @@ class MHAEmbedder(Embedder):
     A padded series gives what it gives alone. Time O(n_timepoints^2 d_model n_layers) for each series. Embeddings
     trained on y fit the training series better than others, so judge a classifier on top by series that `fit` has not
     seen: as part of a `Pipeline` in a cross-validation.
+
+    With ``device="accelerate"`` a script may be started by ``torchrun`` or ``accelerate launch`` as several processes,
+    one on each GPU or several on the CPU. Each must call `fit` with the same series, y and parameters. Of the
+    `batch_size` series of each step, a multiple of the number of processes, every process takes its share, and all end
+    with the same weights: up to rounding those that one process finds, but that values dropped at random are others.
+    `transform` is each process's own affair. Callbacks are called in all processes, and must stop all or none; only the
+    first shows a progress bar and writes skorch's checkpoints. An error ends its own process, and the launcher then
+    ends the others, which would otherwise wait as long as torch's process group allows: by default 10 minutes on GPUs
+    and 30 on the CPU.
 
     Features are named ``mha[3]|mean``: component 3 of the tokens, their mean; with windows
     ``mha[3]|mean|1/4-2/4``.
@@ -227,8 +237,10 @@ class MHAEmbedder(Embedder):
             objective = "masked" if y is None else "supervised"
         mode = f"objective={self.objective!r}" + (" with y" if self.objective == "auto" else "")
         target = check_target(y, X, self.task, mode) if objective == "supervised" else None
+        if target is not None:
+            processes(self.device).check_same("y", target[1])
         self._learn_units(X, lengths)
-        seed = int(check_random_state(self.random_state).randint(2**31))
+        seed = self._seed()
         generator = torch.Generator().manual_seed(seed)
         encoder = Encoder(self._spec(X.shape[1]), generator=generator, dtype=self._torch_dtype())
         n_tasks = 0 if objective == "random" else n_epochs(self.n_steps)

@@ -1,0 +1,198 @@
+"""Pooled low-rank iterated sums on any device of torch: what the compiled loops give."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sigfeat.functionals import Functionals, n_parts
+from sigfeat.nn.iss import LowRankISS
+
+CHUNK_BYTES = 1 << 26  # of the values of the series and chains that go through together; all arrays take some ten times
+LARGEST_VALUE = 1e18  # of a series, as in the compiled loops
+
+
+def pooled_on_device(
+    series: NDArray[Any],
+    lengths: NDArray[Any],
+    functionals: Functionals,
+    pooling: tuple[Sequence[tuple[str, int]], NDArray[Any], int, NDArray[Any]],
+    *,
+    shift: NDArray[Any],
+    scale: NDArray[Any],
+    device: torch.device | str,
+    out: NDArray[Any],
+) -> bool:
+    """Fill `out` with the pooled values of all parts of all chains; whether none is too large for float32.
+
+    Parameters
+    ----------
+    series : ndarray of shape (n_samples, n_channels, n_timepoints)
+        Series.
+    lengths : integer ndarray of shape (n_samples,)
+        Own number of points of each series.
+    functionals : Functionals
+        The letters.
+    pooling : tuple
+        Pairs (name of the pooling, number of the threshold), thresholds (n_chains, n_parts, n_thresholds), number of
+        equal parts of a series, and windows (n_windows, 2) as runs of them.
+    shift, scale : ndarray of shape (n_channels,) and (2, n_channels)
+        What is subtracted, and the factors of the series and their differences.
+    device : torch.device or str
+        Where to compute.
+    out : ndarray of shape (n_samples, n_features)
+        Level by level, chain by chain, part by part; of each all poolings, of each pooling all windows.
+
+    Returns
+    -------
+    fits : bool
+        If False, `out` may hold anything.
+    """
+    columns, thresholds, n_fine, windows = pooling
+    levels = [level for level in range(1, functionals.depth + 1) for _ in range(functionals.depth - level + 1)]
+    of_levels, first = [], 0  # features of each level: (n_samples, n_chains, parts of the level, columns, windows)
+    for level in range(1, functionals.depth + 1):
+        shape = functionals.n_chains, levels.count(level), len(columns), len(windows)
+        n_features = int(np.prod(shape))
+        of_levels.append(out[:, first : first + n_features].reshape(len(out), *shape))
+        first += n_features
+    for chains in _chunks(functionals, series.shape[2]):
+        layer = LowRankISS(_some(functionals, chains), series.shape[1]).to(device)
+        limits = torch.tensor(thresholds[chains], dtype=torch.float32, device=device)
+        for rows in _batches(lengths, chains.stop - chains.start, functionals.depth):
+            own, longest = lengths[rows], int(lengths[rows].max())
+            scaled = _scaled(series[rows, :, :longest], own, shift, scale)
+            if not np.abs(scaled).max() <= LARGEST_VALUE:
+                return False
+            with torch.no_grad():
+                counts = torch.from_numpy(own).to(device)
+                values = layer.of_rows(torch.from_numpy(scaled.astype(np.float32)).to(device), counts)
+                if not bool(values.isfinite().all()):
+                    return False
+                found = pooled_values(layer, values, counts, columns, limits, n_fine, windows.tolist()).cpu().numpy()
+            for level, features in enumerate(of_levels, 1):
+                features[rows, chains] = found[:, :, [part for part, its in enumerate(levels) if its == level]]
+    return True
+
+
+def pooled_values(
+    layer: LowRankISS,
+    values: Float[Tensor, "batch chains parts length"],
+    lengths: Int[Tensor, " batch"],
+    columns: Sequence[tuple[str, int]],
+    thresholds: Float[Tensor, "chains parts thresholds"],
+    n_fine: int,
+    windows: Sequence[Sequence[int]],
+) -> Float[Tensor, "batch chains parts columns windows"]:
+    """Poolings of the values over the windows of each series; 0 where a window is empty."""
+    inside = layer.inside(lengths, values.shape[3])
+    own = lengths[:, None] - layer.differenced.to(lengths.dtype)
+    depth = layer.functionals.depth
+    room = torch.tensor(
+        [k for k in range(depth) for _ in range(depth - k)], device=values.device
+    )  # before the last letter
+    t = torch.arange(values.shape[3], device=values.device)
+    of_windows = []
+    for begin, end in windows:
+        first, stop = (((place * own) // n_fine)[:, :, None] for place in (begin, end))
+        chosen = inside & (t >= first[..., None]) & (t < stop[..., None])
+        first = torch.maximum(first, room)
+        found = [_statistic(layer, name, values, chosen, first, stop, thresholds[:, :, q, None]) for name, q in columns]
+        stacked = torch.stack(found, dim=3)
+        of_windows.append(stacked.where(chosen.any(dim=3)[..., None], stacked.new_zeros(())))
+    return torch.stack(of_windows, dim=4)
+
+
+def _statistic(
+    layer: LowRankISS,
+    name: str,
+    values: Float[Tensor, "batch chains parts length"],
+    chosen: Tensor,
+    first: Int[Tensor, "batch chains parts"],
+    stop: Int[Tensor, "batch chains one"],
+    threshold: Float[Tensor, "chains parts one"],
+) -> Float[Tensor, "batch chains parts"]:
+    """One pooling of the chosen values, at times first <= t < stop."""
+    if name in ("max", "min"):
+        sign = 1.0 if name == "max" else -1.0
+        return sign * (sign * values).where(chosen, values.new_full((), -torch.inf)).amax(dim=3)
+    zero, n = values.new_zeros(()), (stop - first).clamp(min=1).to(values.dtype)
+    if name == "mean":
+        return values.where(chosen, zero).sum(dim=3) / n
+    if name == "end":
+        return _ends(layer, values, chosen, stop)
+    above = chosen & (values > threshold)
+    count = above.sum(dim=3)
+    if name == "ppv":
+        return count / n
+    if name == "mpv":
+        return (values - threshold).where(above, zero).sum(dim=3) / count.clamp(min=1)
+    # "mipv": counted from the start of the window, one step before it where nothing is above
+    t = torch.arange(values.shape[3], device=values.device)
+    places = ((t - first[..., None]) * above).sum(dim=3)
+    return (places / count.clamp(min=1)).where(count > 0, zero - 1) / n
+
+
+def _ends(
+    layer: LowRankISS,
+    values: Float[Tensor, "batch chains parts length"],
+    chosen: Tensor,
+    stop: Int[Tensor, "batch chains one"],
+) -> Float[Tensor, "batch chains parts"]:
+    """The iterated sum over the chosen times, faded to the last of them."""
+    t = torch.arange(values.shape[3], device=values.device)
+    faded = layer.decays[:, None, None] * (stop[..., None] - 1 - t).clamp(min=0)  # (batch, chains, 1, length)
+    found = values.new_empty(values.shape[:3])
+    for name, chains in layer.rings():
+        own, here, fade = values[:, chains], chosen[:, chains], faded[:, chains]
+        if name == "real":
+            found[:, chains] = (own * torch.exp(-fade)).where(here, own.new_zeros(())).sum(dim=3)
+        else:
+            sign = 1.0 if name == "max_plus" else -1.0
+            found[:, chains] = sign * (sign * own - fade).where(here, own.new_full((), -torch.inf)).amax(dim=3)
+    return found
+
+
+def _scaled(
+    series: NDArray[Any], lengths: NDArray[Any], shift: NDArray[Any], scale: NDArray[Any]
+) -> Float[np.ndarray, "batch rows length"]:
+    """Channels and then their differences as the letters see them, float64, zero outside."""
+    t, n_channels = np.arange(series.shape[2]), series.shape[1]
+    rows = np.zeros((len(series), 2 * n_channels, series.shape[2]))
+    known = t < lengths[:, np.newaxis, np.newaxis]
+    with np.errstate(over="ignore", invalid="ignore"):  # told by its size
+        rows[:, :n_channels] = np.where(known, (series - shift[:, np.newaxis]) * scale[0][:, np.newaxis], 0.0)
+        steps = np.diff(series, axis=2) * scale[1][:, np.newaxis]
+    rows[:, n_channels:, :-1] = np.where(known[:, :, 1:], steps, 0.0)
+    return rows
+
+
+def _some(functionals: Functionals, chains: slice) -> Functionals:
+    """Some of the chains."""
+    return dataclasses.replace(
+        functionals,
+        **{field.name: getattr(functionals, field.name)[chains] for field in dataclasses.fields(functionals)},
+    )
+
+
+def _chunks(functionals: Functionals, length: int) -> Iterator[slice]:
+    """Chains that go through together, even of a single series."""
+    together = max(1, CHUNK_BYTES // (4 * n_parts(functionals.depth) * length))
+    for first in range(0, functionals.n_chains, together):
+        yield slice(first, min(first + together, functionals.n_chains))
+
+
+def _batches(lengths: NDArray[Any], n_chains: int, depth: int) -> Iterator[NDArray[Any]]:
+    """Rows of series that are about as long and go through together."""
+    ordered, first = np.argsort(lengths, kind="stable"), 0
+    bytes_of_each = 4 * n_chains * n_parts(depth) * lengths[ordered]
+    while first < len(ordered):
+        n_padded = np.arange(1, len(ordered) - first + 1)
+        together = max(1, int(np.count_nonzero(n_padded * bytes_of_each[first:] <= CHUNK_BYTES)))
+        yield ordered[first : first + together]
+        first += together
