@@ -14,6 +14,7 @@ from sigfeat import (
     DelayEmbedding,
     FillMissing,
     Increments,
+    ISSTransformer,
     LeadLag,
     StandardizeChannels,
     to_panel,
@@ -145,6 +146,13 @@ def test_a_constant_channel_keeps_its_scale(value, dtype):
     standardize = StandardizeChannels().fit(X)
     assert standardize.scale_[0] == 1
     np.testing.assert_allclose(standardize.transform(X)[:, 0], 0, atol=1e-6 * max(value, 1e-9))
+
+
+def test_a_channel_whose_deviation_has_no_inverse_keeps_its_scale():
+    X = np.array([[1e-307, 1e-307 + 1e-320]])
+    np.testing.assert_array_equal(StandardizeChannels().fit(X).scale_, 1.0)
+    for transformer in (ISSTransformer(), ISSTransformer(functionals="low_rank", n_functionals=2)):
+        assert np.isfinite(transformer.fit_transform(X)).all()
 
 
 def test_float32_is_standardized_as_exactly_as_it_can_be():
