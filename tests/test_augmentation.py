@@ -220,6 +220,32 @@ def test_filling_keeps_the_largest_numbers_finite():
     np.testing.assert_array_equal(filled, [[[-big, 0.0, big]]])
 
 
+@pytest.mark.parametrize(
+    ("augmentation", "series"),
+    [
+        (Increments(), [3e38, -3e38]),
+        (CumulativeSum(), [3e38, 3e38, -3e38]),
+        (StandardizeChannels(with_std=False), [3e38, -3e38, -3e38, -3e38]),
+    ],
+    ids=str,
+)
+def test_overflow_is_one_sentence(augmentation, series):
+    X = np.array([series], dtype=np.float32)
+    with pytest.raises(
+        ValueError, match=rf"values of {type(augmentation).__name__} overflow float32: scale the series"
+    ):
+        augmentation.fit(X).transform(X)
+    for huge in (np.float64(X) * 5e269, -np.float64(X) * 5e269):
+        with pytest.raises(ValueError, match="overflow float64"):
+            augmentation.fit(huge).transform(huge)
+
+
+def test_the_training_mean_of_the_largest_numbers_is_finite():
+    X = np.array([[1.5e308, np.nan, 1.5e308, -1.5e308, 1.5e308], [np.nan, np.nan, np.nan, 1.5e308, 1.5e308]])
+    filled = FillMissing("mean").fit_transform(X)
+    np.testing.assert_allclose(filled[0, 0, 1], 1.5e308 / 6 * 4)
+
+
 def test_a_series_without_gaps_is_copied():
     X = padded(ragged())
     filled = FillMissing().fit_transform(X)
