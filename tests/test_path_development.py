@@ -324,7 +324,8 @@ def test_values_of_any_size(dtype):
 def test_values_near_the_ends_of_float64_raise_nothing_but_sentences():
     largest, X = np.finfo(float).max, panel(n_channels=1)
     transformer = PathDevelopmentTransformer(dim=3)
-    assert np.isfinite(transformer.fit_transform([[0.0, largest, 0.0, largest]])).all()  # the variation overflows
+    for repeats in (2, 20):  # the variation overflows, and also the unit
+        assert np.isfinite(transformer.fit_transform([[0.0, largest] * repeats])).all()
     fitted = transformer.fit(X)
     with pytest.raises(ValueError, match=r"developments in SO\(3\) overflow float64"):
         fitted.transform([[[0.0, largest / 2]]])

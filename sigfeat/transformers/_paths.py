@@ -30,5 +30,6 @@ def path_units(X, lengths):
     largest[largest == 0] = 1.0
     relative = np.sqrt(np.square(increments / largest).sum(axis=1).mean(axis=0))
     deviation = channel_moments(X, lengths)[1]
-    units = np.sqrt(relative) * np.sqrt(largest) * np.sqrt(deviation)  # a product of the three might overflow
-    return np.where(relative > 0, np.maximum(units, SMALLEST_UNIT), 1.0)
+    with np.errstate(over="ignore"):
+        units = np.sqrt(relative) * np.sqrt(largest) * np.sqrt(deviation)
+    return np.where(relative > 0, np.clip(units, SMALLEST_UNIT, np.finfo(np.float64).max), 1.0)
