@@ -102,6 +102,8 @@ def _validate_table(estimator, X, reset):
     text = array.dtype == object and any(isinstance(value, str | bytes) for value in array.flat)
     if text or array.dtype.kind in "USMm":
         raise ValueError(f"X must hold real numbers, got {'text' if text else f'dtype {array.dtype}'}")
+    if not array.dtype.isnative:  # of such float32 scikit-learn makes float64
+        X = array.astype(array.dtype.newbyteorder("="))
     options = {"dtype": [np.float64, np.float32], "order": "C", "ensure_all_finite": False}
     return validate_data(estimator, X, reset=reset, **options)
 

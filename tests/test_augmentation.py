@@ -14,6 +14,7 @@ from sigfeat import (
     DelayEmbedding,
     FillMissing,
     Increments,
+    ISSTransformer,
     LeadLag,
     StandardizeChannels,
     to_panel,
@@ -147,6 +148,13 @@ def test_a_constant_channel_keeps_its_scale(value, dtype):
     np.testing.assert_allclose(standardize.transform(X)[:, 0], 0, atol=1e-6 * max(value, 1e-9))
 
 
+def test_a_channel_whose_deviation_has_no_inverse_keeps_its_scale():
+    X = np.array([[1e-307, 1e-307 + 1e-320]])
+    np.testing.assert_array_equal(StandardizeChannels().fit(X).scale_, 1.0)
+    for transformer in (ISSTransformer(), ISSTransformer(functionals="low_rank", n_functionals=2)):
+        assert np.isfinite(transformer.fit_transform(X)).all()
+
+
 def test_float32_is_standardized_as_exactly_as_it_can_be():
     X = np.random.default_rng(0).normal(1e4, 1.0, size=(20, 1, 50)).astype(np.float32)
     expected = StandardizeChannels().fit_transform(X.astype(np.float64))
@@ -210,6 +218,32 @@ def test_filling_keeps_the_largest_numbers_finite():
     big = np.finfo(np.float64).max
     filled = FillMissing().fit_transform([[-big, NAN, big]])
     np.testing.assert_array_equal(filled, [[[-big, 0.0, big]]])
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "series"),
+    [
+        (Increments(), [3e38, -3e38]),
+        (CumulativeSum(), [3e38, 3e38, -3e38]),
+        (StandardizeChannels(with_std=False), [3e38, -3e38, -3e38, -3e38]),
+    ],
+    ids=str,
+)
+def test_overflow_is_one_sentence(augmentation, series):
+    X = np.array([series], dtype=np.float32)
+    with pytest.raises(
+        ValueError, match=rf"values of {type(augmentation).__name__} overflow float32: scale the series"
+    ):
+        augmentation.fit(X).transform(X)
+    for huge in (np.float64(X) * 5e269, -np.float64(X) * 5e269):
+        with pytest.raises(ValueError, match="overflow float64"):
+            augmentation.fit(huge).transform(huge)
+
+
+def test_the_training_mean_of_the_largest_numbers_is_finite():
+    X = np.array([[1.5e308, np.nan, 1.5e308, -1.5e308, 1.5e308], [np.nan, np.nan, np.nan, 1.5e308, 1.5e308]])
+    filled = FillMissing("mean").fit_transform(X)
+    np.testing.assert_allclose(filled[0, 0, 1], 1.5e308 / 6 * 4)
 
 
 def test_a_series_without_gaps_is_copied():

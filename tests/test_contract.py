@@ -249,6 +249,16 @@ def test_two_tables_must_have_as_many_columns_but_a_panel_may_have_any_length(tr
 
 
 @every_transformer
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_bytes_in_foreign_order_are_the_same_numbers(transformer, dtype):
+    X = padded(ragged(lengths=(9,) * 4, n_channels=1, dtype=dtype))
+    foreign = X.astype(X.dtype.newbyteorder())
+    expected = fit_transform(transformer, X)
+    for same in (foreign, foreign[:, 0]):
+        np.testing.assert_array_equal(fit_transform(transformer, same), expected, strict=True)
+
+
+@every_transformer
 def test_lengths_not_seen_at_fit(transformer):
     fitted = fit(transformer, padded(ragged()))
     for length in (4, 40):

@@ -14,6 +14,7 @@ from sigfeat import (
     IntervalDevelopmentTransformer,
     IntervalISSTransformer,
     IntervalNetworkClassifier,
+    PathDevelopmentTransformer,
     Word,
     words_of_weight,
 )
@@ -387,6 +388,19 @@ def test_overflow_is_told(kind, pooling):
     for model in (sums, developments):
         with pytest.raises(ValueError, match="overflow float64: scale the series"):
             model.transform(X * 1e150)
+
+
+def test_scaling_that_overflows_before_training_is_told():
+    X = np.array([[[1.7e308]], [[-1.7e308]], [[-1.7e308]]])
+    model = IntervalISSTransformer(filter="learnt", n_filters=1, fit_mode="supervised", max_epochs=1)
+    with pytest.raises(ValueError, match="X overflows float64 where it is shifted and scaled: scale the series"):
+        model.fit(X, [0, 1, 0])
+
+
+def test_elements_of_huge_channels_may_be_denormal():
+    X = np.array([[[0.0, 1.0, 0.0, 1.0], [0.0, 1.0, 0.0, 1.0]]]) * [[1.0], [np.finfo(float).max]]
+    for cls in (IntervalDevelopmentTransformer, PathDevelopmentTransformer):
+        assert np.isfinite(cls("SU", dim=2, scale=0.1).fit_transform(X)).all()
 
 
 def test_a_device_that_is_not_there_is_told():

@@ -12,6 +12,7 @@ from sigfeat import AddBasepoint, Increments, ISSTransformer, words_of_length, w
 from sigfeat.reference.iss import iterated_sums
 from sigfeat.reference.quasi_shuffle import hoffman_exponential, quasi_shuffle
 from sigfeat.semirings import SEMIRINGS
+from sigfeat.transformers._poolings import threshold_between
 from tests.oracles import iterated_sum, pooled
 from tests.panels import padded, ragged
 from tests.strategies import words
@@ -113,6 +114,13 @@ def test_a_basepoint_makes_increments_see_the_level():
     iss = ISSTransformer(depth=1, words="length", **PLAIN)
     by_zero = iss.fit_transform(Increments().fit_transform(AddBasepoint().fit_transform(X)))
     np.testing.assert_allclose(by_zero[:, 0], X[:, 0, -1])
+
+
+def test_thresholds_of_the_largest_numbers_are_finite():
+    largest = np.finfo(float).max
+    iss = ISSTransformer(words=["[1]"], semiring="max_plus", **PLAIN | {"pooling": "ppv"}).fit([[-largest, largest]])
+    np.testing.assert_array_equal(iss.thresholds_, 0.0)
+    assert threshold_between(np.array([0.8, 0.9, 1.0]) * largest, 0.5) == pytest.approx(0.95 * largest)
 
 
 def test_threads_do_not_change_the_features_and_may_share_an_estimator():

@@ -1,5 +1,7 @@
 """The compiled loops against the reference: semirings, decay, dtypes, lengths, pooling, windows, threads."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from sigfeat._kernels.iterated_sums import (
     running_values,
 )
 from sigfeat._kernels.pooling import POOLINGS
+from sigfeat._kernels.threads import over_series
 from sigfeat.reference.iss import iterated_sums
 from sigfeat.semirings import SEMIRINGS
 from sigfeat.words import Word, words_of_length, words_of_weight
@@ -172,6 +175,20 @@ def test_float32_keeps_its_digits_over_a_long_series():
     exact = np.empty((2, len(chosen)))
     end_values(X.astype(np.float64), lengths, 3, out=exact, **keywords)
     np.testing.assert_allclose(out, exact, rtol=1e-6)
+
+
+def test_of_two_errors_the_first_series_tells():
+    second_failed = threading.Event()
+
+    def work(rows):
+        if rows[0] == 0:
+            second_failed.wait(10)
+            raise ValueError("first")
+        second_failed.set()
+        raise ValueError("second")
+
+    with pytest.raises(ValueError, match="first"):
+        over_series(work, np.array([9, 8]), 1, n_threads=2)
 
 
 @pytest.mark.parametrize("error", [IndexError, KeyboardInterrupt])

@@ -321,6 +321,20 @@ def test_values_of_any_size(dtype):
             np.testing.assert_allclose(features, exact, rtol=0, atol=100 * limits.eps)
 
 
+def test_values_near_the_ends_of_float64_raise_nothing_but_sentences():
+    largest, X = np.finfo(float).max, panel(n_channels=1)
+    transformer = PathDevelopmentTransformer(dim=3)
+    for repeats in (2, 20):  # the variation overflows, and also the unit
+        assert np.isfinite(transformer.fit_transform([[0.0, largest] * repeats])).all()
+    fitted = transformer.fit(X)
+    with pytest.raises(ValueError, match=r"developments in SO\(3\) overflow float64"):
+        fitted.transform([[[0.0, largest / 2]]])
+    for settings in ({"dtype": "float32"}, {"scale": 1e10}):
+        fitted = PathDevelopmentTransformer(dim=3, **settings).fit(X)
+        with pytest.raises(ValueError, match="steps of the paths overflow float(32|64): scale the series, or lower"):
+            fitted.transform([[[0.0, largest / 2]]])
+
+
 def test_differences_that_overflow_are_said():
     X = np.where(panel() > 0, 1.0, -1.0) * np.finfo(float).max
     with pytest.raises(ValueError, match="differences of neighbouring points of X overflow float64"):

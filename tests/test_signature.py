@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from sklearn.exceptions import NotFittedError
 
 from sigfeat import SignatureTransformer
 
@@ -162,6 +163,14 @@ def test_overflow_is_one_sentence():
 def test_a_single_point_is_no_path():
     with pytest.raises(ValueError, match=r"n_timepoints must be at least 2 for a signature, got 1 .* in series 1"):
         SignatureTransformer().fit([np.zeros((2, 3)), np.zeros((2, 1))])
+
+
+def test_a_refused_fit_leaves_nothing_fitted():
+    X, fresh = np.zeros((1, 1, 1)), SignatureTransformer()
+    with pytest.raises(ValueError, match="n_timepoints must be at least 2"):
+        fresh.fit(X)
+    with pytest.raises(NotFittedError):
+        fresh.transform(X)
 
 
 def test_logsignatures_of_very_many_channels_are_refused():

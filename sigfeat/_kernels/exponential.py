@@ -67,7 +67,8 @@ def exponential(work, m, out, scratch, shape, norm, largest_norms):
     a2, a3, a6, t1, t2 = scratch, scratch + size, scratch + 2 * size, scratch + 3 * size, scratch + 4 * size
     halvings = 0
     if norm > largest_norms[4] and norm < np.inf:
-        halvings = int(np.ceil(np.log2(norm / largest_norms[2])))
+        ratio = np.log2(np.float64(norm)) - np.log2(np.float64(largest_norms[2]))  # which itself may overflow
+        halvings = int(np.ceil(ratio))
         scale(work, m, shape, 0.5**halvings)
         norm = largest_norms[2]
     if norm <= largest_norms[0]:

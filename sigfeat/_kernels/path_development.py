@@ -117,7 +117,8 @@ class Plan:
     def _norms(self) -> Array:
         """Upper bounds of the spectral norms: (tr (A* A)^4)^(1/8), within a few percent for random matrices."""
         size = np.abs(self.algebra).max(axis=(-1, -2), keepdims=True).astype(np.float64)
-        relative = np.divide(self.algebra, size, out=np.zeros_like(self.algebra), where=size > 0)
+        parts = np.ascontiguousarray(self.algebra).view(self.algebra.real.dtype)  # complex quotients overflow earlier
+        relative = np.divide(parts, size, out=np.zeros_like(parts), where=size > 0).view(self.algebra.dtype)
         square = relative.conj().swapaxes(-1, -2) @ relative
         fourth = np.linalg.norm(square @ square, axis=(-1, -2))
         return size[..., 0, 0] * fourth**0.25

@@ -127,11 +127,21 @@ class PanelAugmentation(PanelTransformer, auto_wrap_output_keys=None):  # type: 
         -------
         panel : ndarray of shape (n_samples, n_channels_out, n_timepoints_out), dtype of X
             Shorter series padded at the end with NaN.
+
+        Raises
+        ------
+        ValueError
+            If values overflow.
         """
         check_is_fitted(self)
         X, lengths = self._check_panel(X, reset=False)
         self._check_lengths(lengths)
-        return self._augment(X, lengths)
+        with np.errstate(over="ignore", invalid="ignore"):  # told in one sentence
+            panel = self._augment(X, lengths)
+            fits = np.isfinite(panel.sum()) or not np.isinf(panel).any()
+        if not fits:
+            raise ValueError(f"values of {type(self).__name__} overflow {panel.dtype}: scale the series")
+        return panel
 
     def set_output(self, *, transform=None):
         """Accept scikit-learn's choice of output container and keep giving arrays.

@@ -13,4 +13,5 @@ def channel_moments(X, lengths):
     else:
         mean, deviation = np.nanmean(relative, axis=(0, 2)), np.nanstd(relative, axis=(0, 2))
     constant = deviation <= 10 * np.finfo(X.dtype).eps * np.abs(mean)
+    constant |= deviation * size < np.finfo(np.float64).tiny  # whose inverse overflows
     return mean * size, np.where(constant, 1.0, deviation * size)

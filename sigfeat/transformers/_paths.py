@@ -4,6 +4,8 @@ import numpy as np
 
 from sigfeat.transformers._moments import channel_moments
 
+SMALLEST_UNIT = 1e-300  # whose inverse is still a number
+
 
 def path_increments(X, lengths):
     """Steps of the paths, (n_samples, n_timepoints, n_channels): step t leads to point t, and is 0 behind the end."""
@@ -26,6 +28,8 @@ def path_units(X, lengths):
     increments = np.abs(path_increments(X, lengths))
     largest = increments.max(axis=(0, 1))
     largest[largest == 0] = 1.0
-    variation = np.sqrt(np.square(increments / largest).sum(axis=1).mean(axis=0)) * largest
+    relative = np.sqrt(np.square(increments / largest).sum(axis=1).mean(axis=0))
     deviation = channel_moments(X, lengths)[1]
-    return np.where(variation > 0, np.sqrt(variation) * np.sqrt(deviation), 1.0)
+    with np.errstate(over="ignore"):
+        units = np.sqrt(relative) * np.sqrt(largest) * np.sqrt(deviation)
+    return np.where(relative > 0, np.clip(units, SMALLEST_UNIT, np.finfo(np.float64).max), 1.0)

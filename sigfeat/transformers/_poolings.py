@@ -23,10 +23,17 @@ def threshold_series(n_samples, bytes_of_one):
     return np.unique(np.linspace(0, n_samples - 1, n_chosen).round().astype(int))
 
 
+def quantile_of(values, quantile):
+    """Quantile, which is finite also where the difference of two values is not."""
+    with np.errstate(over="ignore"):
+        fits = np.isfinite(values.max() - values.min())
+    return np.quantile(values, quantile) if fits else 2 * np.quantile(values / 2, quantile)
+
+
 def threshold_between(values, quantile):
     """Between a quantile of the values and the next larger one, so that no rounding error decides what is above."""
     ordered = np.sort(values)
     low = float(ordered[int(quantile * (len(ordered) - 1))])
     apart = 1e-6 * max(1.0, abs(low))
     following = np.searchsorted(ordered, low + apart, side="right")
-    return low + apart if following == len(ordered) else (low + float(ordered[following])) / 2
+    return low + apart if following == len(ordered) else low / 2 + float(ordered[following]) / 2

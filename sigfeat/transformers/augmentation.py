@@ -303,8 +303,11 @@ class FillMissing(PanelAugmentation):
         self.method = method
 
     def _learn(self, X, lengths):
-        total = np.nansum(X, axis=(0, 2), dtype=np.float64)
-        self.mean_ = total / np.maximum((~np.isnan(X)).sum(axis=(0, 2)), 1)
+        known = np.maximum((~np.isnan(X)).sum(axis=(0, 2)), 1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.mean_ = np.nansum(X, axis=(0, 2), dtype=np.float64) / known
+        if not np.isfinite(self.mean_).all():  # the sum overflows, the mean does not
+            self.mean_ = np.nansum(X / known[:, np.newaxis], axis=(0, 2), dtype=np.float64)
 
     def _augment(self, X, lengths):
         panel, missing = X.copy(), np.isnan(X)

@@ -433,8 +433,11 @@ class PathDevelopmentTransformer(FeatureTransformer):
     def _increments(self, X, lengths):
         """Steps of the paths in units of the algebra elements, in the precision to compute in."""
         increments = path_increments(X, lengths)
-        increments *= self._sizes
-        return increments.astype(self._compute_dtype or X.dtype, copy=False)
+        with np.errstate(over="ignore"):
+            increments *= self._sizes
+            increments = increments.astype(self._compute_dtype or X.dtype, copy=False)
+        self._check_overflow(increments, "steps of the paths overflow", "scale the series, or lower scale")
+        return increments
 
     def _feature_names(self):
         label, dim, n_parts = self._group.label, self._group.dim, 1 + self._group.is_complex

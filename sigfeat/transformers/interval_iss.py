@@ -204,7 +204,11 @@ class IntervalISSTransformer(IntervalTransformer):
 
     def _layer(self, X, lengths, filters):
         layer = importlib.import_module("sigfeat.nn.intervals").IntervalSums(self.words_, filters)
-        return layer, ((X - self.shift_[:, np.newaxis]) * self.scale_[:, np.newaxis]).swapaxes(1, 2)
+        with np.errstate(over="ignore"):
+            series = ((X - self.shift_[:, np.newaxis]) * self.scale_[:, np.newaxis]).swapaxes(1, 2)
+        if np.isinf(series).any():
+            raise ValueError("X overflows float64 where it is shifted and scaled: scale the series")
+        return layer, series
 
     def _row_names(self):
         return [f"{word}{name}" for word in self.words_ for name in self._filter_names]

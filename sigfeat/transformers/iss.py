@@ -21,7 +21,7 @@ from sigfeat.transformers._low_rank import (
 )
 from sigfeat.transformers._memory import check_output_size
 from sigfeat.transformers._moments import channel_moments
-from sigfeat.transformers._poolings import check_poolings, threshold_series
+from sigfeat.transformers._poolings import check_poolings, quantile_of, threshold_series
 from sigfeat.transformers._streams import WordStream
 from sigfeat.transformers._targets import check_target
 from sigfeat.transformers._windows import fine_windows, whole_series, window_names
@@ -455,7 +455,7 @@ class ISSTransformer(FeatureTransformer):
             for w, place in enumerate(places):
                 first = n_letters[w] - 1 if self._strict else 0
                 known = values[:, w, first:][np.isfinite(values[:, w, first:])]
-                thresholds[place] = np.quantile(known, self._quantile) if known.size else 0.0
+                thresholds[place] = quantile_of(known, self._quantile) if known.size else 0.0
         return thresholds
 
     def __sklearn_tags__(self):

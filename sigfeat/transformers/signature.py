@@ -121,8 +121,9 @@ class SignatureTransformer(FeatureTransformer):
                 f'n_channels must be at most {MOST_CHANNELS} for kind="logsignature" of depth {self.depth}, '
                 f"got {X.shape[1]}"
             )
-        self._n_features_out = self._n_words() * len(window_names(self.windows))
-        self._check_series(X, lengths)
+        n_features = self._n_words() * len(window_names(self.windows))
+        self._check_series(X, lengths, n_features)
+        self._n_features_out = n_features
         return self
 
     def transform(self, X):
@@ -140,7 +141,7 @@ class SignatureTransformer(FeatureTransformer):
         """
         check_is_fitted(self)
         X, lengths = self._check_panel(X, reset=False)
-        self._check_series(X, lengths)
+        self._check_series(X, lengths, self._n_features_out)
         out = np.zeros((len(X), self._n_words(), len(window_names(self.windows))), X.dtype)
         for length in np.unique(lengths).tolist():
             rows = np.flatnonzero(lengths == length)
@@ -187,13 +188,13 @@ class SignatureTransformer(FeatureTransformer):
     def _rows_per_batch(self, length):
         return max(1, BATCH_BYTES // (8 * (length * self.n_channels_ + self._n_words())))
 
-    def _check_series(self, X, lengths):
+    def _check_series(self, X, lengths, n_features):
         self._require_timepoints(lengths, 2, f"a {self.kind}")
         workspace = 8 * min(len(X), self._rows_per_batch(X.shape[2])) * self._n_words()
         if self.kind == "logsignature":
             workspace += 2 * 8 * count_words(self.n_channels_, self.depth, "length")
         what = f'SignatureTransformer with kind="{self.kind}", depth={self.depth}'
-        check_output_size(len(X), self._n_features_out, X.dtype, what, workspace)
+        check_output_size(len(X), n_features, X.dtype, what, workspace)
 
 
 def _iisignature():
