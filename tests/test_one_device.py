@@ -13,6 +13,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from sigfeat import IntervalDevelopmentTransformer, IntervalISSTransformer
 from sigfeat._kernels.low_rank import LOW_RANK_POOLINGS
 from sigfeat.functionals import draw_functionals
 from sigfeat.nn import (
@@ -148,3 +149,18 @@ def test_tensors_lie_where_the_input_lies(part):
         if part != "low rank, features":
             out.sum().backward()
             assert {weight.grad.device.type for weight in module.parameters() if weight.grad is not None} == {"meta"}
+
+
+@pytest.mark.parametrize("transformer", [IntervalISSTransformer, IntervalDevelopmentTransformer])
+def test_filters_are_moved_by_the_training_alone(transformer, monkeypatch):
+    seen = []
+
+    def train(features, increments, lengths, target, settings):
+        seen.append(({weight.device.type for weight in features.parameters()}, settings.device))
+        return [], None
+
+    monkeypatch.setattr("sigfeat.transformers._devices.check_device", lambda device: None)
+    monkeypatch.setattr("sigfeat.nn.intervals.train", train)
+    X = np.random.default_rng(0).normal(size=(6, CHANNELS, LENGTH))
+    transformer(filter="learnt", n_filters=2, filter_length=9, fit_mode="supervised", device="meta").fit(X, [0, 1] * 3)
+    assert seen == [({"cpu"}, "meta")]

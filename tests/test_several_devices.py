@@ -180,6 +180,7 @@ def test_each_process_is_told_what_does_not_go_together(of_two):
         assert found["other classes"] == "y must be the same in all processes, which share its rows"
 
 
+@pytest.mark.slow
 def test_the_example_runs_alone_and_in_two_processes():
     example = "examples/several_devices.py"
     runs = launched(example), launched("-m", *TWO, example)
