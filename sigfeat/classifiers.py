@@ -229,13 +229,15 @@ def iss_development_regressor(*, n_functionals=1000, regressor=None, n_jobs=None
     return _regressor(_iss_development(n_functionals, n_jobs, random_state), regressor)
 
 
-def sigfeat_classifier(*, n_functionals=1000, classifier=None, n_jobs=None, random_state=0):
+def sigfeat_classifier(*, n_functionals=1000, max_epochs=30, classifier=None, n_jobs=None, random_state=0):
     """The union that we recommend: low-rank iterated sums, many random ones and a few that are trained on the classes.
 
     Parameters
     ----------
     n_functionals : int, default=1000
         See `iss_classifier`.
+    max_epochs : int, default=30
+        Passes over the training series in the training of those few.
     classifier : estimator or None, default=None
         Last step; None for a ridge classifier.
     n_jobs : int or None, default=None
@@ -257,12 +259,12 @@ def sigfeat_classifier(*, n_functionals=1000, classifier=None, n_jobs=None, rand
     Training takes some seconds on a few hundred short series, and much longer than `iss_classifier` on long ones. Exact
     words and developments beside them do not help, by cross-validation on training data; see docs/accuracy.md.
     """
-    return _classifier(_union(n_functionals, n_jobs, random_state), classifier)
+    return _classifier(_union(n_functionals, max_epochs, n_jobs, random_state), classifier)
 
 
-def sigfeat_regressor(*, n_functionals=1000, regressor=None, n_jobs=None, random_state=0):
+def sigfeat_regressor(*, n_functionals=1000, max_epochs=30, regressor=None, n_jobs=None, random_state=0):
     """The regression twin of `sigfeat_classifier`."""
-    return _regressor(_union(n_functionals, n_jobs, random_state), regressor)
+    return _regressor(_union(n_functionals, max_epochs, n_jobs, random_state), regressor)
 
 
 def interval_stack_classifier(*, d_model=6, n_filters=4, max_epochs=20, n_jobs=None, random_state=0):
@@ -372,11 +374,12 @@ def _iss_development(n_functionals, n_jobs, random_state):
     )
 
 
-def _union(n_functionals, n_jobs, random_state):
+def _union(n_functionals, max_epochs, n_jobs, random_state):
     trained = ISSTransformer(
         functionals="low_rank",
         n_functionals=N_TRAINED,
         fit_mode="supervised",
+        max_epochs=max_epochs,
         n_jobs=n_jobs,
         random_state=random_state,
     )

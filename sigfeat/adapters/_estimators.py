@@ -121,19 +121,25 @@ ADAPTED = {
     ),
     "ISSClassifier": _pipeline("iss_classifier", CLASSES, {"n_functionals": 20}, {"n_functionals": 5}),
     "ISSRegressor": _pipeline("iss_regressor", NUMBERS, {"n_functionals": 20}, {"n_functionals": 5}),
-    "ISSDevelopmentClassifier": _pipeline("iss_development_classifier", CLASSES, _FEW, {}, needs=TORCH),
-    "ISSDevelopmentRegressor": _pipeline("iss_development_regressor", NUMBERS, _FEW, {}, needs=TORCH),
-    "ISSHyenaClassifier": _pipeline("iss_hyena_classifier", CLASSES, _FEW | _TAUGHT, _TAUGHT, needs=TORCH),
-    "ISSHyenaRegressor": _pipeline("iss_hyena_regressor", NUMBERS, _FEW | _TAUGHT, _TAUGHT, needs=TORCH, exact=False),
+    "ISSDevelopmentClassifier": _pipeline(
+        "iss_development_classifier", CLASSES, _FEW, {"n_functionals": 3}, needs=TORCH
+    ),
+    "ISSDevelopmentRegressor": _pipeline("iss_development_regressor", NUMBERS, _FEW, {"n_functionals": 3}, needs=TORCH),
+    "ISSHyenaClassifier": _pipeline(
+        "iss_hyena_classifier", CLASSES, _FEW | _TAUGHT, _FEW | _TAUGHT | {"order": 1}, needs=TORCH
+    ),
+    "ISSHyenaRegressor": _pipeline(
+        "iss_hyena_regressor", NUMBERS, _FEW | _TAUGHT, _FEW | _TAUGHT | {"order": 1}, needs=TORCH, exact=False
+    ),
     "PathDevelopmentClassifier": _pipeline(
         "path_development_classifier", CLASSES, {}, {"random_state": 1}, needs=TORCH
     ),
     "PathDevelopmentRegressor": _pipeline("path_development_regressor", NUMBERS, {}, {"random_state": 1}, needs=TORCH),
     "SigfeatClassifier": _pipeline(
-        "sigfeat_classifier", CLASSES, {"n_functionals": 20}, {"n_functionals": 5}, needs=TORCH
+        "sigfeat_classifier", CLASSES, _FEW | {"max_epochs": 2}, _FEW | {"max_epochs": 1}, needs=TORCH
     ),
     "SigfeatRegressor": _pipeline(
-        "sigfeat_regressor", NUMBERS, {"n_functionals": 20}, {"n_functionals": 5}, needs=TORCH, exact=False
+        "sigfeat_regressor", NUMBERS, _FEW | {"max_epochs": 2}, _FEW | {"max_epochs": 1}, needs=TORCH, exact=False
     ),
     "PathSignatureClassifier": _pipeline("signature_classifier", CLASSES, {}, {"depth": 2}, needs=("iisignature",)),
     "PathSignatureRegressor": _pipeline("signature_regressor", NUMBERS, {}, {"depth": 2}, needs=("iisignature",)),
