@@ -159,7 +159,7 @@ class Reader:
             "dtype": self._dtype,
             "encoder": self._encoder,
             "estimator": self._estimator,
-            "float": lambda node, place: float(str(node)),
+            "float": self._float,
             "random_state": self._random_state,
             "same": self._same,
             "scalar": self._scalar,
@@ -219,6 +219,11 @@ class Reader:
         if type(node) is not dict:
             raise ValueError(f"{place} must be an object, got {reprlib.repr(node)}")
         return {name: self._value(value, _inside(place, name)) for name, value in node.items()}
+
+    def _float(self, node, place):
+        if node not in ("nan", "inf", "-inf"):
+            raise ValueError(f"{place} must be a number, or nan, inf or -inf, got {reprlib.repr(node)}")
+        return float(node)
 
     def _torch_device(self, node, place):
         try:
