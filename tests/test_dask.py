@@ -135,6 +135,25 @@ def test_files_of_series_of_different_lengths(tmp_path):
     np.testing.assert_array_equal(features, np.concatenate([iss.transform(long), iss.transform(short)]))
 
 
+def test_files_of_two_dtypes_and_of_no_series(tmp_path, monkeypatch):
+    X = np.random.default_rng(0).standard_normal((6, 3, 9))
+    np.save(tmp_path / "a.npy", X[:0])
+    np.save(tmp_path / "b.npy", X[:4].astype(np.float32))
+    np.save(tmp_path / "c.npy", X[4:])
+    iss = ISSTransformer().fit(X)
+    monkeypatch.chdir(tmp_path)
+    features = transform_files(iss, ".", "out", part_size=3)
+    assert features.dtype == np.float32
+    assert features.chunks[0] == (3, 1, 2)
+    assert all(block.dtype == np.float32 for block in dask.compute(*features.to_delayed().ravel()))
+    np.testing.assert_array_equal(features[4:], iss.transform(X[4:]).astype(np.float32))
+    (tmp_path / "empty").mkdir()
+    np.save(tmp_path / "empty/a.npy", X[:0])
+    for source in ("empty", "empty/a.npy"):
+        with pytest.raises(ValueError, match=f"{source} holds no series"):
+            transform_files(iss, source, "other")
+
+
 def test_what_is_there_is_not_made_again(X, estimator, tmp_path):
     np.save(tmp_path / "a.npy", X)
     out = tmp_path / "out"

@@ -56,7 +56,8 @@ def transform_files(
     Returns
     -------
     features : dask.array.Array of shape (n_samples, n_features_out)
-        The contents of `target`, in the order of `source`; see `read_features`.
+        The contents of `target`, in the order of `source`, in the dtype of the features of the first series; see
+        `read_features`.
 
     Raises
     ------
@@ -97,7 +98,7 @@ def transform_files(
         raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
     if part_size is not None and part_size < 1:
         raise ValueError(f"part_size must be at least 1, got {part_size}")
-    source, target = Path(source), Path(target)
+    source, target = (Path(path).expanduser().resolve() for path in (source, target))  # workers may be elsewhere
     files = _files(source)
     first = _first_features(estimator, files[0])
     parts = _parts(files, part_size, first)
@@ -112,7 +113,7 @@ def transform_files(
     names = _feature_names(estimator, len(first))
     shared, make = dask.delayed(estimator, pure=False, traverse=False), dask.delayed(_make_part, pure=False)
     missing = [part for part in parts if not part.path(target, format).exists()]
-    dask.compute([make(shared, part, part.path(target, format), names) for part in missing])
+    dask.compute([make(shared, part, part.path(target, format), names, first.dtype) for part in missing])
     for left in target.glob(".part-*"):  # of workers that were lost
         _remove(left)
     return read_features(target)
@@ -138,7 +139,7 @@ def read_features(target: str | os.PathLike[str]) -> Any:
     ValueError
         If its list of files is damaged.
     """
-    target = Path(target)
+    target = Path(target).expanduser().resolve()
     listing = _read_list(target)
     paths = [_part_path(target, number, listing["format"]) for number in range(len(listing["parts"]))]
     missing = [path.name for path in paths if not path.exists()]
@@ -171,17 +172,20 @@ def _part_path(target: Path, number: int, kind: str) -> Path:
 
 
 def _files(source: Path) -> list[Path]:
+    """Files with series in them."""
     if not source.exists():
         raise FileNotFoundError(f"there is no {source}")
-    if kind_of(source):
-        return [source]
     endings = ", ".join("." + name for name in FORMATS)
-    if not source.is_dir():
+    if not kind_of(source) and not source.is_dir():
         raise ValueError(f"source must be a folder or a file that ends in one of {endings}, got {source}")
-    files = sorted(entry for entry in source.iterdir() if kind_of(entry) and not entry.name.startswith("."))
+    inside = [source] if kind_of(source) else sorted(source.iterdir())
+    files = [entry for entry in inside if kind_of(entry) and not entry.name.startswith(".")]
     if not files:
         raise FileNotFoundError(f"{source} has no file that ends in one of {endings}")
-    return files
+    with_series = [file for file in files if shape_of(file)[0]]
+    if not with_series:
+        raise ValueError(f"{source} holds no series")
+    return with_series
 
 
 def _parts(files: list[Path], part_size: int | None, first: NDArray[Any]) -> list[_Part]:
@@ -213,16 +217,18 @@ def _feature_names(estimator: Any, n_features: int) -> list[str]:
         return [f"feature{i + 1}" for i in range(n_features)]
 
 
-def _make_part(estimator: Any, part: _Part, path: Path, names: list[str]) -> None:
+def _make_part(estimator: Any, part: _Part, path: Path, names: list[str], dtype: np.dtype[Any]) -> None:
     """Write the features of a part beside its place, then rename."""
-    features = np.asarray(estimator.transform(read_rows(part.file, part.start, part.stop)))
+    features = np.asarray(estimator.transform(read_rows(part.file, part.start, part.stop)), dtype)
     if features.shape[1:] != (len(names),):
         raise ValueError(f"all series of {part.file} must have {len(names)} features, got {features.shape[1:]}")
     unfinished = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
     try:
         write_table(unfinished, features, names)
-        if not path.exists():  # another worker may have been as fast
-            unfinished.rename(path)
+        unfinished.rename(path)
+    except OSError:
+        if not path.exists():  # else another worker was as fast
+            raise
     finally:
         _remove(unfinished)
 
