@@ -23,7 +23,11 @@ def shape_of(file: Path) -> tuple[int, ...]:
         return _open_npy(file).shape
     if kind_of(file) == "zarr":
         return tuple(_open_zarr(file).shape)
-    metadata = _package("pyarrow.parquet").read_metadata(file)
+    parquet = _package("pyarrow.parquet")
+    try:
+        metadata = parquet.read_metadata(file)
+    except (ValueError, OSError) as error:  # pyarrow's errors are ValueErrors
+        raise ValueError(f"{file} cannot be read: {error}") from error
     return metadata.num_rows, metadata.num_columns
 
 
@@ -44,7 +48,7 @@ def read_rows(file: Path, start: int, stop: int | None, *, as_table: bool = Fals
     _package("pyarrow.parquet")
     try:
         frame = _package("pandas").read_parquet(file, engine="pyarrow")
-    except (ValueError, OSError) as error:  # pyarrow's errors are ValueErrors
+    except (ValueError, OSError) as error:
         raise ValueError(f"{file} cannot be read: {error}") from error
     return frame.to_numpy() if as_table else frame
 
