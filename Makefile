@@ -9,7 +9,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet 
 READY := .venv/.ready
 READY_BENCH := .venv/.ready-bench
 
-.PHONY: help demo test lint docs bench clean
+.PHONY: help demo test lint adapters docs bench clean
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
@@ -17,6 +17,7 @@ help:
 	@echo "make demo   grid search over iterated-sums features on two data sets"
 	@echo "make test   lint, then the test suite (PYTEST_ARGS is passed on)"
 	@echo "make lint   format, style, spelling, types, direction of imports, known vulnerabilities"
+	@echo "make adapters  sktime's and aeon's checks of every adapter; make test has those of some"
 	@echo "make docs   the documentation site"
 	@echo "make bench  time the kernels against iisignature and pySigLib"
 	@echo "make clean  remove what the other targets made, except .venv"
@@ -34,6 +35,9 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python .ci/audit.py
+
+adapters: $(READY)
+	SIGFEAT_ALL_CHECKS=1 $(BIN)/python -m pytest tests/test_adapters.py $(PYTEST_ARGS)
 
 docs:
 	@echo "The documentation site does not exist yet; the docstrings and README.md are the documentation." >&2

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import os
 import pickle
 
 import numpy as np
@@ -35,12 +36,20 @@ def classes(n_samples):
 
 every_library = pytest.mark.parametrize("library", LIBRARIES)
 every_name = pytest.mark.parametrize("name", sorted(ADAPTED))
+DIFFERENT = ("FillMissing", "Increments", "ISSTransformer", "MHAEmbedder", "ISSClassifier", "ISSRegressor")
+others_are_alike = pytest.mark.skipif(
+    "SIGFEAT_ALL_CHECKS" not in os.environ,
+    reason="the same code with another estimator in it, and minutes long: `make adapters` runs the checks of all",
+)
+checked_name = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in DIFFERENT else others_are_alike) for name in sorted(ADAPTED)]
+)
 
 
 # ------------------------------------------------------------------------------------- the libraries' own checks
 
 
-@every_name
+@checked_name
 def test_sktime_checks(name):
     estimator = adapter("sktime", name)
     from sktime.utils.estimator_checks import check_estimator
@@ -50,7 +59,7 @@ def test_sktime_checks(name):
     assert {check: result for check, result in results.items() if result != "PASSED"} == {}
 
 
-@every_name
+@checked_name
 def test_aeon_checks(name):
     estimator = adapter("aeon", name)
     from aeon.testing.estimator_checking import check_estimator

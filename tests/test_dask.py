@@ -11,6 +11,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+from joblib.externals.loky import get_reusable_executor
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import RidgeClassifier
 from sklearn.model_selection import GridSearchCV
@@ -304,6 +305,7 @@ def test_a_grid_search_scores_the_same_serial_by_loky_and_by_dask(client):
         with joblib.parallel_config(backend=backend, n_jobs=n_jobs):
             results = search.fit(X, y).cv_results_
         scores[backend] = np.array([results[f"split{i}_test_score"] for i in range(3)])
+    get_reusable_executor().shutdown(wait=True)
     assert scores["sequential"].size == 18
     np.testing.assert_array_equal(scores["loky"], scores["sequential"])
     np.testing.assert_array_equal(scores["dask"], scores["sequential"])

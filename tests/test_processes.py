@@ -11,6 +11,7 @@ import time
 import joblib
 import numpy as np
 import pytest
+from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.model_selection import GridSearchCV
@@ -144,18 +145,16 @@ def test_a_killed_worker_is_told_and_what_was_finished_is_kept(tmp_path, monkeyp
     assert in_all - finished <= 2 * 6 - 1  # of six different fits, by two workers, none that was finished
     search.fit(X, y)
     assert len(counts.read_text().split()) == in_all
+    get_reusable_executor().shutdown(wait=True)
 
 
 # ------------------------------------------------------------------------------------------------ interrupts
 
 LONG = {  # each would run for minutes
     "words": "ISSTransformer(words='weight', depth=4).fit(X[:9]).transform(many)",
-    "low rank": "ISSTransformer(functionals='low_rank', depth=3).fit(X[:9]).transform(many)",
     "low rank, threads": "ISSTransformer(functionals='low_rank', depth=3, n_jobs=2).fit(X[:9]).transform(many)",
-    "intervals": "IntervalISSTransformer(depth=3, filter='box', n_filters=32).fit(X[:9]).transform(many)",
     "developments": "PathDevelopmentTransformer(dim=10, windows='whole').fit(X[:9]).transform(many)",
     "training functionals": "ISSTransformer(functionals='low_rank', fit_mode='supervised', max_epochs=999).fit(X, y)",
-    "training developments": "PathDevelopmentTransformer(fit_mode='supervised', max_epochs=9999).fit(X, y)",
     "distillation": "HyenaEmbeddingTransformer(MHAEmbedder(objective='random'), n_steps=99999).fit(X)",
 }
 
