@@ -171,25 +171,40 @@ def test_a_killed_worker_is_told_and_what_was_finished_is_kept(tmp_path):
 
 # ------------------------------------------------------------------------------------------------ interrupts
 
-LONG = {  # each would run for minutes
-    "words": "ISSTransformer(words='weight', depth=4).fit(X[:9]).transform(many)",
-    "low rank, threads": "ISSTransformer(functionals='low_rank', depth=3, n_jobs=2).fit(X[:9]).transform(many)",
-    "developments": "PathDevelopmentTransformer(dim=10, windows='whole').fit(X[:9]).transform(many)",
-    "training functionals": "ISSTransformer(functionals='low_rank', fit_mode='supervised', max_epochs=999).fit(X, y)",
-    "distillation": "HyenaEmbeddingTransformer(MHAEmbedder(objective='random'), n_steps=99999).fit(X)",
+LONG = {  # an estimator, and what would run for minutes
+    "words": ("ISSTransformer(words='weight', depth=4)", "transform(many)"),
+    "low rank, threads": ("ISSTransformer(functionals='low_rank', depth=3, n_jobs=2)", "transform(many)"),
+    "developments": ("PathDevelopmentTransformer(dim=10, windows='whole')", "transform(many)"),
+    "training functionals": (
+        "ISSTransformer(functionals='low_rank', fit_mode='supervised', max_epochs=999)",
+        "fit(X, y)",
+    ),
+    "distillation": ("HyenaEmbeddingTransformer(MHAEmbedder(objective='random'), n_steps=99999)", "fit(X)"),
 }
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LONG)
 def test_an_interrupt_ends_it_soon(name):
+    estimator, call = LONG[name]
     program = f"""
         import numpy as np
+        from sklearn.exceptions import NotFittedError
         from sigfeat import *
         X = np.random.default_rng(0).standard_normal((200, 3, 300))
         y, many = np.arange(200) % 2, np.tile(X, (10, 1, 100))
+        estimator = {estimator}
+        {"estimator.fit(X[:9])" if "transform" in call else ""}
         print("ready", flush=True)
-        {LONG[name]}
+        try:
+            estimator.{call}
+        except KeyboardInterrupt:
+            try:
+                estimator.transform(X[:2])
+                print("fitted")
+            except NotFittedError:
+                print("not fitted")
+            raise
     """
     command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(program)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -198,9 +213,10 @@ def test_an_interrupt_ends_it_soon(name):
         assert process.poll() is None, process.stderr.read()
         start = time.perf_counter()
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        output, errors = process.communicate(timeout=60)
         seconds = time.perf_counter() - start
     assert errors.rstrip().endswith("KeyboardInterrupt"), errors
+    assert output == ("fitted\n" if "transform" in call else "not fitted\n")
     assert seconds < 20  # a hang; some tenths of a second are usual
 
 
