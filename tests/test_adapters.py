@@ -50,6 +50,7 @@ checked_name = pytest.mark.parametrize(
 
 
 @checked_name
+@pytest.mark.timeout(900)  # minutes, where others compute beside it
 def test_sktime_checks(name, record_property):
     estimator = adapter("sktime", name)
     from sktime.utils.estimator_checks import check_estimator
@@ -61,6 +62,7 @@ def test_sktime_checks(name, record_property):
 
 
 @checked_name
+@pytest.mark.timeout(900)  # minutes, where others compute beside it
 def test_aeon_checks(name, record_property):
     estimator = adapter("aeon", name)
     from aeon.testing.estimator_checking import check_estimator
