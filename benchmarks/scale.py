@@ -8,7 +8,6 @@ Each run is a process of its own, the contestants take turns, and the median of 
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -58,7 +57,13 @@ def run_one(where, name, folder, n_threads):
             with dask.config.set(scheduler="threads", num_workers=n_threads):
                 transform_files(estimator, file, Path(target) / "features")
         seconds = time.perf_counter() - start
-    return {"seconds": seconds, "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIBIBYTE}
+    return {"seconds": seconds, "peak_gib": peak_memory() / GIBIBYTE}
+
+
+def peak_memory():
+    """Largest resident size of this process, in bytes; `getrusage` would count what the parent held before it, too."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
 
 
 def measure(folder, n_series, n_threads, repeat):
