@@ -33,20 +33,21 @@ def microseconds(run, per=1):
     return 1e6 * (time.perf_counter() - start) / per
 
 
-def measure(transformer, n_before, repeat):
-    """Medians of microseconds for a point alone, for a point among many, and for reading."""
+def measure(transformer, numbers_before, repeat):
+    """Medians of microseconds for a point alone, for a point among many, and for reading, of streams that take turns."""
     rng = np.random.default_rng(0)
-    stream = transformer.fit(rng.standard_normal((20, 3, 200))).stream()
-    stream.append(rng.standard_normal((3, n_before)))
-    stream.features()
-    found = {"one by one": [], "at once": [], "reading": []}
+    transformer.fit(rng.standard_normal((20, 3, 200)))
+    streams = {n: transformer.stream().append(rng.standard_normal((3, n))) for n in numbers_before}
+    found = {n: {"one by one": [], "at once": [], "reading": []} for n in streams}
     for _ in range(repeat):
         points = rng.standard_normal((N_ONE_BY_ONE, 3))
         many = rng.standard_normal((3, AT_ONCE))
-        found["one by one"].append(microseconds(lambda points=points: [stream.append(x) for x in points], N_ONE_BY_ONE))
-        found["at once"].append(microseconds(lambda many=many: stream.append(many), AT_ONCE))
-        found["reading"].append(microseconds(stream.features))
-    return {name: statistics.median(times) for name, times in found.items()}
+        for n, stream in streams.items():
+            one_by_one = microseconds(lambda points=points, to=stream: [to.append(x) for x in points], N_ONE_BY_ONE)
+            found[n]["one by one"].append(one_by_one)
+            found[n]["at once"].append(microseconds(lambda many=many, to=stream: to.append(many), AT_ONCE))
+            found[n]["reading"].append(microseconds(stream.features))
+    return {n: {name: statistics.median(times) for name, times in own.items()} for n, own in found.items()}
 
 
 def main():
@@ -54,13 +55,13 @@ def main():
     parser.add_argument(
         "--before", type=int, nargs="+", default=[1000, 1_000_000], help="points before the measured ones"
     )
-    parser.add_argument("--repeat", type=int, default=7)
+    parser.add_argument("--repeat", type=int, default=25)
     parser.add_argument("--output", type=Path, help="JSON file for the results")
     arguments = parser.parse_args()
     results = {}
     with thread_limit(1):
         for name, transformer in TRANSFORMERS.items():
-            results[name] = {n: measure(transformer, n, arguments.repeat) for n in arguments.before}
+            results[name] = measure(transformer, arguments.before, arguments.repeat)
     rows = [
         [name, f"{n:,}", *(f"{value:.1f}" for value in times.values())]
         for name, found in results.items()
