@@ -34,7 +34,7 @@ def microseconds(run, per=1):
 
 
 def measure(transformer, numbers_before, repeat):
-    """Medians of microseconds for a point alone, for a point among many, and for reading, of streams that take turns."""
+    """Medians of microseconds for a point alone, a point among many, and reading, of streams that take turns."""
     rng = np.random.default_rng(0)
     transformer.fit(rng.standard_normal((20, 3, 200)))
     streams = {n: transformer.stream().append(rng.standard_normal((3, n))) for n in numbers_before}
