@@ -41,7 +41,17 @@ class ExponentialFilters:
         return math.ceil(-math.log(NEGLIGIBLE) / float(self.rates.min()))
 
     def taps(self, length: int) -> NDArray[np.float64]:
-        """Values f_i and g_i at lags 0, ..., length - 1, shape (2, n_filters, rank, length), the first with weights."""
+        """Values f_i, with the weights, and g_i at lags 0, ..., length - 1.
+
+        Parameters
+        ----------
+        length : int
+            Number of lags.
+
+        Returns
+        -------
+        taps : ndarray of shape (2, n_filters, rank, length)
+        """
         taps: NDArray[np.float64] = np.exp(-self.rates[..., np.newaxis] * np.arange(length))
         taps[0] *= self.weights[..., np.newaxis]
         return taps
@@ -75,7 +85,17 @@ class FiniteFilters:
         return int(self.values.shape[3])
 
     def taps(self, length: int) -> NDArray[np.float64]:
-        """Values f_i and g_i at lags 0, ..., length - 1, shape (2, n_filters, rank, length)."""
+        """Values f_i and g_i at lags 0, ..., length - 1.
+
+        Parameters
+        ----------
+        length : int
+            Number of lags.
+
+        Returns
+        -------
+        taps : ndarray of shape (2, n_filters, rank, length)
+        """
         taps = np.zeros((*self.values.shape[:3], length))
         kept = min(length, self.length)
         taps[..., :kept] = self.values[..., :kept]

@@ -75,20 +75,62 @@ def layer_norm(x: NDArray[Any], weights: Mapping[str, NDArray[Any]]) -> NDArray[
 def gelu(x: NDArray[Any]) -> NDArray[Any]:
     """x times the probability that a standard normal variable is below x.
 
+    Parameters
+    ----------
+    x : ndarray
+        Of any shape.
+
+    Returns
+    -------
+    y : ndarray of the shape of x
+
     References
     ----------
     .. [1] Hendrycks, Gimpel, "Gaussian error linear units", 2016, arXiv:1606.08415.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.reference.layers import gelu
+    >>> gelu(np.array([-1.0, 0.0, 1.0])).round(3)
+    array([-0.159,  0.   ,  0.841])
     """
     return x * (1 + erf(x / np.sqrt(2))) / 2
 
 
 def sigmoid(x: NDArray[Any]) -> NDArray[Any]:
-    """1 / (1 + exp(-x)), written with tanh, which does not overflow."""
+    """1 / (1 + exp(-x)), written with tanh, which does not overflow.
+
+    Parameters
+    ----------
+    x : ndarray
+        Of any shape.
+
+    Returns
+    -------
+    y : ndarray of the shape of x
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.reference.layers import sigmoid
+    >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
+    array([0. , 0.5, 1. ])
+    """
     return (1 + np.tanh(x / 2)) / 2
 
 
 def softmax(x: NDArray[Any]) -> NDArray[Any]:
     """exp(x_i) / sum over j of exp(x_j), along the last axis; the largest x is subtracted so that nothing overflows.
+
+    Parameters
+    ----------
+    x : ndarray
+        Of any shape.
+
+    Returns
+    -------
+    shares : ndarray of the shape of x
 
     Examples
     --------

@@ -75,19 +75,86 @@ def nplr(n: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]
 
 
 def zero_order_hold(a: NDArray[Any], b: NDArray[Any], dt: float) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Steps of x' = A x + B u for an input that is constant over each: exp(dt A) and A^{-1} (exp(dt A) - I) B."""
+    """Steps of x' = A x + B u for an input that is constant over each: exp(dt A) and A^{-1} (exp(dt A) - I) B.
+
+    Parameters
+    ----------
+    a : ndarray of shape (n, n)
+        A.
+    b : ndarray of shape (n,)
+        B.
+    dt : float
+        Step of time.
+
+    Returns
+    -------
+    a_bar : ndarray of shape (n, n)
+    b_bar : ndarray of shape (n,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.reference.s4 import zero_order_hold
+    >>> a_bar, b_bar = zero_order_hold(np.array([[-1.0]]), np.array([1.0]), 0.1)
+    >>> a_bar.round(4), b_bar.round(4)
+    (array([[0.9048]]), array([0.0952]))
+    """
     a_bar = expm(dt * a)
     return a_bar, np.linalg.solve(a, (a_bar - np.eye(len(a))) @ b)
 
 
 def bilinear(a: NDArray[Any], b: NDArray[Any], dt: float) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Steps of x' = A x + B u by the trapezoidal rule: (I - dt/2 A)^{-1} (I + dt/2 A) and (I - dt/2 A)^{-1} dt B."""
+    """Steps of x' = A x + B u by the trapezoidal rule: (I - dt/2 A)^{-1} (I + dt/2 A) and (I - dt/2 A)^{-1} dt B.
+
+    Parameters
+    ----------
+    a : ndarray of shape (n, n)
+        A.
+    b : ndarray of shape (n,)
+        B.
+    dt : float
+        Step of time.
+
+    Returns
+    -------
+    a_bar : ndarray of shape (n, n)
+    b_bar : ndarray of shape (n,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.reference.s4 import bilinear
+    >>> a_bar, b_bar = bilinear(np.array([[-1.0]]), np.array([1.0]), 0.1)
+    >>> a_bar.round(4), b_bar.round(4)
+    (array([[0.9048]]), array([0.0952]))
+    """
     before, after = np.eye(len(a)) - dt / 2 * a, np.eye(len(a)) + dt / 2 * a
     return np.linalg.solve(before, after), np.linalg.solve(before, dt * b)
 
 
 def s4_recurrence(a_bar: NDArray[Any], b_bar: NDArray[Any], c: NDArray[Any], u: NDArray[Any]) -> NDArray[Any]:
-    """Outputs y_k = Re(C x_k) of the states x_k = Abar x_{k-1} + Bbar u_k, for one channel u."""
+    """Outputs y_k = Re(C x_k) of the states x_k = Abar x_{k-1} + Bbar u_k, for one channel u.
+
+    Parameters
+    ----------
+    a_bar : ndarray of shape (n, n)
+        Abar.
+    b_bar, c : ndarray of shape (n,)
+        Bbar and C.
+    u : ndarray of shape (n_timepoints,)
+        Input.
+
+    Returns
+    -------
+    y : ndarray of shape (n_timepoints,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.reference.s4 import s4_recurrence
+    >>> s4_recurrence(np.array([[0.5]]), np.array([1.0]), np.array([1.0]), np.array([1.0, 0.0, 0.0]))
+    array([1.  , 0.5 , 0.25])
+    """
     x, y = np.zeros_like(b_bar), np.empty(len(u), dtype=b_bar.real.dtype)
     for k in range(len(u)):
         x = a_bar @ x + b_bar * u[k]
