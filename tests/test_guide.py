@@ -26,5 +26,5 @@ def test_links_lead_to_files(page):
 
 def test_index_lists_every_page():
     tree = re.search(r"```\{toctree\}\n(.*?)```", (GUIDE / "index.md").read_text(encoding="utf-8"), re.DOTALL)[1]
-    listed = [line for line in tree.split() if not line.startswith(":")]
+    listed = [line for line in tree.splitlines() if line and not line.startswith(":")]
     assert sorted(listed) == sorted(page.stem for page in PAGES if page.stem != "index")
