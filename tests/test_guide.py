@@ -28,3 +28,12 @@ def test_index_lists_every_page():
     tree = re.search(r"```\{toctree\}\n(.*?)```", (GUIDE / "index.md").read_text(encoding="utf-8"), re.DOTALL)[1]
     listed = [line for line in tree.splitlines() if line and not line.startswith(":")]
     assert sorted(listed) == sorted(page.stem for page in PAGES if page.stem != "index")
+
+
+@pytest.mark.slow
+def test_readme_begins_with_lines_that_run():
+    pytest.importorskip("sktime")
+    first = [block for block in blocks(ROOT / "README.md") if block.heading in ("Ten lines", "A classifier at once")]
+    page = run(first)
+    assert page["search"].score(page["to_panel"](page["X_test"]), page["y_test"]) > 0.9
+    assert page["iss_classifier"]().fit(page["X_train"], page["y_train"]).score(page["X_test"], page["y_test"]) > 0.95
