@@ -140,15 +140,15 @@ def intervals():
     """A series, and an interval whose ends are near two lags before now."""
     rng, t = np.random.default_rng(0), np.arange(101)
     x = 0.1 * rng.standard_normal(len(t)) + np.exp(-((t - 52) ** 2) / 8) - np.exp(-((t - 68) ** 2) / 8)
-    now = 90
+    now = 90  # a prime of mathtext is a nought in text of SVG, so the names here are plain
     begin, end = np.exp(-((now - t - 45) ** 2) / 30), np.exp(-((now - t - 15) ** 2) / 30)
     figure, axes = plt.subplots(figsize=(7.5, 2.3), layout="constrained")
     axes.plot(t, x, color=GREY, linewidth=1)
-    axes.fill_between(t, -2.4, -2.4 + 0.8 * begin, color=BLUE, alpha=0.5, label="$f(t - s)$: where it begins")
-    axes.fill_between(t, -2.4, -2.4 + 0.8 * end, color=ORANGE, alpha=0.5, label="$g(t - s')$: where it ends")
+    axes.fill_between(t, -2.4, -2.4 + 0.8 * begin, color=BLUE, alpha=0.5, label="f(t − s): where it begins")
+    axes.fill_between(t, -2.4, -2.4 + 0.8 * end, color=ORANGE, alpha=0.5, label="g(t − s′): where it ends")
     axes.axvspan(now - 45, now - 15, color=GREEN, alpha=0.15, linewidth=0)
     axes.axvline(now, color=GREY, linewidth=1, linestyle=":")
-    for place, name in ((now - 45, "$s$"), (now - 15, "$s'$"), (now, "now, $t$")):
+    for place, name in ((now - 45, "s"), (now - 15, "s′"), (now, "now, t")):
         axes.annotate(name, (place, 1.35), ha="center")
     axes.set(xlabel="time", yticks=[], ylim=(-2.5, 1.7), xlim=(0, 100))
     axes.legend(loc="lower left")
