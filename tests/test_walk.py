@@ -1,6 +1,9 @@
 """The walk of a newcomer: CSV files in, scores out, by the very lines of the quick start."""
 
+import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -8,7 +11,7 @@ import pytest
 
 from sigfeat import to_panel
 from sigfeat.classifiers import iss_classifier
-from tests.pages import GUIDE, blocks, run
+from tests.pages import GUIDE, ROOT, blocks, run
 
 PAGE = GUIDE / "quickstart.md"
 FORMS = ("One file per series, folders as classes", "One file per series, classes in a table", "All series in one file")
@@ -124,6 +127,31 @@ def message(X, y, **_):
     with pytest.raises(ValueError) as error:  # noqa: PT011
         iss_classifier().fit(X, y)
     return str(error.value)
+
+
+NOTHING_ELSE = """
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"torch", "skorch", "iisignature", "sktime", "aeon", "dask", "matplotlib"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Missing())
+"""
+
+
+def test_the_walk_needs_no_extra(tmp_path):
+    """What `pip install .` brings is enough: the whole page runs where nothing else can be imported."""
+    command = [sys.executable, "-W", "error", "-c", NOTHING_ELSE + "".join(block.code for block in blocks(PAGE))]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment(), check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["accuracy 1.00, most frequent class 0.50", "['walk']"]
+
+
+def environment():
+    """Variables with which sigfeat is found from any folder."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
 
 
 def test_no_file_gives_one_clear_sentence(tmp_path, monkeypatch):
