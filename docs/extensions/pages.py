@@ -22,9 +22,9 @@ PAGES = {  # file of the repository: page of the site
     "benchmarks/results/archive/report.md": "generated/archive/report.md",
     "benchmarks/results/hyena_vs_mha/report.md": "generated/hyena_vs_mha/report.md",
 }
+RESULTS = re.compile(r"benchmarks/results/\w+\.json")  # all of which the page of results shows
 MADE = ("index.md", "generated/archive/report.md", "generated/hyena_vs_mha/report.md")  # by hand, by their benchmarks
 LINK = re.compile(r"(\]\()([^)#\s]+)((?:#[^)\s]*)?\))")
-FENCE = re.compile(r"^(```|~~~)", re.MULTILINE)
 
 
 def relinked(text, home, place):
@@ -38,6 +38,8 @@ def relinked(text, home, place):
         inside = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else None
         if inside in PAGES:
             path = DOCS / PAGES[inside]
+        elif inside and RESULTS.fullmatch(inside):
+            path = DOCS / "generated" / "results.md"
         elif not path.exists():
             return match[0]  # a page of the site without its ending, or a mistake, of which MyST tells
         elif path.is_dir():
