@@ -9,7 +9,9 @@ and said so.
 """
 
 import argparse
+import contextlib
 import functools
+import html
 import html.parser
 import http.server
 import json
@@ -119,21 +121,33 @@ def _faults_of_search(site):
 PROBE = """<!doctype html><meta charset="utf-8"><title>probe</title>
 <iframe id="page" style="border:0;width:100vw;height:2000px"></iframe><pre id="told"></pre><script>
 const names = NAMES, told = [];
+function scrolls(one, view) {
+  for (; one && one.tagName !== "ARTICLE" && one.tagName !== "BODY"; one = one.parentElement) {
+    if (["auto", "scroll"].includes(view.getComputedStyle(one).overflowX)) return true;
+    if (one.tagName === "math" || one.tagName === "svg") return true;
+  }
+  return false;
+}
 const wait = ms => new Promise(done => setTimeout(done, ms));
 async function look() {
   const frame = document.getElementById("page");
   for (const name of names) {
     frame.style.width = "WIDTHpx";
     await new Promise(done => { frame.onload = done; frame.src = name; });
-    await wait(name.startsWith("search") ? 2500 : 150);
+    await wait(150);
     const page = frame.contentDocument, root = page.documentElement;
     for (const image of page.images) { image.loading = "eager"; }
     await wait(50);
     const images = [...page.images];
     const broken = images.filter(one => one.complete && !one.naturalWidth).map(one => one.getAttribute("src"));
-    const results = page.querySelectorAll("ul.search li, .search-results li, #search-results li").length;
-    told.push({name, scroll: root.scrollWidth, width: frame.contentWindow.innerWidth, images: images.length, broken,
-               results});
+    const width = root.clientWidth, cut = [];  // what reaches beyond the page, and cannot be scrolled to within it
+    for (const one of page.querySelectorAll("article *")) {
+      const place = one.getBoundingClientRect();
+      if (place.width && place.right > width + 1 && !scrolls(one.parentElement, frame.contentWindow)) {
+        cut.push(one.tagName.toLowerCase() + "." + one.className + " " + one.textContent.trim().slice(0, 40));
+      }
+    }
+    told.push({name, scroll: root.scrollWidth, width, images: images.length, broken, cut: cut.slice(0, 2)});
   }
   document.getElementById("told").textContent = JSON.stringify(told);
 }
@@ -146,42 +160,57 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
+@contextlib.contextmanager
+def served(site):
+    """Address at which the site is served for the moment."""
+    handler = functools.partial(_Quiet, directory=str(site))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def shown(browser, address, seconds):
+    """The page at an address, as it is after some seconds of the browser's own time."""
+    with tempfile.TemporaryDirectory() as profile:
+        command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        command += ["--no-first-run", f"--user-data-dir={profile}", f"--window-size={max(WIDTHS)},2000"]
+        command += [f"--virtual-time-budget={1000 * seconds}", "--dump-dom", address]
+        return subprocess.run(command, capture_output=True, text=True, timeout=900, check=True).stdout
+
+
 def seen(site, browser, names, width):
-    """What a browser of a width sees of pages: their scroll width, broken pictures, and what a search finds."""
-    with tempfile.TemporaryDirectory() as folder:
-        profile, probe = Path(folder) / "profile", site / "_probe.html"
-        probe.write_text(PROBE.replace("NAMES", json.dumps(names)).replace("WIDTHpx", f"{width}px"))
-        handler = functools.partial(_Quiet, directory=str(site))
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            address = f"http://127.0.0.1:{server.server_address[1]}/_probe.html"
-            budget = 1000 * (10 + 3 * len(names))
-            command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-            command += ["--no-first-run", f"--user-data-dir={profile}", f"--window-size={max(width, 500)},2000"]
-            command += [f"--virtual-time-budget={budget}", "--dump-dom", address]
-            text = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True).stdout
-        finally:
-            server.shutdown()
-            server.server_close()
-            probe.unlink()
-    match = re.search(r'<pre id="told">(.*?)</pre>', text, re.DOTALL)
-    return json.loads(html.unescape(match[1])) if match and match[1] else [{"error": "the pages did not load in time"}]
+    """What a browser of a width sees of pages: their scroll width, broken pictures, and what is cut off."""
+    probe = site / "_probe.html"
+    probe.write_text(PROBE.replace("NAMES", json.dumps(names)).replace("WIDTHpx", f"{width}px"))
+    try:
+        with served(site) as address:
+            text = shown(browser, f"{address}/{probe.name}", 10 + 3 * len(names))
+    finally:
+        probe.unlink()
+    match = re.search(r'<pre id="told">(.+?)</pre>', text, re.DOTALL)
+    return json.loads(html.unescape(match[1])) if match else [{"error": "the pages did not load in time"}]
 
 
 def faults_in_browser(site, browser, names):
     """Sentences on pages that scroll sideways, broken pictures and a search that finds nothing."""
     found = []
     for width in WIDTHS:
-        for page in seen(site, browser, [*names, f"search.html?q={WORD}"], width):
+        for page in seen(site, browser, names, width):
             if "error" in page:
                 found.append(f"{width}: {page['error']}")
                 continue
             if page["scroll"] > page["width"]:
                 found.append(f"{width}: {page['name']} scrolls sideways, {page['scroll']} wide")
+            found += [f"{width}: {page['name']} cuts {what!r} at the right" for what in page["cut"]]
             found += [f"{width}: {page['name']} has the broken picture {source}" for source in page["broken"]]
-            if page["name"].startswith("search") and not page["results"]:
-                found.append(f"{width}: the search finds nothing for {WORD!r}")
+    with served(site) as address:
+        results = shown(browser, f"{address}/search.html?q={WORD}", 30).partition('id="search-results"')[2]
+    if "<li" not in results:
+        found.append(f"the search finds nothing for {WORD!r}")
     return found
 
 

@@ -67,6 +67,14 @@ def layer_norm(x: NDArray[Any], weights: Mapping[str, NDArray[Any]]) -> NDArray[
     References
     ----------
     .. [1] Ba, Kiros, Hinton, "Layer normalization", 2016, arXiv:1607.06450.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.reference.layers import layer_norm
+    >>> layer_norm(np.array([[1.0, 3.0], [10.0, 30.0]]), {"weight": np.ones(2), "bias": np.zeros(2)}).round(3)
+    array([[-1.,  1.],
+           [-1.,  1.]])
     """
     mean, variance = x.mean(axis=-1, keepdims=True), x.var(axis=-1, keepdims=True)
     return weights["weight"] * (x - mean) / np.sqrt(variance + 1e-5) + weights["bias"]
@@ -164,6 +172,14 @@ def sinusoids(length: int, d_model: int) -> NDArray[Any]:
     ----------
     .. [1] Vaswani et al., "Attention is all you need", 2017, arXiv:1706.03762, section 3.5; cosines behind the sines
        here, between them there.
+
+    Examples
+    --------
+    >>> from sigfeat.reference.layers import sinusoids
+    >>> sinusoids(3, 4).round(2)
+    array([[ 0.  ,  0.  ,  1.  ,  1.  ],
+           [ 0.84,  0.01,  0.54,  1.  ],
+           [ 0.91,  0.02, -0.42,  1.  ]])
     """
     m = (d_model + 1) // 2
     angles = np.outer(np.arange(length), 10_000.0 ** (-np.arange(m) / m))

@@ -66,6 +66,15 @@ def nplr(n: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]
     References
     ----------
     .. [1] Gu, Goel, Ré, "Efficiently modeling long sequences with structured state spaces", 2021, arXiv:2111.00396.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.reference.s4 import hippo_legs, nplr
+    >>> eigenvalues, p, b, basis = nplr(4)
+    >>> a = basis @ (np.diag(eigenvalues) - np.outer(p, p.conj())) @ basis.conj().T
+    >>> bool(np.allclose(a, hippo_legs(4)[0]))
+    True
     """
     a, b = hippo_legs(n)
     p = np.sqrt(np.arange(n) + 0.5)
@@ -185,6 +194,22 @@ def s4(x: NDArray[Any], weights: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
     .. [1] Gu, Goel, Ré, "Efficiently modeling long sequences with structured state spaces", 2021, arXiv:2111.00396.
     .. [2] Gu, Gupta, Goel, Ré, "On the parameterization and initialization of diagonal state space models", 2022,
        arXiv:2206.11893.
+
+    Examples
+    --------
+    The torch module computes the same.
+
+    >>> import torch
+    >>> from sigfeat.nn import S4
+    >>> from sigfeat.reference.s4 import s4
+    >>> how = {"generator": torch.Generator().manual_seed(0), "dtype": torch.float64}
+    >>> layer = S4(8, 4, **how).eval()
+    >>> weights = {name: values.numpy() for name, values in layer.state_dict().items()}
+    >>> x = torch.randn(9, 8, **how)
+    >>> with torch.no_grad():
+    ...     by_torch = layer(x[None])[0].numpy()
+    >>> bool(abs(s4(x.numpy(), weights) - by_torch).max() < 1e-9)
+    True
     """
     eigenvalues = -np.exp(weights["log_minus_real"]) + 1j * weights["imaginary"]
     mixed = weights["skip"] * x
