@@ -3,8 +3,10 @@
 
 PYTHON ?= python3.11
 PYTEST_ARGS ?=
+PROCESSES ?= 2
 
 BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
 READY := .venv/.ready
 READY_BENCH := .venv/.ready-bench
@@ -17,7 +19,7 @@ SITE := build/docs
 
 help:
 	@echo "make demo   grid search over iterated-sums features on two data sets"
-	@echo "make test   lint, then the test suite (PYTEST_ARGS is passed on)"
+	@echo "make test   lint, then the test suite, in PROCESSES processes, 2 (PYTEST_ARGS is passed on)"
 	@echo "make lint   format, style, spelling, types, direction of imports, known vulnerabilities"
 	@echo "make adapters  sktime's and aeon's checks of every adapter; make test has those of some"
 	@echo "make docs   the documentation site, with the gallery, and its links checked"
@@ -28,7 +30,7 @@ demo: $(READY)
 	$(BIN)/python examples/demo.py
 
 test: lint
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(PYTEST) $(PYTEST_ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -39,7 +41,7 @@ lint: $(READY)
 	$(BIN)/python .ci/audit.py
 
 adapters: $(READY)
-	SIGFEAT_ALL_CHECKS=1 $(BIN)/python -m pytest tests/test_adapters.py $(PYTEST_ARGS)
+	SIGFEAT_ALL_CHECKS=1 $(PYTEST) tests/test_adapters.py $(PYTEST_ARGS)
 
 docs: $(READY_DOCS)
 	$(BIN)/python -m sphinx -b html -W --keep-going -d build/doctrees docs $(SITE)

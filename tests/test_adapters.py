@@ -50,21 +50,25 @@ checked_name = pytest.mark.parametrize(
 
 
 @checked_name
-def test_sktime_checks(name):
+@pytest.mark.timeout(900)  # minutes, where others compute beside it
+def test_sktime_checks(name, record_property):
     estimator = adapter("sktime", name)
     from sktime.utils.estimator_checks import check_estimator
 
     results = check_estimator(estimator, raise_exceptions=False, verbose=False)
+    record_property("checks", len(results))
     assert len(results) > 100
     assert {check: result for check, result in results.items() if result != "PASSED"} == {}
 
 
 @checked_name
-def test_aeon_checks(name):
+@pytest.mark.timeout(900)  # minutes, where others compute beside it
+def test_aeon_checks(name, record_property):
     estimator = adapter("aeon", name)
     from aeon.testing.estimator_checking import check_estimator
 
     results = check_estimator(estimator, raise_exceptions=False, use_first_parameter_set=False, verbose=False)
+    record_property("checks", len(results))
     assert len(results) > 20
     assert {check: result for check, result in results.items() if result != "PASSED"} == {}
 

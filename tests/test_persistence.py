@@ -625,7 +625,7 @@ FORGED_VALUES = [
     (EXTRA + "list", {"dict": []}, "extra.list must be an object"),
     (EXTRA + "list", {"array": "<f8"}, "tensor extra.list is missing"),
     (EXTRA + "tuple", {"tuple": "ab"}, "extra.tuple must be a list, got 'ab'"),
-    (EXTRA + "nan", {"float": []}, "could not convert"),
+    (EXTRA + "nan", {"float": []}, r"extra.nan must be a number, or nan, inf or -inf, got \[\]"),
     (EXTRA + "nan", float("inf"), "not JSON"),
     (EXTRA + "array", ..., r"weights\.safetensors has a tensor extra.array that belongs to nothing"),
     (EXTRA + "array/array", "<f8", "tensor extra.array must be of float64, for values of float64, got int64"),

@@ -11,9 +11,10 @@ import time
 import joblib
 import numpy as np
 import pytest
+import torch
 from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
@@ -69,6 +70,18 @@ def test_threads_may_share_a_fitted_estimator_while_others_fit(transformer):
         np.testing.assert_array_equal(values, clone(transformer).fit(X).transform(X))
 
 
+def test_a_new_thread_fits_as_the_first_whatever_torch_was_told():
+    """The first use of torch in a thread takes what `set_num_threads` said, and with it another rounding."""
+    transformer, X, before = TRANSFORMERS[-1], panel(), torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            found = pool.submit(lambda: clone(transformer).fit(X).transform(X)).result()
+        np.testing.assert_array_equal(found, clone(transformer).fit(X).transform(X))
+    finally:
+        torch.set_num_threads(before)
+
+
 # ------------------------------------------------------------------------------------------------- processes
 
 
@@ -116,22 +129,30 @@ class Deadly(ClassifierMixin, BaseEstimator):
         return np.repeat(self.classes_[:1], len(X))
 
 
-class Counting(ISSTransformer):
-    """Leaves a line in a file for each fit."""
+class Counting(TransformerMixin, BaseEstimator):
+    """Iterated sums that leave a line in a file for each fit."""
+
+    def __init__(self, depth=2, counts=None):
+        self.depth = depth
+        self.counts = counts
 
     def fit(self, X, y=None):
-        with open(os.environ["SIGFEAT_COUNTS"], "a") as file:
+        with open(self.counts, "a") as file:
             file.write("fit\n")
-        return super().fit(X, y)
+        self.transformer_ = ISSTransformer(depth=self.depth).fit(X)
+        return self
+
+    def transform(self, X):
+        return self.transformer_.transform(X)
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_killed_worker_is_told_and_what_was_finished_is_kept(tmp_path, monkeypatch):
+def test_a_killed_worker_is_told_and_what_was_finished_is_kept(tmp_path):
     counts, file = tmp_path / "counts", tmp_path / "deadly"
     file.touch()
-    monkeypatch.setenv("SIGFEAT_COUNTS", str(counts))
     X, y = panel(24), np.arange(24) % 2
-    pipeline = make_pipeline(Counting(), Deadly(file=str(file)), memory=joblib.Memory(tmp_path / "cache", verbose=0))
+    steps = Counting(counts=str(counts)), Deadly(file=str(file))
+    pipeline = make_pipeline(*steps, memory=joblib.Memory(tmp_path / "cache", verbose=0))
     grid = {"counting__depth": [1, 2, 3], "deadly__deadly": [False, True]}
     search = GridSearchCV(pipeline, grid, cv=2, refit=False, n_jobs=2)
     with pytest.raises(TerminatedWorkerError):
@@ -150,25 +171,40 @@ def test_a_killed_worker_is_told_and_what_was_finished_is_kept(tmp_path, monkeyp
 
 # ------------------------------------------------------------------------------------------------ interrupts
 
-LONG = {  # each would run for minutes
-    "words": "ISSTransformer(words='weight', depth=4).fit(X[:9]).transform(many)",
-    "low rank, threads": "ISSTransformer(functionals='low_rank', depth=3, n_jobs=2).fit(X[:9]).transform(many)",
-    "developments": "PathDevelopmentTransformer(dim=10, windows='whole').fit(X[:9]).transform(many)",
-    "training functionals": "ISSTransformer(functionals='low_rank', fit_mode='supervised', max_epochs=999).fit(X, y)",
-    "distillation": "HyenaEmbeddingTransformer(MHAEmbedder(objective='random'), n_steps=99999).fit(X)",
+LONG = {  # an estimator, and what would run for minutes
+    "words": ("ISSTransformer(words='weight', depth=4)", "transform(many)"),
+    "low rank, threads": ("ISSTransformer(functionals='low_rank', depth=3, n_jobs=2)", "transform(many)"),
+    "developments": ("PathDevelopmentTransformer(dim=10, windows='whole')", "transform(many)"),
+    "training functionals": (
+        "ISSTransformer(functionals='low_rank', fit_mode='supervised', max_epochs=999)",
+        "fit(X, y)",
+    ),
+    "distillation": ("HyenaEmbeddingTransformer(MHAEmbedder(objective='random'), n_steps=99999)", "fit(X)"),
 }
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LONG)
 def test_an_interrupt_ends_it_soon(name):
+    estimator, call = LONG[name]
     program = f"""
         import numpy as np
+        from sklearn.exceptions import NotFittedError
         from sigfeat import *
         X = np.random.default_rng(0).standard_normal((200, 3, 300))
         y, many = np.arange(200) % 2, np.tile(X, (10, 1, 100))
+        estimator = {estimator}
+        {"estimator.fit(X[:9])" if "transform" in call else ""}
         print("ready", flush=True)
-        {LONG[name]}
+        try:
+            estimator.{call}
+        except KeyboardInterrupt:
+            try:
+                estimator.transform(X[:2])
+                print("fitted")
+            except NotFittedError:
+                print("not fitted")
+            raise
     """
     command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(program)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -177,9 +213,10 @@ def test_an_interrupt_ends_it_soon(name):
         assert process.poll() is None, process.stderr.read()
         start = time.perf_counter()
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        output, errors = process.communicate(timeout=60)
         seconds = time.perf_counter() - start
     assert errors.rstrip().endswith("KeyboardInterrupt"), errors
+    assert output == ("fitted\n" if "transform" in call else "not fitted\n")
     assert seconds < 20  # a hang; some tenths of a second are usual
 
 

@@ -106,13 +106,12 @@ def test_many_points_at_once_give_what_single_points_give(transformer):
 @every_transformer
 def test_a_hundred_thousand_points(transformer):
     transformer = fitted(transformer)
-    if getattr(transformer, "group", "SO") in ("SO(n,1)", "unipotent"):
-        pytest.skip("a matrix of this group grows with each step, beyond any number")
     X = np.random.default_rng(0).standard_normal((1, 3, 100_000))
     if "max_times" in str(transformer):
         X = np.abs(X)
     stream = appended(transformer.stream(), X[0], random_sizes(200))
-    assert_same(stream.features(), transformer.transform(X)[0])
+    grows = getattr(transformer, "group", "SO") == "SO(n,1)"  # what was rounded before, in both
+    assert_same(stream.features(), transformer.transform(X)[0], 1e-11 if grows else 1e-12)
 
 
 @pytest.mark.parametrize("transformer", named(FUNCTIONALS))

@@ -9,13 +9,13 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from numpy.typing import NDArray
 from scipy.fft import next_fast_len
-from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from sigfeat.nn.development import Development
 from sigfeat.nn.filters import IntervalFilter
 from sigfeat.nn.groups import Group
 from sigfeat.nn.supervised import TrainingSettings, train
+from sigfeat.nn.threads import thread_limit
 from sigfeat.words import Word
 
 STRETCH, SHORTEST = 4, 128  # a transform is as long as so many filters, and has at least so many points
@@ -415,7 +415,7 @@ def train_intervals(
         device=device,
         seed=seed,
     )
-    with threadpool_limits(n_threads):
+    with thread_limit(n_threads):
         features = PooledIntervals(layer, names, *windows)
         history, _ = train(features, np.ascontiguousarray(np.nan_to_num(series), np.float64), lengths, target, settings)
     return history

@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from numpy.typing import ArrayLike, NDArray
-from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from sigfeat.functionals import Functionals, n_parts
 from sigfeat.nn.supervised import TrainingSettings, train
+from sigfeat.nn.threads import thread_limit
 
 SHARPNESS = 4.0  # of the soft threshold in training, in units of one over the standard deviation of the values
 THRESHOLD_SERIES = 64
@@ -297,7 +297,7 @@ def train_functionals(
         device=device,
         seed=seed,
     )
-    with threadpool_limits(n_threads):
+    with thread_limit(n_threads):
         features = PooledLowRank(layer, *_thresholds(layer, series, lengths, seed))
         history, _ = train(features, np.ascontiguousarray(series), lengths, target, settings)
     return dataclasses.replace(functionals, taps=layer.taps.detach().cpu().numpy()), history

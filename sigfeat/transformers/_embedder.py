@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from joblib import effective_n_jobs
 from sklearn.utils import check_random_state, check_scalar
-from threadpoolctl import threadpool_limits
 
 from sigfeat._validation import CallbackSupportMixin, Interval, StrOptions, check_is_fitted
 from sigfeat.nn._spectra import forget_spectra
 from sigfeat.nn.encoder import n_parameters
 from sigfeat.nn.layers import inside, pool_tokens, real_points
 from sigfeat.nn.processes import processes
+from sigfeat.nn.threads import thread_limit
 from sigfeat.nn.training import StepSettings, train
 from sigfeat.transformers._base import FeatureTransformer
 from sigfeat.transformers._devices import check_device
@@ -266,7 +266,7 @@ class Embedder(CallbackSupportMixin, FeatureTransformer):
     def _computing(self):
         """Weights on their device, threads as granted, and no gradients; spectra of filters are not kept behind it."""
         self.encoder_.to(self._where())
-        with threadpool_limits(effective_n_jobs(self.n_jobs)), torch.no_grad():
+        with thread_limit(effective_n_jobs(self.n_jobs)), torch.no_grad():
             try:
                 yield
             finally:
@@ -296,7 +296,7 @@ class Embedder(CallbackSupportMixin, FeatureTransformer):
             epochs=_Epochs(self, context),
             **settings,
         )
-        with threadpool_limits(effective_n_jobs(self.n_jobs)):
+        with thread_limit(effective_n_jobs(self.n_jobs)):
             return train(objective, inputs, held_out, settings)
 
     def _check_points(self, lengths, spec):

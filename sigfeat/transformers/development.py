@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from joblib import effective_n_jobs
 from sklearn.utils import check_random_state
-from threadpoolctl import threadpool_limits
 
 from sigfeat._kernels.path_development import Plan, segments_of
 from sigfeat._kernels.pooling import POOLINGS
@@ -15,6 +14,7 @@ from sigfeat.nn.development import Development, random_algebra
 from sigfeat.nn.groups import GROUPS
 from sigfeat.nn.pooled_development import TRAINABLE_POOLINGS, PooledDevelopment
 from sigfeat.nn.supervised import TrainingSettings, train
+from sigfeat.nn.threads import thread_limit
 from sigfeat.transformers._base import FeatureTransformer
 from sigfeat.transformers._development_stream import DevelopmentStream
 from sigfeat.transformers._devices import check_device
@@ -401,7 +401,7 @@ class PathDevelopmentTransformer(FeatureTransformer):
             device=self.device,
             seed=seed,
         )
-        with threadpool_limits(effective_n_jobs(self.n_jobs)):
+        with thread_limit(effective_n_jobs(self.n_jobs)):
             features = PooledDevelopment(layer, poolings, *self._windows)
             self.history_, _ = train(features, increments, lengths, target, settings)
         return layer.algebra.detach().cpu().numpy().astype(elements.dtype)

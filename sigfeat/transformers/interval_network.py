@@ -8,11 +8,11 @@ from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
-from threadpoolctl import threadpool_limits
 
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted, validate_panel
 from sigfeat.nn.interval_networks import HEAD_RATE, PooledSequence, interval_hyena, stacked_intervals
 from sigfeat.nn.supervised import TrainingSettings, train
+from sigfeat.nn.threads import thread_limit
 from sigfeat.transformers._devices import check_device
 from sigfeat.transformers._moments import channel_moments
 from sigfeat.transformers._targets import check_target
@@ -175,7 +175,7 @@ class IntervalNetworkClassifier(ClassifierMixin, BaseEstimator):
             stretching=0.0,
             head_rate=HEAD_RATE,
         )
-        with threadpool_limits(effective_n_jobs(self.n_jobs)):
+        with thread_limit(effective_n_jobs(self.n_jobs)):
             self.history_, network = train(PooledSequence(body), self._scaled(X), lengths, target, settings)
         self.network_ = network.eval().cpu()
         return self
@@ -230,7 +230,7 @@ class IntervalNetworkClassifier(ClassifierMixin, BaseEstimator):
         X, lengths = validate_panel(self, X, reset=False)
         check_device(self.device)
         network = self.network_.to(self.device)
-        with torch.no_grad(), threadpool_limits(effective_n_jobs(self.n_jobs)):
+        with torch.no_grad(), thread_limit(effective_n_jobs(self.n_jobs)):
             parts = zip(
                 torch.from_numpy(self._scaled(X)).split(SERIES_AT_ONCE),
                 torch.from_numpy(lengths).split(SERIES_AT_ONCE),

@@ -1,0 +1,29 @@
+"""Threads of torch, OpenMP and BLAS."""
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+from threadpoolctl import threadpool_limits
+
+
+@contextlib.contextmanager
+def thread_limit(n_threads: int) -> Iterator[None]:
+    """Hold what this thread calls to a number of threads, on which the rounding of torch's sums depends.
+
+    Parameters
+    ----------
+    n_threads : int
+        At most so many.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sigfeat.nn.threads import thread_limit
+    >>> with thread_limit(1):
+    ...     torch.get_num_threads()
+    1
+    """
+    torch.get_num_threads()  # after a `set_num_threads` anywhere, the first use of torch in a thread undoes its limits
+    with threadpool_limits(n_threads):
+        yield
