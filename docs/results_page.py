@@ -3,6 +3,8 @@
 ``make docs`` runs it; ``python docs/results_page.py FOLDER`` writes the pages into a folder by hand.
 """
 
+import importlib
+import importlib.util
 import json
 import statistics
 import subprocess
@@ -36,6 +38,7 @@ ELSEWHERE = {  # file: page that has its tables
     "settings_development.json": "developments.md",
     "trained.json": "developments.md",
 }
+REPORTS = ("archive", "hyena_vs_mha")
 LARGEST_GENERIC = 60  # rows of a table of a file that has none of its own
 
 
@@ -52,9 +55,13 @@ def write_results(results, folder):
             parts += [f"## {title}", f"Measured by `python -m {module}`.", tables.strip()]
             if "commit" not in tables.lower():
                 parts += [_circumstances(documents[name])]
+    for path in sorted(results.glob("*/report.md")):
+        if path.parent.name not in REPORTS:  # which are made anew
+            parts += [*_copied(path), _circumstances(documents.get(f"{path.parent.name}/results.json", {}))]
     for name, document in documents.items():
         if name not in TABLES | ELSEWHERE and "/" not in name:
-            parts += [f"## {name.removesuffix('.json').replace('_', ' ').capitalize()}", *_any_tables(document)]
+            stem = name.removesuffix(".json")
+            parts += [f"## {stem.replace('_', ' ').capitalize()}", *_own_tables(stem, document)]
             parts += [_circumstances(document)]
     parts += ["## All files", _overview(documents)]
     _write(folder / "results.md", "\n\n".join(parts) + "\n")
@@ -101,6 +108,23 @@ def _comparison(documents, folder):
         "![Skill and fidelity against the order](hyena_vs_mha/figures/skill.svg)",
         _circumstances(document),
     ]
+
+
+def _copied(path):
+    """Title, link and conclusion of a report that a benchmark wrote beside its records."""
+    report = path.read_text()
+    title = report.partition("\n")[0].lstrip("# ")
+    conclusion = report.partition("## Conclusion\n")[2].partition("\n## ")[0].strip()
+    return [f"## {title}", f"[All tables and pictures]({path.parent.name}/report.md).", *filter(None, [conclusion])]
+
+
+def _own_tables(stem, document):
+    """Tables as the benchmark of this name prints them, if it says how."""
+    name = f"benchmarks.{stem}"
+    module = importlib.import_module(name) if importlib.util.find_spec(name) else None
+    if not hasattr(module, "table") or "results" not in document:
+        return _any_tables(document)
+    return [f"Measured by `python -m {name}`.", module.table(document["results"])]
 
 
 def _any_tables(document):

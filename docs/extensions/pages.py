@@ -19,8 +19,10 @@ PAGES = {  # file of the repository: page of the site
     "CONTRIBUTING.md": "generated/contributing.md",
     "SECURITY.md": "generated/security.md",
     "README.md": "index.md",
-    "benchmarks/results/archive/report.md": "generated/archive/report.md",
-    "benchmarks/results/hyena_vs_mha/report.md": "generated/hyena_vs_mha/report.md",
+}
+REPORTS = ROOT / "benchmarks" / "results"
+PAGES |= {
+    path.relative_to(ROOT).as_posix(): f"generated/{path.parent.name}/report.md" for path in REPORTS.glob("*/report.md")
 }
 RESULTS = re.compile(r"benchmarks/results/\w+\.json")  # all of which the page of results shows
 MADE = ("index.md", "generated/archive/report.md", "generated/hyena_vs_mha/report.md")  # by hand, by their benchmarks
