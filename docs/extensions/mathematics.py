@@ -9,6 +9,7 @@ from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.util import logging
 
 SIZES = re.compile(r"\\[bB]igg?[lrm]?(?![a-zA-Z])")  # of brackets, which grow by themselves
+LONG = 60  # characters of a source
 DOTS = re.compile(r"\\dots(?![a-zA-Z])")  # not known to docutils
 
 
@@ -22,8 +23,10 @@ def mathml(node, block):
 
 
 def inline(translator, node):
-    """A formula within a line."""
-    translator.body.append(mathml(node, block=False))
+    """A formula within a line; a long one can be scrolled, too, where the page is narrow."""
+    formula = mathml(node, block=False)
+    long = len(node.astext()) > LONG
+    translator.body.append(f'<span class="long-formula">{formula}</span>' if long else formula)
     raise nodes.SkipNode
 
 
