@@ -86,10 +86,16 @@ GALLERY = (  # in the order in which to read them
 )
 
 
-def place_in_gallery(name):
-    """Place of an example's file; new ones come last."""
-    stem = Path(name).stem.removeprefix("plot_")
-    return f"{GALLERY.index(stem):02}" if stem in GALLERY else f"99{stem}"
+class PlaceInGallery:
+    """Place of an example's file, in the form in which sphinx-gallery asks for it; unknown ones come last."""
+
+    def __init__(self, src_dir):
+        """Of a folder of examples."""
+
+    def __call__(self, name):
+        """A text to sort by."""
+        stem = Path(name).stem.removeprefix("plot_")
+        return f"{GALLERY.index(stem):02}" if stem in GALLERY else f"99{stem}"
 
 
 def quiet_examples(gallery_conf, fname):
@@ -116,7 +122,7 @@ sphinx_gallery_conf = {
     "examples_dirs": ["../examples/gallery"],
     "gallery_dirs": ["gallery"],
     "filename_pattern": r"plot_.*\.py",
-    "within_subsection_order": "conf.place_in_gallery",
+    "within_subsection_order": "conf.PlaceInGallery",
     "reset_modules": ("conf.quiet_examples",),
     "backreferences_dir": "api/examples",
     "doc_module": ("sigfeat",),
