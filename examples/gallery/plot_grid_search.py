@@ -47,7 +47,8 @@ print(search.best_params_)
 
 # %%
 # What to see: pairs of times (depth 2, diamonds) are better than single times (depth 1, dots) with every sum and
-# product. Increments are no help here, since the level of a channel tells the speakers apart. The ring is the best setting.
+# product. Increments are no help here, since the level of a channel tells the speakers apart. The ring is the best
+# setting.
 
 figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
 rows = {"passthrough": "series", str(Increments(basepoint=True)): "increments"}
