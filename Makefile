@@ -10,6 +10,8 @@ PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
 READY := .venv/.ready
 READY_BENCH := .venv/.ready-bench
+READY_DOCS := .venv/.ready-docs
+SITE := build/docs
 
 .PHONY: help demo test lint adapters docs bench clean
 .DEFAULT_GOAL := help
@@ -20,7 +22,7 @@ help:
 	@echo "make test   lint, then the test suite, in PROCESSES processes, 2 (PYTEST_ARGS is passed on)"
 	@echo "make lint   format, style, spelling, types, direction of imports, known vulnerabilities"
 	@echo "make adapters  sktime's and aeon's checks of every adapter; make test has those of some"
-	@echo "make docs   the documentation site"
+	@echo "make docs   the documentation site, with the gallery, and its links checked"
 	@echo "make bench  time the kernels against iisignature and pySigLib"
 	@echo "make clean  remove what the other targets made, except .venv"
 
@@ -41,16 +43,18 @@ lint: $(READY)
 adapters: $(READY)
 	SIGFEAT_ALL_CHECKS=1 $(PYTEST) tests/test_adapters.py $(PYTEST_ARGS)
 
-docs:
-	@echo "The documentation site does not exist yet; the docstrings and README.md are the documentation." >&2
-	@exit 1
+docs: $(READY_DOCS)
+	$(BIN)/python -m sphinx -b html -W --keep-going -d build/doctrees docs $(SITE)
+	$(BIN)/python docs/check_site.py $(SITE)
+	@echo "the site: $(SITE)/index.html"
 
 bench: $(READY_BENCH)
 	$(BIN)/python -m benchmarks.kernels
 
 clean:
+	rm -rf docs/api/examples docs/api/generated docs/gallery docs/generated docs/sg_execution_times.rst
 	rm -rf build dist *.egg-info examples/output .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
-	find sigfeat tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	find sigfeat tests examples benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 # torch comes first, so that no other package's requirement can pick another version of it. iisignature needs
 # numpy to build and does not say so, hence no build isolation; a wheel of it that was built against another
@@ -64,6 +68,10 @@ $(READY): pyproject.toml constraints.txt | $(BIN)/python
 
 $(READY_BENCH): $(READY)
 	$(PIP_INSTALL) --no-build-isolation -e ".[bench]"
+	@touch $@
+
+$(READY_DOCS): $(READY)
+	$(PIP_INSTALL) --no-build-isolation -e ".[docs]"
 	@touch $@
 
 $(BIN)/python:

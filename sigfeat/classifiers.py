@@ -64,7 +64,27 @@ def iss_classifier(*, n_functionals=1000, classifier=None, n_jobs=None, random_s
 
 
 def iss_regressor(*, n_functionals=1000, regressor=None, n_jobs=None, random_state=0):
-    """The regression twin of `iss_classifier`: the same features, and a ridge regression."""
+    """The regression twin of `iss_classifier`: the same features, and a ridge regression.
+
+    Parameters
+    ----------
+    n_functionals, n_jobs, random_state : optional
+        See `iss_classifier`.
+    regressor : estimator or None, default=None
+        Last step; None for a ridge regression.
+
+    Returns
+    -------
+    pipeline : sklearn.pipeline.Pipeline
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.classifiers import iss_regressor
+    >>> X, y = np.random.default_rng(0).standard_normal((20, 2, 30)), np.linspace(0, 1, 20)
+    >>> iss_regressor(n_functionals=20).fit(X, y).predict(X).shape
+    (20,)
+    """
     return _regressor(_iss(n_functionals, n_jobs, random_state), regressor)
 
 
@@ -88,12 +108,40 @@ def signature_classifier(*, depth=3, classifier=None, n_jobs=None, random_state=
     ----------
     .. [1] Morrill, Fermanian, Kidger, Lyons, "A generalised signature method for multivariate time series feature
        extraction", 2020, arXiv:2006.00873.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.classifiers import signature_classifier
+    >>> X, y = np.random.default_rng(0).standard_normal((20, 2, 30)), np.arange(20) % 2
+    >>> signature_classifier().fit(X, y).predict(X).shape
+    (20,)
     """
     return _classifier(_signature(depth), classifier)
 
 
 def signature_regressor(*, depth=3, regressor=None, n_jobs=None, random_state=0):
-    """The regression twin of `signature_classifier`."""
+    """The regression twin of `signature_classifier`.
+
+    Parameters
+    ----------
+    depth, n_jobs, random_state : optional
+        See `signature_classifier`.
+    regressor : estimator or None, default=None
+        Last step; None for a ridge regression.
+
+    Returns
+    -------
+    pipeline : sklearn.pipeline.Pipeline
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.classifiers import signature_regressor
+    >>> X, y = np.random.default_rng(0).standard_normal((20, 2, 30)), np.linspace(0, 1, 20)
+    >>> signature_regressor().fit(X, y).predict(X).shape
+    (20,)
+    """
     return _regressor(_signature(depth), regressor)
 
 
@@ -117,12 +165,40 @@ def path_development_classifier(*, classifier=None, n_jobs=None, random_state=0)
     ------
     ImportError
         If torch is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.classifiers import path_development_classifier
+    >>> X, y = np.random.default_rng(0).standard_normal((20, 2, 30)), np.arange(20) % 2
+    >>> path_development_classifier().fit(X, y).predict(X).shape
+    (20,)
     """
     return _classifier(_development(n_jobs, random_state), classifier)
 
 
 def path_development_regressor(*, regressor=None, n_jobs=None, random_state=0):
-    """The regression twin of `path_development_classifier`."""
+    """The regression twin of `path_development_classifier`.
+
+    Parameters
+    ----------
+    n_jobs, random_state : optional
+        See `path_development_classifier`.
+    regressor : estimator or None, default=None
+        Last step; None for a ridge regression.
+
+    Returns
+    -------
+    pipeline : sklearn.pipeline.Pipeline
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.classifiers import path_development_regressor
+    >>> X, y = np.random.default_rng(0).standard_normal((20, 2, 30)), np.linspace(0, 1, 20)
+    >>> path_development_regressor().fit(X, y).predict(X).shape
+    (20,)
+    """
     return _regressor(_development(n_jobs, random_state), regressor)
 
 
@@ -152,12 +228,40 @@ def hyena_classifier(*, order=2, teacher=None, n_steps=600, classifier=None, n_j
     ------
     ImportError
         If torch or skorch is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.classifiers import hyena_classifier
+    >>> X, y = np.random.default_rng(0).standard_normal((20, 2, 30)), np.arange(20) % 2
+    >>> hyena_classifier(n_steps=20).fit(X, y).predict(X).shape
+    (20,)
     """
     return _classifier(_hyena(order, teacher, n_steps, n_jobs, random_state), classifier)
 
 
 def hyena_regressor(*, order=2, teacher=None, n_steps=600, regressor=None, n_jobs=None, random_state=0):
-    """The regression twin of `hyena_classifier`."""
+    """The regression twin of `hyena_classifier`.
+
+    Parameters
+    ----------
+    order, teacher, n_steps, n_jobs, random_state : optional
+        See `hyena_classifier`.
+    regressor : estimator or None, default=None
+        Last step; None for a ridge regression.
+
+    Returns
+    -------
+    pipeline : sklearn.pipeline.Pipeline
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.classifiers import hyena_regressor
+    >>> X, y = np.random.default_rng(0).standard_normal((20, 2, 30)), np.linspace(0, 1, 20)
+    >>> hyena_regressor(n_steps=20).fit(X, y).predict(X).shape
+    (20,)
+    """
     return _regressor(_hyena(order, teacher, n_steps, n_jobs, random_state), regressor)
 
 
@@ -187,6 +291,14 @@ def iss_hyena_classifier(
     ------
     ImportError
         If torch or skorch is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.classifiers import iss_hyena_classifier
+    >>> X, y = np.random.default_rng(0).standard_normal((20, 2, 30)), np.arange(20) % 2
+    >>> iss_hyena_classifier(n_functionals=20, n_steps=20).fit(X, y).predict(X).shape
+    (20,)
     """
     return _classifier(_iss_hyena(n_functionals, order, teacher, n_steps, n_jobs, random_state), classifier)
 
@@ -194,7 +306,27 @@ def iss_hyena_classifier(
 def iss_hyena_regressor(
     *, n_functionals=1000, order=2, teacher=None, n_steps=600, regressor=None, n_jobs=None, random_state=0
 ):
-    """The regression twin of `iss_hyena_classifier`."""
+    """The regression twin of `iss_hyena_classifier`.
+
+    Parameters
+    ----------
+    n_functionals, order, teacher, n_steps, n_jobs, random_state : optional
+        See `iss_hyena_classifier`.
+    regressor : estimator or None, default=None
+        Last step; None for a ridge regression.
+
+    Returns
+    -------
+    pipeline : sklearn.pipeline.Pipeline
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.classifiers import iss_hyena_regressor
+    >>> X, y = np.random.default_rng(0).standard_normal((20, 2, 30)), np.linspace(0, 1, 20)
+    >>> iss_hyena_regressor(n_functionals=20, n_steps=20).fit(X, y).predict(X).shape
+    (20,)
+    """
     return _regressor(_iss_hyena(n_functionals, order, teacher, n_steps, n_jobs, random_state), regressor)
 
 
@@ -220,12 +352,40 @@ def iss_development_classifier(*, n_functionals=1000, classifier=None, n_jobs=No
     ------
     ImportError
         If torch is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.classifiers import iss_development_classifier
+    >>> X, y = np.random.default_rng(0).standard_normal((20, 2, 30)), np.arange(20) % 2
+    >>> iss_development_classifier(n_functionals=20).fit(X, y).predict(X).shape
+    (20,)
     """
     return _classifier(_iss_development(n_functionals, n_jobs, random_state), classifier)
 
 
 def iss_development_regressor(*, n_functionals=1000, regressor=None, n_jobs=None, random_state=0):
-    """The regression twin of `iss_development_classifier`."""
+    """The regression twin of `iss_development_classifier`.
+
+    Parameters
+    ----------
+    n_functionals, n_jobs, random_state : optional
+        See `iss_development_classifier`.
+    regressor : estimator or None, default=None
+        Last step; None for a ridge regression.
+
+    Returns
+    -------
+    pipeline : sklearn.pipeline.Pipeline
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.classifiers import iss_development_regressor
+    >>> X, y = np.random.default_rng(0).standard_normal((20, 2, 30)), np.linspace(0, 1, 20)
+    >>> iss_development_regressor(n_functionals=20).fit(X, y).predict(X).shape
+    (20,)
+    """
     return _regressor(_iss_development(n_functionals, n_jobs, random_state), regressor)
 
 
@@ -258,12 +418,40 @@ def sigfeat_classifier(*, n_functionals=1000, max_epochs=30, classifier=None, n_
     -----
     Training takes some seconds on a few hundred short series, and much longer than `iss_classifier` on long ones. Exact
     words and developments beside them do not help, by cross-validation on training data; see docs/accuracy.md.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.classifiers import sigfeat_classifier
+    >>> X, y = np.random.default_rng(0).standard_normal((20, 2, 30)), np.arange(20) % 2
+    >>> sigfeat_classifier(n_functionals=20, max_epochs=2).fit(X, y).predict(X).shape
+    (20,)
     """
     return _classifier(_union(n_functionals, max_epochs, n_jobs, random_state), classifier)
 
 
 def sigfeat_regressor(*, n_functionals=1000, max_epochs=30, regressor=None, n_jobs=None, random_state=0):
-    """The regression twin of `sigfeat_classifier`."""
+    """The regression twin of `sigfeat_classifier`.
+
+    Parameters
+    ----------
+    n_functionals, max_epochs, n_jobs, random_state : optional
+        See `sigfeat_classifier`.
+    regressor : estimator or None, default=None
+        Last step; None for a ridge regression.
+
+    Returns
+    -------
+    pipeline : sklearn.pipeline.Pipeline
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.classifiers import sigfeat_regressor
+    >>> X, y = np.random.default_rng(0).standard_normal((20, 2, 30)), np.linspace(0, 1, 20)
+    >>> sigfeat_regressor(n_functionals=20, max_epochs=2).fit(X, y).predict(X).shape
+    (20,)
+    """
     return _regressor(_union(n_functionals, max_epochs, n_jobs, random_state), regressor)
 
 
@@ -291,6 +479,14 @@ def interval_stack_classifier(*, d_model=6, n_filters=4, max_epochs=20, n_jobs=N
     ------
     ImportError
         If torch or skorch is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.classifiers import interval_stack_classifier
+    >>> X, y = np.random.default_rng(0).standard_normal((20, 2, 30)), np.arange(20) % 2
+    >>> interval_stack_classifier(max_epochs=2).fit(X, y).predict(X).shape
+    (20,)
     """
     how = {"d_model": d_model, "n_filters": n_filters, "max_epochs": max_epochs}
     return _network("stack", n_jobs=n_jobs, random_state=random_state, **how)
@@ -322,6 +518,14 @@ def interval_hyena_classifier(*, d_model=16, n_filters=4, order=2, max_epochs=20
     ------
     ImportError
         If torch or skorch is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.classifiers import interval_hyena_classifier
+    >>> X, y = np.random.default_rng(0).standard_normal((20, 2, 30)), np.arange(20) % 2
+    >>> interval_hyena_classifier(max_epochs=2).fit(X, y).predict(X).shape
+    (20,)
     """
     how = {"d_model": d_model, "n_filters": n_filters, "order": order, "max_epochs": max_epochs}
     return _network("hyena", n_jobs=n_jobs, random_state=random_state, **how)

@@ -20,6 +20,15 @@ class ExponentialFilters:
         Rates > 0 per step, of the beginning and of the end of an interval.
     weights : ndarray of shape (n_filters, rank)
         Factors.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.filters import ExponentialFilters
+    >>> filters = ExponentialFilters(rates=np.log(2) * np.array([[[1.0]], [[2.0]]]), weights=np.array([[3.0]]))
+    >>> filters.taps(3)[:, 0, 0].round(4)
+    array([[3.    , 1.5   , 0.75  ],
+           [1.    , 0.25  , 0.0625]])
     """
 
     rates: NDArray[np.float64]
@@ -41,7 +50,17 @@ class ExponentialFilters:
         return math.ceil(-math.log(NEGLIGIBLE) / float(self.rates.min()))
 
     def taps(self, length: int) -> NDArray[np.float64]:
-        """Values f_i and g_i at lags 0, ..., length - 1, shape (2, n_filters, rank, length), the first with weights."""
+        """Values f_i, with the weights, and g_i at lags 0, ..., length - 1.
+
+        Parameters
+        ----------
+        length : int
+            Number of lags.
+
+        Returns
+        -------
+        taps : ndarray of shape (2, n_filters, rank, length)
+        """
         taps: NDArray[np.float64] = np.exp(-self.rates[..., np.newaxis] * np.arange(length))
         taps[0] *= self.weights[..., np.newaxis]
         return taps
@@ -55,6 +74,14 @@ class FiniteFilters:
     ----------
     values : ndarray of shape (2, n_filters, rank, length)
         Values f_i and g_i.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.filters import FiniteFilters
+    >>> filters = FiniteFilters(np.array([[[[1.0, 2.0]]], [[[0.0, 1.0]]]]))
+    >>> filters.n_filters, filters.rank, filters.length
+    (1, 1, 2)
     """
 
     values: NDArray[np.float64]
@@ -75,7 +102,17 @@ class FiniteFilters:
         return int(self.values.shape[3])
 
     def taps(self, length: int) -> NDArray[np.float64]:
-        """Values f_i and g_i at lags 0, ..., length - 1, shape (2, n_filters, rank, length)."""
+        """Values f_i and g_i at lags 0, ..., length - 1.
+
+        Parameters
+        ----------
+        length : int
+            Number of lags.
+
+        Returns
+        -------
+        taps : ndarray of shape (2, n_filters, rank, length)
+        """
         taps = np.zeros((*self.values.shape[:3], length))
         kept = min(length, self.length)
         taps[..., :kept] = self.values[..., :kept]
@@ -107,6 +144,15 @@ def draw_filters(
     filters : ExponentialFilters or FiniteFilters
         Exponentials and boxes are averages over their lags: the sum of their values is one. Gaussian values have
         squares that sum up to one on average. Further products have random signs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.filters import draw_filters
+    >>> boxes = draw_filters("box", n_filters=3, rank=1, length=20, random_state=np.random.RandomState(0))
+    >>> boxes.taps(20).sum(axis=-1).round(6)[..., 0]  # averages
+    array([[1., 1., 1.],
+           [1., 1., 1.]])
     """
     shape = 2, n_filters, rank
     signs = np.ones((n_filters, rank))

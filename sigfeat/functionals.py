@@ -29,6 +29,15 @@ class Functionals:
         Rate of fading per step, in the semiring's own product.
     semirings : tuple of str
         Name of the semiring of each chain.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat import ISSTransformer
+    >>> X = np.random.default_rng(0).standard_normal((5, 2, 40))
+    >>> functionals = ISSTransformer(functionals="low_rank", n_functionals=8).fit(X).functionals_
+    >>> functionals.n_chains, functionals.depth, functionals.taps.shape
+    (8, 2, (8, 2, 2, 9))
     """
 
     taps: NDArray[np.float32]
@@ -102,6 +111,15 @@ def draw_functionals(
         level of the series; the taps of all but the latter have mean zero over each window. Of two chains of one
         dilation one looks at differences, none sees the level. A letter looks at a random subset of the channels, of
         log-uniform size.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.functionals import draw_functionals
+    >>> how = {"n_lags": 9, "dilations": (1, 2), "decay": None, "semirings": ("real",)}
+    >>> drawn = draw_functionals(100, 2, 3, 50, **how, random_state=np.random.RandomState(0))
+    >>> np.square(drawn.taps).sum(axis=(2, 3)).round(3).min(), drawn.differenced.mean()
+    (np.float32(1.0), np.float64(0.25))
     """
     n_used = min(n_channels, MAX_CHANNELS)
     shape = n_chains, depth

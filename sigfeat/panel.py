@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from itertools import filterfalse
 from typing import Any
 
 import numpy as np
@@ -107,6 +108,8 @@ def is_table(X: Any) -> bool:
     if _is_from("pandas", X, "DataFrame"):
         return not (X.index.nlevels > 1 or _is_nested(X))
     if isinstance(X, list | tuple):
+        if not X:
+            return False
         if all(isinstance(item, list | tuple) and np.ndim(item[:1]) == 1 for item in X):
             return len({len(item) for item in X}) <= 1
         return all(np.ndim(item) == 0 for item in X)
@@ -159,15 +162,33 @@ def _numbers(values: Any, what: str) -> Floats:
     """Values as float32 (if they are that) or float64."""
     try:
         array = _as_array(values)
-        for value in array.flat if array.dtype == object else ():
+        for i, value in enumerate(array.flat if array.dtype == object else ()):
             if isinstance(value, str | bytes | complex):  # what astype would turn into a number
-                raise TypeError(f"got {value!r}")
+                raise TypeError(_no_number(values, array, i))
         if array.dtype.kind in "fiubO":
             single = array.dtype.kind == "f" and array.dtype.itemsize == 4
             return array.astype(np.float32 if single else np.float64, copy=False)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{what} must hold real numbers: {error}") from None
     raise ValueError(f"{what} must hold real numbers, got dtype {array.dtype}")
+
+
+def _no_number(values: Any, array: NDArray[Any], i: int) -> str:
+    """What is no number at place i of an array and, if it comes from a DataFrame, in which column."""
+    if not _is_from("pandas", values, "DataFrame"):
+        return f"got {array.flat[i]!r}"
+    c = i % array.shape[1]
+    texts = [value for value in array[:, c] if isinstance(value, str | bytes | complex)]
+    return f"got {next(filterfalse(_is_number, texts), texts[0])!r} in column {values.columns[c]!r}"
+
+
+def _is_number(text: Any) -> bool:
+    """Whether a text, as one of a column that is text for the sake of another, would be a number by itself."""
+    try:
+        float(text)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _from_array(X: NDArray[Any]) -> Floats:

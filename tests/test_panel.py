@@ -202,7 +202,11 @@ def with_cell(frame, cell):
 REFUSED = {
     "text": ([["1", "2"]], "series 0 of X must hold real numbers, got dtype <U1"),
     "text as objects": (np.array([[["1", "2"]]], dtype=object), "X must hold real numbers: got '1'"),
-    "text in a column": (pd.DataFrame({"a": [1.0], "b": ["2"]}), "X must hold real numbers: got '2'"),
+    "text in a column": (pd.DataFrame({"a": [1.0], "b": ["2"]}), "X must hold real numbers: got '2' in column 'b'"),
+    "one text in a column": (
+        [pd.DataFrame({"a": [1.0, 2.0], "b": ["2", "two"]})],
+        "series 0 of X must hold real numbers: got 'two' in column 'b'",
+    ),
     "dates": (np.array([["2020-01-01"]], dtype="M8[D]"), r"X must hold real numbers, got dtype datetime64\[D\]"),
     "date objects": (np.array([[[datetime.date(2020, 1, 1)]]], dtype=object), "X must hold real numbers: "),
     "complex": (np.ones((1, 1, 2), dtype=complex), "X must hold real numbers, got dtype complex128"),

@@ -194,9 +194,6 @@ def _docstring(name: str, adapted: Adapted, source: Any, module: str, library: s
     summary = text.split("\n", 1)[0].rstrip(".")
     sections = re.split(r"\n\n(?=[A-Z][A-Za-z ]+\n-{3,}\n)", text)
     parameters = next((section for section in sections if section.startswith("Parameters\n")), "")
-    if not parameters and inspect.signature(source).parameters:
-        twin = adapted.source.replace("regressor", "classifier").split(":")[1]
-        parameters = f"Parameters\n----------\nSee `sigfeat.classifiers.{twin}`."
     home, called = adapted.source.split(":")
     for key, value in defaults.items():
         parameters = re.sub(rf"^(.*\b{key}\b.* : .*)default=\w+$", rf"\1default={value}", parameters, flags=re.M)

@@ -138,6 +138,21 @@ def read_features(target: str | os.PathLike[str]) -> Any:
         If the folder is not one of `transform_files`, or is not complete.
     ValueError
         If its list of files is damaged.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from sigfeat import ISSTransformer
+    >>> from sigfeat.adapters.dask import read_features, transform_files
+    >>> X = np.random.default_rng(0).standard_normal((6, 2, 20))
+    >>> iss = ISSTransformer(pooling="end", windows="whole").fit(X)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(f"{folder}/series.npy", X)
+    ...     _ = transform_files(iss, f"{folder}/series.npy", f"{folder}/features")
+    ...     features = read_features(f"{folder}/features").compute()
+    >>> bool(np.allclose(features, iss.transform(X)))
+    True
     """
     target = Path(target).expanduser().resolve()
     listing = _read_list(target)

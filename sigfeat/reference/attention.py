@@ -76,6 +76,22 @@ def multi_head_attention(
     References
     ----------
     .. [1] Vaswani et al., "Attention is all you need", 2017, arXiv:1706.03762, section 3.2.2.
+
+    Examples
+    --------
+    The torch module computes the same.
+
+    >>> import torch
+    >>> from sigfeat.nn import Attention
+    >>> from sigfeat.reference.attention import multi_head_attention
+    >>> how = {"generator": torch.Generator().manual_seed(0), "dtype": torch.float64}
+    >>> layer = Attention(8, 2, False, **how).eval()
+    >>> weights = {name: values.numpy() for name, values in layer.state_dict().items()}
+    >>> x = torch.randn(9, 8, **how)
+    >>> with torch.no_grad():
+    ...     by_torch = layer(x[None])[0].numpy()
+    >>> bool(abs(multi_head_attention(x.numpy(), weights, n_heads=2, causal=False) - by_torch).max() < 1e-9)
+    True
     """
     q, k, v = np.split(linear(x, part(weights, "in_projection.")), 3, axis=1)
     width = x.shape[1] // n_heads

@@ -30,6 +30,23 @@ def encoder(series: NDArray[Any], weights: Mapping[str, NDArray[Any]], spec: Any
     Returns
     -------
     tokens : ndarray of shape (length, d_out)
+
+    Examples
+    --------
+    The torch module computes the same.
+
+    >>> import torch
+    >>> from sigfeat.nn import Encoder, EncoderSpec
+    >>> from sigfeat.reference.encoder import encoder
+    >>> how = {"generator": torch.Generator().manual_seed(0), "dtype": torch.float64}
+    >>> spec = EncoderSpec("attention", n_channels=2, d_model=8, n_layers=2, d_ff=16, d_out=8)
+    >>> module = Encoder(spec, **how).eval()
+    >>> weights = {name: values.numpy() for name, values in module.state_dict().items()}
+    >>> series = torch.randn(9, 2, **how)
+    >>> with torch.no_grad():
+    ...     by_torch = module(series[None])[0].numpy()
+    >>> bool(abs(encoder(series.numpy(), weights, spec) - by_torch).max() < 1e-9)
+    True
     """
     x = linear(series, part(weights, "embedding.")) + sinusoids(len(series), spec.d_model)
     for n in range(spec.n_layers):
@@ -59,6 +76,21 @@ def block(x: NDArray[Any], weights: Mapping[str, NDArray[Any]], spec: Any) -> ND
     References
     ----------
     .. [1] Xiong et al., "On layer normalization in the transformer architecture", 2020, arXiv:2002.04745, figure 1 (b).
+
+    Examples
+    --------
+    A block whose weights are zero, but for those of its norms, changes nothing.
+
+    >>> import numpy as np
+    >>> from types import SimpleNamespace
+    >>> from sigfeat.reference.encoder import block
+    >>> shapes = {"mixer.in_projection": (6, 2), "mixer.out_projection": (2, 2), "widen": (4, 2), "narrow": (2, 4)}
+    >>> weights = {f"{name}.weight": np.zeros(shape) for name, shape in shapes.items()}
+    >>> weights |= {f"{norm}_norm.{name}": np.ones(2) for norm in ("mixer", "feed") for name in ("weight", "bias")}
+    >>> x = np.array([[1.0, 2.0], [3.0, 5.0]])
+    >>> block(x, weights, SimpleNamespace(mixer="attention", n_heads=1, causal=False))
+    array([[1., 2.],
+           [3., 5.]])
     """
     x = x + mixed(layer_norm(x, part(weights, "mixer_norm.")), part(weights, "mixer."), spec)
     hidden = gelu(linear(layer_norm(x, part(weights, "feed_norm.")), part(weights, "widen.")))

@@ -33,6 +33,17 @@ def implicit_filter(lags: NDArray[Any], weights: Mapping[str, NDArray[Any]], *, 
     References
     ----------
     .. [1] Poli et al., "Hyena hierarchy", 2023, arXiv:2302.10866, section 3.3.
+
+    Examples
+    --------
+    A network that gives 1 everywhere leaves the window, which falls to its floor.
+
+    >>> import numpy as np
+    >>> from sigfeat.reference.hyena import implicit_filter
+    >>> weights = {f"layers.{k}.weight": np.zeros(shape) for k, shape in enumerate(((2, 3), (2, 2), (1, 2)))}
+    >>> weights |= {"layers.2.bias": np.ones(1), "log_decay": np.zeros(1)}
+    >>> implicit_filter(np.array([-100, 0, 100, 1000]), weights, time_scale=100.0)[:, 0].round(3)
+    array([0.418, 1.05 , 0.418, 0.05 ])
     """
     t = lags[:, np.newaxis] / time_scale
     n_bands = (weights["layers.0.weight"].shape[1] - 1) // 2
@@ -61,6 +72,14 @@ def short_convolution(u: NDArray[Any], taps: NDArray[Any], bias: NDArray[Any], *
     Returns
     -------
     y : ndarray of shape (length, n_channels)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.reference.hyena import short_convolution
+    >>> u = np.array([[1.0], [10.0], [100.0]])
+    >>> short_convolution(u, np.array([[1.0, 2.0]]), np.zeros(1), causal=True)[:, 0]  # the one before, and twice itself
+    array([  2.,  21., 210.])
     """
     length, width = len(u), taps.shape[1]
     m = width - 1 if causal else width // 2
@@ -138,6 +157,22 @@ def hyena(
     .. [1] Poli et al., "Hyena hierarchy", 2023, arXiv:2302.10866, definition 3.1. Order N has N convolutions as there;
        the published code leaves out the first. There x_n stands for 1 + x_n / N, and h_n for h_n / N: the same
        functions, in other coordinates. These, two-sided filters and the norm of the gates are ours.
+
+    Examples
+    --------
+    The torch module computes the same.
+
+    >>> import torch
+    >>> from sigfeat.nn import Hyena
+    >>> from sigfeat.reference.hyena import hyena
+    >>> how = {"generator": torch.Generator().manual_seed(0), "dtype": torch.float64}
+    >>> layer = Hyena(8, 2, False, 3, 16, 4, 100.0, False, **how).eval()
+    >>> weights = {name: values.numpy() for name, values in layer.state_dict().items()}
+    >>> x = torch.randn(9, 8, **how)
+    >>> with torch.no_grad():
+    ...     by_torch = layer(x[None])[0].numpy()
+    >>> bool(abs(hyena(x.numpy(), weights, causal=False, time_scale=100.0, gate_norm=False) - by_torch).max() < 1e-9)
+    True
     """
     length, order = len(x), len(weights["skip"])
     projected = linear(x, part(weights, "in_projection."))

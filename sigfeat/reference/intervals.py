@@ -72,6 +72,20 @@ def interval_features(series: np.ndarray, word: Word | str, taps: np.ndarray) ->
     Returns
     -------
     values : ndarray of shape (n_timepoints,)
+
+    Examples
+    --------
+    With f = g = 1 at lag 0 alone, the only interval is the empty one, over which sums are 0.
+
+    >>> import numpy as np
+    >>> from sigfeat.reference.intervals import interval_features
+    >>> x = np.array([[1.0, 2.0, 3.0]])
+    >>> now = np.array([1.0, 0.0, 0.0, 0.0])
+    >>> interval_features(x, "[1]", np.array([[now], [now]]))
+    array([0., 0., 0.])
+    >>> back = np.array([0.0, 0.0, 1.0, 0.0])  # intervals that begin two boundaries ago and end now
+    >>> interval_features(x, "[1]", np.array([[back], [now]]))
+    array([0., 3., 5.])
     """
     n = series.shape[1]
     kernel = np.array([[interval_sum(series, word, s, end) for end in range(n + 1)] for s in range(n + 1)])
@@ -99,6 +113,17 @@ def interval_developments(path: np.ndarray, algebra: np.ndarray, taps: np.ndarra
     -------
     values : ndarray of shape (n_timepoints, dim, dim)
         float64 or complex128.
+
+    Examples
+    --------
+    Turns in the plane between the point before and this one, an eighth of a turn each.
+
+    >>> import numpy as np
+    >>> from sigfeat.reference.intervals import interval_developments
+    >>> path, algebra = np.arange(3.0)[:, np.newaxis], np.array([[[0.0, -1.0], [1.0, 0.0]]]) * np.pi / 4
+    >>> before, now = np.array([[0.0, 1.0, 0.0]]), np.array([[1.0, 0.0, 0.0]])
+    >>> interval_developments(path, algebra, np.array([before, now]))[:, 0, 0].round(3)
+    array([0.   , 0.707, 0.707])
     """
     n, dim = len(path), algebra.shape[-1]
     steps = [expm(np.tensordot(path[t] - path[t - 1], algebra, axes=1)) for t in range(1, n)]

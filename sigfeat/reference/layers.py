@@ -67,6 +67,14 @@ def layer_norm(x: NDArray[Any], weights: Mapping[str, NDArray[Any]]) -> NDArray[
     References
     ----------
     .. [1] Ba, Kiros, Hinton, "Layer normalization", 2016, arXiv:1607.06450.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.reference.layers import layer_norm
+    >>> layer_norm(np.array([[1.0, 3.0], [10.0, 30.0]]), {"weight": np.ones(2), "bias": np.zeros(2)}).round(3)
+    array([[-1.,  1.],
+           [-1.,  1.]])
     """
     mean, variance = x.mean(axis=-1, keepdims=True), x.var(axis=-1, keepdims=True)
     return weights["weight"] * (x - mean) / np.sqrt(variance + 1e-5) + weights["bias"]
@@ -75,20 +83,62 @@ def layer_norm(x: NDArray[Any], weights: Mapping[str, NDArray[Any]]) -> NDArray[
 def gelu(x: NDArray[Any]) -> NDArray[Any]:
     """x times the probability that a standard normal variable is below x.
 
+    Parameters
+    ----------
+    x : ndarray
+        Of any shape.
+
+    Returns
+    -------
+    y : ndarray of the shape of x
+
     References
     ----------
     .. [1] Hendrycks, Gimpel, "Gaussian error linear units", 2016, arXiv:1606.08415.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.reference.layers import gelu
+    >>> gelu(np.array([-1.0, 0.0, 1.0])).round(3)
+    array([-0.159,  0.   ,  0.841])
     """
     return x * (1 + erf(x / np.sqrt(2))) / 2
 
 
 def sigmoid(x: NDArray[Any]) -> NDArray[Any]:
-    """1 / (1 + exp(-x)), written with tanh, which does not overflow."""
+    """1 / (1 + exp(-x)), written with tanh, which does not overflow.
+
+    Parameters
+    ----------
+    x : ndarray
+        Of any shape.
+
+    Returns
+    -------
+    y : ndarray of the shape of x
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.reference.layers import sigmoid
+    >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
+    array([0. , 0.5, 1. ])
+    """
     return (1 + np.tanh(x / 2)) / 2
 
 
 def softmax(x: NDArray[Any]) -> NDArray[Any]:
     """exp(x_i) / sum over j of exp(x_j), along the last axis; the largest x is subtracted so that nothing overflows.
+
+    Parameters
+    ----------
+    x : ndarray
+        Of any shape.
+
+    Returns
+    -------
+    shares : ndarray of the shape of x
 
     Examples
     --------
@@ -122,6 +172,14 @@ def sinusoids(length: int, d_model: int) -> NDArray[Any]:
     ----------
     .. [1] Vaswani et al., "Attention is all you need", 2017, arXiv:1706.03762, section 3.5; cosines behind the sines
        here, between them there.
+
+    Examples
+    --------
+    >>> from sigfeat.reference.layers import sinusoids
+    >>> sinusoids(3, 4).round(2)
+    array([[ 0.  ,  0.  ,  1.  ,  1.  ],
+           [ 0.84,  0.01,  0.54,  1.  ],
+           [ 0.91,  0.02, -0.42,  1.  ]])
     """
     m = (d_model + 1) // 2
     angles = np.outer(np.arange(length), 10_000.0 ** (-np.arange(m) / m))

@@ -33,6 +33,15 @@ def gru(x: NDArray[Any], weights: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
     ----------
     .. [1] Cho et al., "Learning phrase representations using RNN encoder-decoder", 2014, arXiv:1406.1078; with the
        reset gate r behind the matrix product, and z and 1 - z in each other's place, as cuDNN and torch have it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.reference.recurrent import gru
+    >>> weights = {name: np.zeros((3, 1)) for name in ("weight_ih_l0", "weight_hh_l0")}
+    >>> weights |= {"bias_ih_l0": np.array([0.0, 0.0, 9.0]), "bias_hh_l0": np.zeros(3)}
+    >>> gru(np.zeros((3, 1)), weights)[:, 0].round(3)  # half of the last state, and half of a proposal near 1
+    array([0.5  , 0.75 , 0.875])
     """
     from_tokens = x @ weights["weight_ih_l0"].T + weights["bias_ih_l0"]
     h = np.zeros(weights["weight_hh_l0"].shape[1])
@@ -64,6 +73,22 @@ def recurrent(x: NDArray[Any], weights: Mapping[str, NDArray[Any]], *, causal: b
     Returns
     -------
     mixed : ndarray of shape (length, d_model)
+
+    Examples
+    --------
+    The torch module computes the same.
+
+    >>> import torch
+    >>> from sigfeat.nn import Recurrent
+    >>> from sigfeat.reference.recurrent import recurrent
+    >>> how = {"generator": torch.Generator().manual_seed(0), "dtype": torch.float64}
+    >>> layer = Recurrent(8, False, **how).eval()
+    >>> weights = {name: values.numpy() for name, values in layer.state_dict().items()}
+    >>> x = torch.randn(9, 8, **how)
+    >>> with torch.no_grad():
+    ...     by_torch = layer(x[None])[0].numpy()
+    >>> bool(abs(recurrent(x.numpy(), weights, causal=False) - by_torch).max() < 1e-9)
+    True
     """
     states = gru(x, part(weights, "ahead."))
     if not causal:

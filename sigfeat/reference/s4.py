@@ -66,6 +66,15 @@ def nplr(n: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]
     References
     ----------
     .. [1] Gu, Goel, Ré, "Efficiently modeling long sequences with structured state spaces", 2021, arXiv:2111.00396.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.reference.s4 import hippo_legs, nplr
+    >>> eigenvalues, p, b, basis = nplr(4)
+    >>> a = basis @ (np.diag(eigenvalues) - np.outer(p, p.conj())) @ basis.conj().T
+    >>> bool(np.allclose(a, hippo_legs(4)[0]))
+    True
     """
     a, b = hippo_legs(n)
     p = np.sqrt(np.arange(n) + 0.5)
@@ -75,19 +84,86 @@ def nplr(n: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]
 
 
 def zero_order_hold(a: NDArray[Any], b: NDArray[Any], dt: float) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Steps of x' = A x + B u for an input that is constant over each: exp(dt A) and A^{-1} (exp(dt A) - I) B."""
+    """Steps of x' = A x + B u for an input that is constant over each: exp(dt A) and A^{-1} (exp(dt A) - I) B.
+
+    Parameters
+    ----------
+    a : ndarray of shape (n, n)
+        A.
+    b : ndarray of shape (n,)
+        B.
+    dt : float
+        Step of time.
+
+    Returns
+    -------
+    a_bar : ndarray of shape (n, n)
+    b_bar : ndarray of shape (n,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.reference.s4 import zero_order_hold
+    >>> a_bar, b_bar = zero_order_hold(np.array([[-1.0]]), np.array([1.0]), 0.1)
+    >>> a_bar.round(4), b_bar.round(4)
+    (array([[0.9048]]), array([0.0952]))
+    """
     a_bar = expm(dt * a)
     return a_bar, np.linalg.solve(a, (a_bar - np.eye(len(a))) @ b)
 
 
 def bilinear(a: NDArray[Any], b: NDArray[Any], dt: float) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Steps of x' = A x + B u by the trapezoidal rule: (I - dt/2 A)^{-1} (I + dt/2 A) and (I - dt/2 A)^{-1} dt B."""
+    """Steps of x' = A x + B u by the trapezoidal rule: (I - dt/2 A)^{-1} (I + dt/2 A) and (I - dt/2 A)^{-1} dt B.
+
+    Parameters
+    ----------
+    a : ndarray of shape (n, n)
+        A.
+    b : ndarray of shape (n,)
+        B.
+    dt : float
+        Step of time.
+
+    Returns
+    -------
+    a_bar : ndarray of shape (n, n)
+    b_bar : ndarray of shape (n,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.reference.s4 import bilinear
+    >>> a_bar, b_bar = bilinear(np.array([[-1.0]]), np.array([1.0]), 0.1)
+    >>> a_bar.round(4), b_bar.round(4)
+    (array([[0.9048]]), array([0.0952]))
+    """
     before, after = np.eye(len(a)) - dt / 2 * a, np.eye(len(a)) + dt / 2 * a
     return np.linalg.solve(before, after), np.linalg.solve(before, dt * b)
 
 
 def s4_recurrence(a_bar: NDArray[Any], b_bar: NDArray[Any], c: NDArray[Any], u: NDArray[Any]) -> NDArray[Any]:
-    """Outputs y_k = Re(C x_k) of the states x_k = Abar x_{k-1} + Bbar u_k, for one channel u."""
+    """Outputs y_k = Re(C x_k) of the states x_k = Abar x_{k-1} + Bbar u_k, for one channel u.
+
+    Parameters
+    ----------
+    a_bar : ndarray of shape (n, n)
+        Abar.
+    b_bar, c : ndarray of shape (n,)
+        Bbar and C.
+    u : ndarray of shape (n_timepoints,)
+        Input.
+
+    Returns
+    -------
+    y : ndarray of shape (n_timepoints,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.reference.s4 import s4_recurrence
+    >>> s4_recurrence(np.array([[0.5]]), np.array([1.0]), np.array([1.0]), np.array([1.0, 0.0, 0.0]))
+    array([1.  , 0.5 , 0.25])
+    """
     x, y = np.zeros_like(b_bar), np.empty(len(u), dtype=b_bar.real.dtype)
     for k in range(len(u)):
         x = a_bar @ x + b_bar * u[k]
@@ -118,6 +194,22 @@ def s4(x: NDArray[Any], weights: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
     .. [1] Gu, Goel, Ré, "Efficiently modeling long sequences with structured state spaces", 2021, arXiv:2111.00396.
     .. [2] Gu, Gupta, Goel, Ré, "On the parameterization and initialization of diagonal state space models", 2022,
        arXiv:2206.11893.
+
+    Examples
+    --------
+    The torch module computes the same.
+
+    >>> import torch
+    >>> from sigfeat.nn import S4
+    >>> from sigfeat.reference.s4 import s4
+    >>> how = {"generator": torch.Generator().manual_seed(0), "dtype": torch.float64}
+    >>> layer = S4(8, 4, **how).eval()
+    >>> weights = {name: values.numpy() for name, values in layer.state_dict().items()}
+    >>> x = torch.randn(9, 8, **how)
+    >>> with torch.no_grad():
+    ...     by_torch = layer(x[None])[0].numpy()
+    >>> bool(abs(s4(x.numpy(), weights) - by_torch).max() < 1e-9)
+    True
     """
     eigenvalues = -np.exp(weights["log_minus_real"]) + 1j * weights["imaginary"]
     mixed = weights["skip"] * x

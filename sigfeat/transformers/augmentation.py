@@ -52,13 +52,13 @@ class Increments(PanelAugmentation):
 class CumulativeSum(PanelAugmentation):
     """Sums of all values so far, x_1 + ... + x_t: a series of increments becomes a path.
 
-    Notes
-    -----
-    Summed in float64, returned in the dtype of the input.
-
     See Also
     --------
     Increments : With basepoint=True the inverse.
+
+    Notes
+    -----
+    Summed in float64, returned in the dtype of the input.
 
     Examples
     --------
