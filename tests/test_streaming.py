@@ -145,6 +145,16 @@ def test_long_stream_is_forward(name, dtype):
         check_close(streamed(model.stream(1, **options), tokens, split), expected, TOLERANCE[dtype])
 
 
+@pytest.mark.slow
+def test_filters_as_long_as_the_context_keep_precision():
+    config = LanguageModelConfig(context=4096, d_model=32, n_layers=2, d_ff=64)
+    model = HyenaLM(config, generator=seeded())
+    tokens = torch.randint(0, 256, (1, 4096), generator=seeded(1))
+    with torch.no_grad():
+        expected = model(tokens)
+    check_close(streamed(model.stream(1), tokens, [1000] + [1] * 3096), expected, 1e-5)
+
+
 @every_mixer
 def test_generation_is_repeated_forward(name):
     model, options = model_of(name, context=120, dtype=torch.float64)
