@@ -9,11 +9,14 @@ from sigfeat.nn.groups import GROUPS, Group
 from sigfeat.nn.hyena import Hyena
 from sigfeat.nn.intervals import IntervalDevelopment, IntervalSums, interval_convolution
 from sigfeat.nn.iss import LowRankISS
+from sigfeat.nn.language_model import PRESETS, HyenaLM, LanguageModelConfig
+from sigfeat.nn.language_training import text_loss, train_language_model
 from sigfeat.nn.recurrent import Recurrent
 from sigfeat.nn.s4 import S4
 
 __all__ = [
     "GROUPS",
+    "PRESETS",
     "S4",
     "Attention",
     "Development",
@@ -22,9 +25,11 @@ __all__ = [
     "ExponentialFilter",
     "Group",
     "Hyena",
+    "HyenaLM",
     "IntervalDevelopment",
     "IntervalFilter",
     "IntervalSums",
+    "LanguageModelConfig",
     "LearntFilter",
     "LowRankISS",
     "Recurrent",
@@ -35,4 +40,6 @@ __all__ = [
     "interval_convolution",
     "random_algebra",
     "skill",
+    "text_loss",
+    "train_language_model",
 ]
