@@ -4,14 +4,14 @@ import numbers
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from sigfeat.nn.encoder import Block, EncoderSpec
 from sigfeat.nn.layers import Dropout, sinusoids, unset
-from sigfeat.nn.sampling import check_sampling, next_tokens
+from sigfeat.nn.sampling import check_sampling, next_tokens, tokens_of
+from sigfeat.nn.streaming import Stream
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class LanguageModelConfig:
         Share of values dropped in training.
     n_heads : int, default=4
         Of attention.
-    order, short_filter, filter_width, filter_bands, gate_norm
+    order, short_filter, filter_width, filter_bands, gate_norm, filter, n_modes
         Of Hyena; see `sigfeat.nn.Hyena`.
     time_scale : float or None, default=None
         Lag, in tokens, that counts as 1 for Hyena's filters; None for `context`.
@@ -59,6 +59,8 @@ class LanguageModelConfig:
     filter_bands: int = 16
     time_scale: float | None = None
     gate_norm: bool = False
+    filter: str = "implicit"
+    n_modes: int = 16
     d_state: int = 64
     kind: str = "diagonal"
 
@@ -86,6 +88,8 @@ class LanguageModelConfig:
             filter_bands=self.filter_bands,
             time_scale=float(self.context if self.time_scale is None else self.time_scale),
             gate_norm=self.gate_norm,
+            filter=self.filter,
+            n_modes=self.n_modes,
             d_state=self.d_state,
             kind=self.kind,
         )
@@ -174,23 +178,43 @@ class HyenaLM(nn.Module):
         ValueError
             If the tokens are no integers, of another shape, too many, or outside [0, n_tokens).
         """
-        tokens = self._checked(tokens, 0)
-        x = self.embed(tokens)
+        self.check_tokens(tokens)
+        x = self.dropout(self.embed(tokens.long()))
         for block in self.blocks:
             x = block(x)
         return self.finish(x if n_last is None else x[:, max(0, x.shape[1] - n_last) :])
 
     def embed(self, tokens: Tensor, start: int = 0) -> Float[Tensor, "batch length d_model"]:
         """Tokens before the first block; the first of them is at position `start`."""
-        x = self.embedding(tokens) * self.config.d_model**0.5
+        x: Tensor = self.embedding(tokens) * self.config.d_model**0.5
         if self.config.mixer == "attention":
-            x = x + sinusoids(start + tokens.shape[1], self.config.d_model, x)[start:]
-        embedded: Tensor = self.dropout(x)
-        return embedded
+            x = x + self._positions(start, start + tokens.shape[1], x)
+        return x
+
+    def _positions(self, start: int, stop: int, like: Tensor) -> Float[Tensor, "length d_model"]:
+        return sinusoids(stop, self.config.d_model, like)[start:]
 
     def finish(self, x: Float[Tensor, "batch length d_model"]) -> Float[Tensor, "batch length tokens"]:
         """Logits of tokens after the last block."""
         return nn.functional.linear(self.norm(x), self.embedding.weight)
+
+    def stream(self, batch: int = 1, **options: Any) -> "LanguageModelStream":
+        """The model on sequences that are not over, as in evaluation and with the weights as they are now.
+
+        Parameters
+        ----------
+        batch : int, default=1
+            Number of sequences.
+        **options
+            For the mixers' own `stream`, such as `convolution` of Hyena.
+
+        Returns
+        -------
+        stream : LanguageModelStream
+            Its ``append(tokens)`` gives for new tokens (batch, steps) the logits that `forward` gives for them, without
+            gradients, and its ``time`` is the number of tokens so far.
+        """
+        return LanguageModelStream(self, batch, **options)
 
     @torch.no_grad()
     def generate(
@@ -230,7 +254,7 @@ class HyenaLM(nn.Module):
             If the prompt is empty, has wrong tokens, or is with the new tokens longer than the context; or if another
             argument is out of its range.
         """
-        tokens, restore = _tokens_of(prompt, self.config.n_tokens)
+        tokens, restore = tokens_of(prompt, self.config.n_tokens)
         check_sampling(temperature, top_k, top_p)
         if not (isinstance(max_new_tokens, numbers.Integral) and int(max_new_tokens) >= 0):
             raise ValueError(f"max_new_tokens must be a whole number from 0 up, got {max_new_tokens!r}")
@@ -243,36 +267,75 @@ class HyenaLM(nn.Module):
                 f"got {length} and {max_new_tokens}"
             )
         device = self.embedding.weight.device
-        tokens = self._checked(tokens.to(device), 0, "prompt")
+        self.check_tokens(tokens, name="prompt")
+        tokens = tokens.to(device).long()
         generator = torch.Generator(device).manual_seed(seed)
-        was_training = self.training
-        self.eval()
-        try:
-            for _ in range(max_new_tokens):
-                new = next_tokens(self(tokens, n_last=1)[:, 0], temperature, top_k, top_p, generator)
-                tokens = torch.cat([tokens, new[:, None]], dim=1)
-        finally:
-            self.train(was_training)
-        return restore(tokens)
+        stream, found, seen = self.stream(len(tokens)), [tokens], tokens
+        for _ in range(max_new_tokens):
+            logits = stream.append(seen, n_last=1)[:, 0]
+            seen = next_tokens(logits, temperature, top_k, top_p, generator)[:, None]
+            found.append(seen)
+        return restore(torch.cat(found, dim=1))
 
-    def _checked(self, tokens: Tensor, n_before: int, name: str = "tokens") -> Tensor:
-        """Tokens as int64, if they can be read behind so many others."""
+    def check_tokens(
+        self, tokens: Tensor, n_before: int = 0, name: str = "tokens", *, of_any_length: bool = False
+    ) -> None:
+        """Refuse tokens that cannot be read behind so many others; see `forward`."""
+        config = self.config
         if tokens.is_floating_point() or tokens.is_complex() or tokens.dtype == torch.bool:
             raise ValueError(f"{name} must be integers, got {tokens.dtype}")
         if tokens.ndim != 2:
             raise ValueError(f"{name} must be of shape (batch, length), got {tuple(tokens.shape)}")
-        if n_before + tokens.shape[1] > self.config.context:
+        if n_before + tokens.shape[1] > config.context and not of_any_length:
             behind = f" behind {n_before}" if n_before else ""
-            raise ValueError(
-                f"{name} must be at most the context of {self.config.context}, got {tokens.shape[1]}{behind}"
-            )
-        tokens = tokens.long()
+            raise ValueError(f"{name} must be at most the context of {config.context}, got {tokens.shape[1]}{behind}")
         if tokens.numel():
             low, high = (int(end) for end in tokens.aminmax())
-            if low < 0 or high >= self.config.n_tokens:
+            if low < 0 or high >= config.n_tokens:
                 wrong = low if low < 0 else high
-                raise ValueError(f"{name} must be from 0 to {self.config.n_tokens - 1}, got {wrong}")
-        return tokens
+                raise ValueError(f"{name} must be from 0 to {config.n_tokens - 1}, got {wrong}")
+
+
+class LanguageModelStream:
+    """A language model on sequences that are not over; see `HyenaLM.stream`."""
+
+    def __init__(self, model: HyenaLM, batch: int, **options: Any) -> None:
+        self.model, self.batch, self.time = model, batch, 0
+        self.blocks: list[Stream] = []
+        for block in model.blocks:
+            assert isinstance(block, Block)
+            self.blocks.append(block.stream(batch, **options))
+
+    @torch.no_grad()
+    def append(self, tokens: Tensor, *, n_last: int | None = None) -> Float[Tensor, "batch steps tokens"]:
+        """Logits of each next token, given all up to here.
+
+        Parameters
+        ----------
+        tokens : integer tensor of shape (batch, steps)
+            What follows on the tokens so far: at least one step, and with them no more than the context.
+        n_last : int or None, default=None
+            If given, only the logits at so many last tokens are made.
+
+        Returns
+        -------
+        logits : tensor of shape (batch, steps, n_tokens)
+            Or (batch, n_last, n_tokens).
+
+        Raises
+        ------
+        ValueError
+            If the tokens are wrong, as for `HyenaLM.forward`, of another batch, or none.
+        """
+        model = self.model
+        model.check_tokens(tokens, self.time)
+        if tokens.shape[0] != self.batch or tokens.shape[1] == 0:
+            raise ValueError(f"tokens must be of shape ({self.batch}, at least 1), got {tuple(tokens.shape)}")
+        x = model.embed(tokens.long(), self.time)
+        for block in self.blocks:
+            x = block.append(x)
+        self.time += tokens.shape[1]
+        return model.finish(x if n_last is None else x[:, max(0, x.shape[1] - n_last) :])
 
 
 def param_count(config: LanguageModelConfig) -> int:
@@ -287,37 +350,3 @@ def param_count(config: LanguageModelConfig) -> int:
     """
     with torch.device("meta"):
         return HyenaLM(config, generator=torch.Generator()).param_count
-
-
-def _tokens_of(prompt: Any, n_tokens: int) -> tuple[Tensor, Any]:
-    """Tokens (batch, length) of a prompt, and what turns such tokens into what the prompt was."""
-    if isinstance(prompt, str | bytes):
-        if n_tokens > 256:
-            raise ValueError(f"prompt must be an array of integers where n_tokens is over 256, got {n_tokens} tokens")
-        data = prompt.encode() if isinstance(prompt, str) else prompt
-        tokens = torch.frombuffer(bytearray(data), dtype=torch.uint8) if data else torch.empty(0, dtype=torch.uint8)
-
-        def as_bytes(found: Tensor) -> str | bytes:
-            joined = bytes(found[0].tolist())
-            return joined.decode(errors="replace") if isinstance(prompt, str) else joined
-
-        return tokens[None], as_bytes
-    tokens = prompt if isinstance(prompt, Tensor) else torch.from_numpy(_integers(prompt))
-    if tokens.ndim not in (1, 2):
-        raise ValueError(f"prompt must be of shape (length,) or (batch, length), got {tuple(tokens.shape)}")
-
-    def as_array(found: Tensor) -> Any:
-        found = found.reshape(*prompt_shape, -1)
-        if isinstance(prompt, Tensor):
-            return found.to(prompt.device, prompt.dtype)
-        return found.cpu().numpy().astype(np.asarray(prompt).dtype)
-
-    prompt_shape = tokens.shape[:-1]
-    return tokens.reshape(-1, tokens.shape[-1]), as_array
-
-
-def _integers(prompt: Any) -> Any:
-    array = np.asarray(prompt)
-    if array.dtype.kind not in "iu" and array.size:
-        raise ValueError(f"prompt must be bytes, str, or integers, got {array.dtype}")
-    return array.astype(np.int64)

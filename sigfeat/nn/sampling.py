@@ -1,9 +1,10 @@
-"""The next token from its logits: the likeliest, or drawn from the likely ones."""
+"""Tokens of prompts, and the next token from its logits: the likeliest, or drawn from the likely ones."""
 
 import math
 import numbers
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -77,3 +78,37 @@ def next_tokens(
         probabilities = probabilities.masked_fill(before >= top_p, 0.0)
     drawn = torch.multinomial(probabilities, 1, generator=generator)
     return order.gather(-1, drawn)[:, 0]
+
+
+def tokens_of(prompt: Any, n_tokens: int) -> tuple[Tensor, Any]:
+    """Tokens (batch, length) of a prompt, and what turns such tokens into what the prompt was."""
+    if isinstance(prompt, str | bytes):
+        if n_tokens > 256:
+            raise ValueError(f"prompt must be an array of integers where n_tokens is over 256, got {n_tokens} tokens")
+        data = prompt.encode() if isinstance(prompt, str) else prompt
+        tokens = torch.frombuffer(bytearray(data), dtype=torch.uint8) if data else torch.empty(0, dtype=torch.uint8)
+
+        def as_bytes(found: Tensor) -> str | bytes:
+            joined = bytes(found[0].tolist())
+            return joined.decode(errors="replace") if isinstance(prompt, str) else joined
+
+        return tokens[None], as_bytes
+    tokens = prompt if isinstance(prompt, Tensor) else torch.from_numpy(_integers(prompt))
+    if tokens.ndim not in (1, 2):
+        raise ValueError(f"prompt must be of shape (length,) or (batch, length), got {tuple(tokens.shape)}")
+
+    def as_array(found: Tensor) -> Any:
+        found = found.reshape(*prompt_shape, -1)
+        if isinstance(prompt, Tensor):
+            return found.to(prompt.device, prompt.dtype)
+        return found.cpu().numpy().astype(np.asarray(prompt).dtype)
+
+    prompt_shape = tokens.shape[:-1]
+    return tokens.reshape(-1, tokens.shape[-1]), as_array
+
+
+def _integers(prompt: Any) -> Any:
+    array = np.asarray(prompt)
+    if array.dtype.kind not in "iu" and array.size:
+        raise ValueError(f"prompt must be bytes, str, or integers, got {array.dtype}")
+    return array.astype(np.int64)
