@@ -50,8 +50,8 @@ def main():
     model.float()
 
     with tempfile.TemporaryDirectory() as folder:
-        model.save(folder)
-        model = HyenaLM.load(folder)
+        model.save(f"{folder}/model")
+        model = HyenaLM.load(f"{folder}/model")
     print("\nsaved and loaded; the likeliest text, and three that are drawn:")
     print(f"  {model.generate(PROMPT, 100, temperature=0)!r}")
     for seed in range(3):
