@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sigfeat.datasets import make_coincidence, make_pointer
+from sigfeat.datasets import load_python_help, make_coincidence, make_pointer
 from sigfeat.datasets.pulses import shape
 
 
@@ -74,3 +74,15 @@ def test_tasks_are_seeded_and_noisy(make):
 def test_tasks_that_cannot_be_are_refused(make, parameters, message):
     with pytest.raises(ValueError, match=message):
         make(**parameters)
+
+
+# ----------------------------------------------------------------------------------------------------- a text
+
+
+def test_the_text_gives_no_paragraph_twice():
+    text = load_python_help()
+    words = [" ".join(paragraph.split()) for paragraph in text.decode().split("\n\n")]
+    assert 200_000 < len(text) < 1_000_000
+    assert all(words)
+    assert len(set(words)) == len(words)
+    assert text == load_python_help()
