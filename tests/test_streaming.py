@@ -146,8 +146,9 @@ def test_long_stream_is_forward(name, dtype):
 
 
 @pytest.mark.slow
-def test_filters_as_long_as_the_context_keep_precision():
-    config = LanguageModelConfig(context=4096, d_model=32, n_layers=2, d_ff=64)
+@pytest.mark.parametrize("time_scale", [None, 4096.0], ids=["short", "as long as the context"])
+def test_filters_of_any_length_keep_precision(time_scale):
+    config = LanguageModelConfig(context=4096, d_model=32, n_layers=2, d_ff=64, time_scale=time_scale)
     model = HyenaLM(config, generator=seeded())
     tokens = torch.randint(0, 256, (1, 4096), generator=seeded(1))
     with torch.no_grad():

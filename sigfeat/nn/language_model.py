@@ -41,7 +41,9 @@ class LanguageModelConfig:
     order, short_filter, filter_width, filter_bands, gate_norm, filter, n_modes
         Of Hyena; see `sigfeat.nn.Hyena`.
     time_scale : float or None, default=None
-        Lag, in tokens, that counts as 1 for Hyena's filters; None for `context`.
+        Lag, in tokens, that counts as 1 for Hyena's filters. None for `filter_bands`, with which the fastest band of
+        implicit filters alternates from token to token, so that they can tell neighbours apart; and for `context`
+        where filters are modal, since these begin with memories of all lengths up to it.
     d_state, kind
         Of S4; see `sigfeat.nn.S4`.
 
@@ -92,13 +94,19 @@ class LanguageModelConfig:
             short_filter=self.short_filter,
             filter_width=self.filter_width,
             filter_bands=self.filter_bands,
-            time_scale=float(self.context if self.time_scale is None else self.time_scale),
+            time_scale=self._time_scale,
             gate_norm=self.gate_norm,
             filter=self.filter,
             n_modes=self.n_modes,
             d_state=self.d_state,
             kind=self.kind,
         )
+
+    @property
+    def _time_scale(self) -> float:
+        if self.time_scale is not None:
+            return float(self.time_scale)
+        return float(max(1, self.filter_bands) if self.filter == "implicit" else self.context)
 
 
 PRESETS = {
