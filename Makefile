@@ -6,7 +6,8 @@ PYTEST_ARGS ?=
 PROCESSES ?= 2
 
 BIN := .venv/bin
-PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal
+# each process has one thread: many short calls of torch wait long for a second one that has no core of its own
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
 READY := .venv/.ready
 READY_BENCH := .venv/.ready-bench
