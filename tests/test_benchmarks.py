@@ -125,7 +125,7 @@ def test_accuracy_compares_settings_with_the_base_on_training_parts(monkeypatch,
     assert "1 multivariate" in printed
     small = functools.partial(sigfeat.classifiers.sigfeat_classifier, n_functionals=3)
     monkeypatch.setattr(accuracy, "sigfeat_classifier", small)
-    monkeypatch.setattr(sigfeat.classifiers, "N_TRAINED", 2)
+    monkeypatch.setattr(sigfeat.classifiers.recommended, "N_TRAINED", 2)
     arguments = ["accuracy", "--trained", "--data", str(tmp_path), "--seeds", "1", "--out", str(out)]
     monkeypatch.setattr(sys, "argv", arguments)
     accuracy.main()
