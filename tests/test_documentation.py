@@ -29,7 +29,7 @@ HELPERS = {  # not private, but parts of what is documented
     "sigfeat.reference.encoder.pointwise",
     "sigfeat.reference.layers.part",
 }
-WITHOUT_PARAMETERS = {"sigfeat.nn.GROUPS", "sigfeat.nn.IntervalFilter", "sigfeat.nn.skill"}
+WITHOUT_PARAMETERS = {"sigfeat.nn.GROUPS", "sigfeat.nn.IntervalFilter", "sigfeat.nn.PRESETS"}
 
 
 def names_of(module):
