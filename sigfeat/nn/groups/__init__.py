@@ -1,13 +1,4 @@
-"""Matrix Lie groups: each answers to_algebra, exp, inverse, contains and sample.
-
-Examples
---------
->>> from sigfeat.nn import GROUPS
->>> sorted(GROUPS)
-['GL', 'SE', 'SO', 'SO(n,1)', 'SU', 'Sp', 'U', 'unipotent']
->>> GROUPS["SU"](2)
-SpecialUnitary(dim=2)
-"""
+"""Matrix Lie groups: each answers to_algebra, exp, inverse, contains and sample."""
 
 from sigfeat.nn.groups._base import Group
 from sigfeat.nn.groups.general_linear import GeneralLinear
