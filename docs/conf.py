@@ -59,7 +59,7 @@ numpydoc_validation_exclude = {
     r"\.__",
     r"^sigfeat\.nn\.\w+\.\w+",  # methods of torch modules, whose shapes are in their annotations
     r"^sigfeat\.adapters\.(sktime|aeon)\.\w+\.",  # methods that these libraries define
-    r"^sigfeat\.nn\.(GROUPS|skill|IntervalFilter|LowRankISS)$",
+    r"^sigfeat\.nn\.(IntervalFilter|LowRankISS)$",
 }
 
 # ------------------------------------------------------------------------------------------------------- pages

@@ -18,6 +18,7 @@ from benchmarks import (
     kernels,
     low_rank,
     mixers,
+    panel,
     prefix_tree,
 )
 
@@ -125,7 +126,7 @@ def test_accuracy_compares_settings_with_the_base_on_training_parts(monkeypatch,
     assert "1 multivariate" in printed
     small = functools.partial(sigfeat.classifiers.sigfeat_classifier, n_functionals=3)
     monkeypatch.setattr(accuracy, "sigfeat_classifier", small)
-    monkeypatch.setattr(sigfeat.classifiers, "N_TRAINED", 2)
+    monkeypatch.setattr(sigfeat.classifiers.recommended, "N_TRAINED", 2)
     arguments = ["accuracy", "--trained", "--data", str(tmp_path), "--seeds", "1", "--out", str(out)]
     monkeypatch.setattr(sys, "argv", arguments)
     accuracy.main()
@@ -159,3 +160,13 @@ def test_distillation_writes_the_figures_that_its_table_shows(monkeypatch, capsy
         [record["students"]["GRU"]["test"]["token_r2"] for record in results["A, masked teacher"]["records"]]
     )
     assert f"{mean:.4f}" in table
+
+
+def test_panel_times_each_order_of_rows_and_writes_what_its_table_shows(monkeypatch, capsys, tmp_path):
+    out = tmp_path / "panel.json"
+    monkeypatch.setattr(sys, "argv", ["panel", "--series", "5", "--repeat", "3", "--output", str(out)])
+    panel.main()
+    document = json.loads(out.read_text())
+    assert [len(figures["ms"]) for figures in document["results"].values()] == [3, 3, 3]
+    assert document["shape"] == [5, 3, 100]
+    assert panel.table(document["results"]) in capsys.readouterr().out

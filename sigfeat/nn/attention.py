@@ -27,6 +27,16 @@ class Attention(nn.Module):
     References
     ----------
     .. [1] Vaswani et al., "Attention is all you need", 2017, arXiv:1706.03762, eq. (1) and section 3.2.2.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sigfeat.nn import Attention
+    >>> mixer = Attention(8, n_heads=2, causal=True, generator=torch.Generator().manual_seed(0), dtype=torch.float32)
+    >>> tokens = torch.ones(2, 10, 8)
+    >>> mixed, stream = mixer(tokens), mixer.stream(batch=2)
+    >>> torch.allclose(torch.cat([stream.append(tokens[:, :7]), stream.append(tokens[:, 7:])], dim=1), mixed, atol=1e-6)
+    True
     """
 
     def __init__(

@@ -197,6 +197,16 @@ def random_algebra(
     -------
     algebra : tensor of shape (n_developments, n_channels, dim, dim)
         Elements of the Lie algebra.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sigfeat.nn import GROUPS, random_algebra
+    >>> rotations = random_algebra(GROUPS["SO"](3), n_channels=2, generator=torch.Generator().manual_seed(0))
+    >>> rotations.shape
+    torch.Size([1, 2, 3, 3])
+    >>> torch.equal(rotations, -rotations.mT)
+    True
     """
     dtype = torch.get_default_dtype() if dtype is None else dtype
     dtype = dtype.to_complex() if group.is_complex else dtype.to_real()

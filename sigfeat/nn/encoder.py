@@ -43,6 +43,16 @@ class EncoderSpec:
         States of each channel of S4.
     kind : {"diagonal", "dplr"}
         Of S4's state matrix.
+
+    Examples
+    --------
+    The same encoder with another mixer.
+
+    >>> import dataclasses
+    >>> from sigfeat.nn import EncoderSpec
+    >>> teacher = EncoderSpec("attention", n_channels=3, d_model=16, d_out=16)
+    >>> dataclasses.replace(teacher, mixer="hyena", order=3).d_model
+    16
     """
 
     mixer: str
@@ -116,6 +126,21 @@ class Encoder(nn.Module):
         Source of the first weights; the global one is not touched.
     dtype : torch.dtype, default=torch.float32
         Of the weights.
+
+    Examples
+    --------
+    Padding behind the end of a series does not change its tokens.
+
+    >>> import torch
+    >>> from sigfeat.nn import Encoder, EncoderSpec
+    >>> spec = EncoderSpec("hyena", n_channels=3, d_model=16, n_layers=1, d_ff=32, d_out=8)
+    >>> encoder = Encoder(spec, generator=torch.Generator().manual_seed(0)).eval()
+    >>> series = torch.ones(1, 20, 3)
+    >>> tokens = encoder(series, torch.arange(20)[None] < 15)
+    >>> tokens.shape
+    torch.Size([1, 20, 8])
+    >>> torch.allclose(tokens[:, :15], encoder(series[:, :15]), atol=1e-5)
+    True
     """
 
     def __init__(self, spec: EncoderSpec, *, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> None:

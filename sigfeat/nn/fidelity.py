@@ -33,6 +33,15 @@ def fidelity(pairs: Iterable[tuple[Tensor, Tensor, Tensor]], pooling: str) -> di
     References
     ----------
     .. [1] Kornblith et al., "Similarity of neural network representations revisited", 2019, arXiv:1905.00414, eq. (5).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sigfeat.nn import fidelity
+    >>> wanted, lengths = torch.arange(24.0).reshape(4, 3, 2), torch.tensor([3, 3, 2, 1])
+    >>> figures = fidelity([(wanted, wanted, lengths)], pooling="mean")
+    >>> {name: round(figure, 3) for name, figure in figures.items()}
+    {'pooled_r2': 1.0, 'token_r2': 1.0, 'cka': 1.0, 'cosine': 1.0}
     """
     count, error, squares, total = 0, 0.0, 0.0, torch.zeros(1, dtype=torch.float64)
     pooled: list[tuple[Tensor, Tensor]] = []
@@ -59,7 +68,24 @@ def fidelity(pairs: Iterable[tuple[Tensor, Tensor, Tensor]], pooling: str) -> di
 
 
 def skill(r2: float, r2_of_control: float) -> float:
-    """Share of what a control leaves unexplained that is explained: 1 - (1 - R2) / (1 - R2 of the control)."""
+    """Share of what a control leaves unexplained that is explained: 1 - (1 - R2) / (1 - R2 of the control).
+
+    Parameters
+    ----------
+    r2, r2_of_control : float
+        R2 of the student and of the control.
+
+    Returns
+    -------
+    skill : float
+        1 for a perfect student, 0 for one that is as good as the control; NaN if the control is perfect.
+
+    Examples
+    --------
+    >>> from sigfeat.nn import skill
+    >>> round(skill(0.98, 0.94), 3)
+    0.667
+    """
     return 1 - (1 - r2) / (1 - r2_of_control) if r2_of_control < 1 else np.nan
 
 

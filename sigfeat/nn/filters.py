@@ -24,6 +24,20 @@ class IntervalFilter(nn.Module):
         Number of lags after which nothing counts.
     device : torch.device
         Where the parameters lie.
+
+    Examples
+    --------
+    A filter that counts intervals which begin within the last two steps, all alike.
+
+    >>> import torch
+    >>> from sigfeat.nn import IntervalFilter
+    >>> class LastTwo(IntervalFilter):
+    ...     n_filters, rank, length, device = 1, 1, 2, torch.device("cpu")
+    ...
+    ...     def forward(self, length):
+    ...         return torch.ones(2, 1, 1, min(length, 2), dtype=torch.float64)
+    >>> LastTwo().frozen().length
+    2
     """
 
     n_filters: int
@@ -55,6 +69,18 @@ class ExponentialFilter(IntervalFilter):
     ----------
     filters : ExponentialFilters
         Where training starts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.filters import ExponentialFilters
+    >>> from sigfeat.nn import ExponentialFilter
+    >>> halves = ExponentialFilters(rates=np.log(2) * np.ones((2, 1, 1)), weights=np.array([[3.0]]))
+    >>> ahead, behind = ExponentialFilter(halves)(3)
+    >>> [round(value, 4) for value in ahead[0, 0].tolist()]
+    [3.0, 1.5, 0.75]
+    >>> [round(value, 4) for value in behind[0, 0].tolist()]
+    [1.0, 0.5, 0.25]
     """
 
     def __init__(self, filters: ExponentialFilters) -> None:
@@ -87,6 +113,15 @@ class TapFilter(IntervalFilter):
     ----------
     filters : FiniteFilters
         Where training starts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.filters import FiniteFilters
+    >>> from sigfeat.nn import TapFilter
+    >>> taps = TapFilter(FiniteFilters(np.ones((2, 1, 1, 3))))
+    >>> taps(2).shape, taps(5).shape
+    (torch.Size([2, 1, 1, 2]), torch.Size([2, 1, 1, 3]))
     """
 
     def __init__(self, filters: FiniteFilters) -> None:
@@ -119,6 +154,14 @@ class LearntFilter(IntervalFilter):
     References
     ----------
     .. [1] Poli et al., "Hyena hierarchy", 2023, arXiv:2302.10866, section 3.3.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sigfeat.nn import LearntFilter
+    >>> learnt = LearntFilter(n_filters=2, rank=1, length=10, generator=torch.Generator().manual_seed(0))
+    >>> learnt(100).shape
+    torch.Size([2, 2, 1, 10])
     """
 
     def __init__(self, n_filters: int, rank: int, length: int, *, generator: torch.Generator) -> None:
@@ -158,6 +201,13 @@ def build_filter(kind: str, n_filters: int, rank: int, length: int, seed: int) -
     Returns
     -------
     filters : IntervalFilter
+
+    Examples
+    --------
+    >>> from sigfeat.nn import build_filter
+    >>> boxes = build_filter("box", n_filters=3, rank=1, length=20, seed=0)
+    >>> type(boxes).__name__, boxes.n_filters, boxes.length
+    ('TapFilter', 3, 20)
     """
     if kind == "learnt":
         return LearntFilter(n_filters, rank, length, generator=torch.Generator().manual_seed(seed))

@@ -134,6 +134,17 @@ class Hyena(nn.Module):
     .. [1] Poli et al., "Hyena hierarchy", 2023, arXiv:2302.10866, definition 3.1. Order N has N convolutions as there;
        the published code leaves out the first. There x_n stands for 1 + x_n / N, and h_n for h_n / N: the same
        functions, in other coordinates. These, two-sided filters and the norm of the gates are ours.
+
+    Examples
+    --------
+    An encoder makes its mixers from its `EncoderSpec`.
+
+    >>> import torch
+    >>> from sigfeat.nn import Encoder, EncoderSpec, Hyena
+    >>> spec = EncoderSpec("hyena", n_channels=3, d_model=8, n_layers=1, causal=True, order=3)
+    >>> mixer = Encoder(spec, generator=torch.Generator().manual_seed(0)).blocks[0].mixer
+    >>> isinstance(mixer, Hyena), mixer(torch.ones(2, 10, 8)).shape
+    (True, torch.Size([2, 10, 8]))
     """
 
     def __init__(

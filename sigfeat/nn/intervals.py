@@ -52,6 +52,16 @@ def interval_convolution(
     Notes
     -----
     Time O(batch n_factors n_filters rank length log(length)), by real FFTs that do not wrap round.
+
+    Examples
+    --------
+    Factors and filters of ones count the pairs (s, s') of times up to now.
+
+    >>> import torch
+    >>> from sigfeat.nn import interval_convolution
+    >>> ones, taps, first = torch.ones(1, 1, 4), torch.ones(2, 1, 1, 4), torch.tensor([0])
+    >>> interval_convolution(ones, ones, taps, (first, first, first), n_outputs=1).round()
+    tensor([[[[ 1.,  4.,  9., 16.]]]])
     """
     outputs, of_p, of_q = terms
     length = beginnings.shape[-1]

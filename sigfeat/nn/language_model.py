@@ -51,6 +51,18 @@ class LanguageModelConfig:
     ------
     ValueError
         If `n_tokens` or `context` is less than 1.
+
+    Examples
+    --------
+    A preset with one thing changed.
+
+    >>> import dataclasses
+    >>> from sigfeat.nn import PRESETS
+    >>> sorted(PRESETS)
+    ['medium', 'small', 'tiny']
+    >>> config = dataclasses.replace(PRESETS["tiny"], filter="modal")
+    >>> config.context, config.d_model, config.n_layers, config.filter
+    (256, 64, 2, 'modal')
     """
 
     mixer: str = "hyena"
@@ -147,10 +159,18 @@ class HyenaLM(nn.Module):
     >>> import torch
     >>> from sigfeat.nn import PRESETS, HyenaLM
     >>> model = HyenaLM(PRESETS["tiny"], generator=torch.Generator().manual_seed(0))
-    >>> model(torch.tensor([[72, 101, 108, 108, 111]])).shape
+    >>> tokens = torch.tensor([[72, 101, 108, 108, 111]])
+    >>> model(tokens).shape
     torch.Size([1, 5, 256])
     >>> len(model.generate(b"Hello", max_new_tokens=3))
     8
+
+    Tokens that come one by one, or some at a time, give the same logits.
+
+    >>> stream = model.stream()
+    >>> logits = torch.cat([stream.append(tokens[:, :4]), stream.append(tokens[:, 4:])], dim=1)
+    >>> torch.allclose(logits, model(tokens), atol=1e-5), stream.time
+    (True, 5)
     """
 
     def __init__(

@@ -26,6 +26,16 @@ class Recurrent(nn.Module):
     ----------
     .. [1] Cho et al., "Learning phrase representations using RNN encoder-decoder", 2014, arXiv:1406.1078; with the
        reset gate behind the matrix product, as cuDNN and torch have it.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sigfeat.nn import Recurrent
+    >>> mixer = Recurrent(8, causal=True, generator=torch.Generator().manual_seed(0), dtype=torch.float32)
+    >>> tokens = torch.ones(2, 10, 8)
+    >>> mixed, stream = mixer(tokens), mixer.stream(batch=2)
+    >>> torch.allclose(torch.cat([stream.append(tokens[:, :7]), stream.append(tokens[:, 7:])], dim=1), mixed, atol=1e-6)
+    True
     """
 
     def __init__(self, d_model: int, causal: bool, *, generator: torch.Generator, dtype: torch.dtype) -> None:

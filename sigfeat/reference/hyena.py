@@ -75,6 +75,17 @@ def modal_filter(lags: NDArray[Any], weights: Mapping[str, NDArray[Any]]) -> NDA
     References
     ----------
     .. [1] Massaroli et al., "Laughing hyena distillery", 2023, arXiv:2310.18780, section 3.
+
+    Examples
+    --------
+    One mode that does not oscillate, and halves from step to step.
+
+    >>> import numpy as np
+    >>> from sigfeat.reference.hyena import modal_filter
+    >>> weights = {"log_rate": np.zeros(1), "log_decay": np.log([[np.log(2)]]), "frequency": np.zeros((1, 1))}
+    >>> weights["residue"] = np.array([[[3.0, 0.0]]])
+    >>> modal_filter(np.arange(3), weights)[:, 0].round(4)
+    array([3.  , 1.5 , 0.75])
     """
     rates = np.exp(weights["log_rate"])[:, np.newaxis]
     exponents = rates * (-np.exp(weights["log_decay"]) + 1j * weights["frequency"])

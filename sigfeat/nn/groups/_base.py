@@ -39,6 +39,17 @@ class Group(ABC):
     ------
     ValueError
         If the group has no matrices of that side.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sigfeat.nn import GROUPS, Group
+    >>> group = GROUPS["SO"](3)
+    >>> isinstance(group, Group), group.label, group.algebra_dimension
+    (True, 'SO(3)', 3)
+    >>> element = group.sample(generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    >>> torch.allclose(group.inverse(element) @ element, torch.eye(3, dtype=torch.float64))
+    True
     """
 
     dim: int

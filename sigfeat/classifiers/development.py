@@ -1,0 +1,139 @@
+"""Pipelines of random developments, alone and beside iterated sums."""
+
+from sklearn.pipeline import FeatureUnion, make_pipeline
+
+from sigfeat.classifiers._steps import needing_torch, with_classifier, with_regressor
+from sigfeat.classifiers.iss import iss_features
+from sigfeat.transformers.augmentation import AddTime
+from sigfeat.transformers.scaling import FeatureScaler
+
+
+def path_development_classifier(*, classifier=None, n_jobs=None, random_state=0):
+    """Random developments of the series with time as a channel, and a ridge classifier.
+
+    Parameters
+    ----------
+    classifier : estimator or None, default=None
+        Last step; None for a ridge classifier.
+    n_jobs : int or None, default=None
+        Threads.
+    random_state : int or None, default=0
+        Of the developments.
+
+    Returns
+    -------
+    pipeline : sklearn.pipeline.Pipeline
+
+    Raises
+    ------
+    ImportError
+        If torch is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.classifiers import path_development_classifier
+    >>> X, y = np.random.default_rng(0).standard_normal((20, 2, 30)), np.arange(20) % 2
+    >>> path_development_classifier().fit(X, y).predict(X).shape
+    (20,)
+    """
+    return with_classifier(_development(n_jobs, random_state), classifier)
+
+
+def path_development_regressor(*, regressor=None, n_jobs=None, random_state=0):
+    """The regression twin of `path_development_classifier`.
+
+    Parameters
+    ----------
+    n_jobs, random_state : optional
+        See `path_development_classifier`.
+    regressor : estimator or None, default=None
+        Last step; None for a ridge regression.
+
+    Returns
+    -------
+    pipeline : sklearn.pipeline.Pipeline
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.classifiers import path_development_regressor
+    >>> X, y = np.random.default_rng(0).standard_normal((20, 2, 30)), np.linspace(0, 1, 20)
+    >>> path_development_regressor().fit(X, y).predict(X).shape
+    (20,)
+    """
+    return with_regressor(_development(n_jobs, random_state), regressor)
+
+
+def iss_development_classifier(*, n_functionals=1000, classifier=None, n_jobs=None, random_state=0):
+    """The features of `iss_classifier` and of `path_development_classifier` side by side, and a ridge classifier.
+
+    Parameters
+    ----------
+    n_functionals : int, default=1000
+        See `iss_classifier`.
+    classifier : estimator or None, default=None
+        Last step; None for a ridge classifier.
+    n_jobs : int or None, default=None
+        Threads.
+    random_state : int or None, default=0
+        Of all that is random.
+
+    Returns
+    -------
+    pipeline : sklearn.pipeline.Pipeline
+
+    Raises
+    ------
+    ImportError
+        If torch is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.classifiers import iss_development_classifier
+    >>> X, y = np.random.default_rng(0).standard_normal((20, 2, 30)), np.arange(20) % 2
+    >>> iss_development_classifier(n_functionals=20).fit(X, y).predict(X).shape
+    (20,)
+    """
+    return with_classifier(_iss_development(n_functionals, n_jobs, random_state), classifier)
+
+
+def iss_development_regressor(*, n_functionals=1000, regressor=None, n_jobs=None, random_state=0):
+    """The regression twin of `iss_development_classifier`.
+
+    Parameters
+    ----------
+    n_functionals, n_jobs, random_state : optional
+        See `iss_development_classifier`.
+    regressor : estimator or None, default=None
+        Last step; None for a ridge regression.
+
+    Returns
+    -------
+    pipeline : sklearn.pipeline.Pipeline
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.classifiers import iss_development_regressor
+    >>> X, y = np.random.default_rng(0).standard_normal((20, 2, 30)), np.linspace(0, 1, 20)
+    >>> iss_development_regressor(n_functionals=20).fit(X, y).predict(X).shape
+    (20,)
+    """
+    return with_regressor(_iss_development(n_functionals, n_jobs, random_state), regressor)
+
+
+def _development(n_jobs, random_state):
+    development = needing_torch("PathDevelopmentTransformer")(n_jobs=n_jobs, random_state=random_state)
+    return make_pipeline(AddTime(), development, FeatureScaler())
+
+
+def _iss_development(n_functionals, n_jobs, random_state):
+    return FeatureUnion(
+        [
+            ("iss", iss_features(n_functionals, n_jobs, random_state)),
+            ("development", _development(n_jobs, random_state)),
+        ],
+        transformer_weights={"development": 0.1},
+    )

@@ -1,0 +1,85 @@
+"""Networks of intervals as pipelines."""
+
+from sklearn.pipeline import Pipeline
+
+from sigfeat.classifiers._steps import needing_torch
+
+
+def interval_stack_classifier(*, d_model=6, n_filters=4, max_epochs=20, n_jobs=None, random_state=0):
+    """Two interval layers, one on what the other found, trained as a whole; see `IntervalNetworkClassifier`.
+
+    Parameters
+    ----------
+    d_model : int, default=6
+        Channels between the layers.
+    n_filters : int, default=4
+        Filters of the second layer; the first has three times as many.
+    max_epochs : int, default=20
+        Passes over the training series.
+    n_jobs : int or None, default=None
+        Threads.
+    random_state : int or None, default=0
+        Of the network and its training.
+
+    Returns
+    -------
+    pipeline : sklearn.pipeline.Pipeline
+
+    Raises
+    ------
+    ImportError
+        If torch or skorch is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.classifiers import interval_stack_classifier
+    >>> X, y = np.random.default_rng(0).standard_normal((20, 2, 30)), np.arange(20) % 2
+    >>> interval_stack_classifier(max_epochs=2).fit(X, y).predict(X).shape
+    (20,)
+    """
+    how = {"d_model": d_model, "n_filters": n_filters, "max_epochs": max_epochs}
+    return _network("stack", n_jobs=n_jobs, random_state=random_state, **how)
+
+
+def interval_hyena_classifier(*, d_model=16, n_filters=4, order=2, max_epochs=20, n_jobs=None, random_state=0):
+    """An interval layer and two blocks of Hyena, trained as a whole; see `IntervalNetworkClassifier`.
+
+    Parameters
+    ----------
+    d_model : int, default=16
+        Width of the tokens.
+    n_filters : int, default=4
+        Filters of the interval layer.
+    order : int, default=2
+        Of Hyena.
+    max_epochs : int, default=20
+        Passes over the training series.
+    n_jobs : int or None, default=None
+        Threads.
+    random_state : int or None, default=0
+        Of the network and its training.
+
+    Returns
+    -------
+    pipeline : sklearn.pipeline.Pipeline
+
+    Raises
+    ------
+    ImportError
+        If torch or skorch is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.classifiers import interval_hyena_classifier
+    >>> X, y = np.random.default_rng(0).standard_normal((20, 2, 30)), np.arange(20) % 2
+    >>> interval_hyena_classifier(max_epochs=2).fit(X, y).predict(X).shape
+    (20,)
+    """
+    how = {"d_model": d_model, "n_filters": n_filters, "order": order, "max_epochs": max_epochs}
+    return _network("hyena", n_jobs=n_jobs, random_state=random_state, **how)
+
+
+def _network(layers, **parameters):
+    return Pipeline([("classifier", needing_torch("IntervalNetworkClassifier")(layers, **parameters))])

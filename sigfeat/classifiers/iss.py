@@ -1,0 +1,75 @@
+"""Pipelines of low-rank iterated sums."""
+
+from sklearn.pipeline import make_pipeline
+
+from sigfeat.classifiers._steps import with_classifier, with_regressor
+from sigfeat.transformers.iss import ISSTransformer
+from sigfeat.transformers.scaling import FeatureScaler
+
+
+def iss_classifier(*, n_functionals=1000, classifier=None, n_jobs=None, random_state=0):
+    """Low-rank iterated sums and a ridge classifier: the default of the library.
+
+    Parameters
+    ----------
+    n_functionals : int, default=1000
+        Functionals of two letters; each gives nine features.
+    classifier : estimator or None, default=None
+        Last step; None for a ridge classifier.
+    n_jobs : int or None, default=None
+        Threads.
+    random_state : int or None, default=0
+        Of the functionals.
+
+    Returns
+    -------
+    pipeline : sklearn.pipeline.Pipeline
+
+    Notes
+    -----
+    All settings were chosen by cross-validation on training data; see docs/accuracy.md.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.classifiers import iss_classifier
+    >>> rng = np.random.default_rng(0)
+    >>> X, y = rng.standard_normal((40, 2, 50)), np.repeat(["slow", "fast"], 20)
+    >>> X[:20] = X[:20].cumsum(axis=2)
+    >>> iss_classifier(n_functionals=50).fit(X[::2], y[::2]).score(X[1::2], y[1::2])
+    1.0
+    """
+    return with_classifier(iss_features(n_functionals, n_jobs, random_state), classifier)
+
+
+def iss_regressor(*, n_functionals=1000, regressor=None, n_jobs=None, random_state=0):
+    """The regression twin of `iss_classifier`: the same features, and a ridge regression.
+
+    Parameters
+    ----------
+    n_functionals, n_jobs, random_state : optional
+        See `iss_classifier`.
+    regressor : estimator or None, default=None
+        Last step; None for a ridge regression.
+
+    Returns
+    -------
+    pipeline : sklearn.pipeline.Pipeline
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.classifiers import iss_regressor
+    >>> X, y = np.random.default_rng(0).standard_normal((20, 2, 30)), np.linspace(0, 1, 20)
+    >>> iss_regressor(n_functionals=20).fit(X, y).predict(X).shape
+    (20,)
+    """
+    return with_regressor(iss_features(n_functionals, n_jobs, random_state), regressor)
+
+
+def iss_features(n_functionals, n_jobs, random_state):
+    """Low-rank iterated sums, scaled: a part of other pipelines too."""
+    low_rank = ISSTransformer(
+        functionals="low_rank", n_functionals=n_functionals, n_jobs=n_jobs, random_state=random_state
+    )
+    return make_pipeline(low_rank, FeatureScaler(power=0.5))

@@ -1,0 +1,94 @@
+"""The pipelines that we recommend: random and trained iterated sums."""
+
+from sklearn.pipeline import FeatureUnion, make_pipeline
+
+from sigfeat.classifiers._steps import with_classifier, with_regressor
+from sigfeat.classifiers.iss import iss_features
+from sigfeat.transformers.iss import ISSTransformer
+from sigfeat.transformers.scaling import FeatureScaler
+
+N_TRAINED = 32  # functionals of the recommended union that are trained
+
+
+def sigfeat_classifier(*, n_functionals=1000, max_epochs=30, classifier=None, n_jobs=None, random_state=0):
+    """The union that we recommend: low-rank iterated sums, many random ones and a few that are trained on the classes.
+
+    Parameters
+    ----------
+    n_functionals : int, default=1000
+        See `iss_classifier`.
+    max_epochs : int, default=30
+        Passes over the training series in the training of those few.
+    classifier : estimator or None, default=None
+        Last step; None for a ridge classifier.
+    n_jobs : int or None, default=None
+        Threads.
+    random_state : int or None, default=0
+        Of all that is random.
+
+    Returns
+    -------
+    pipeline : sklearn.pipeline.Pipeline
+
+    Raises
+    ------
+    ImportError
+        If torch or skorch is not installed.
+
+    Notes
+    -----
+    Training takes some seconds on a few hundred short series, and much longer than `iss_classifier` on long ones. Exact
+    words and developments beside them do not help, by cross-validation on training data; see docs/accuracy.md.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.classifiers import sigfeat_classifier
+    >>> X, y = np.random.default_rng(0).standard_normal((20, 2, 30)), np.arange(20) % 2
+    >>> sigfeat_classifier(n_functionals=20, max_epochs=2).fit(X, y).predict(X).shape
+    (20,)
+    """
+    return with_classifier(_union(n_functionals, max_epochs, n_jobs, random_state), classifier)
+
+
+def sigfeat_regressor(*, n_functionals=1000, max_epochs=30, regressor=None, n_jobs=None, random_state=0):
+    """The regression twin of `sigfeat_classifier`.
+
+    Parameters
+    ----------
+    n_functionals, max_epochs, n_jobs, random_state : optional
+        See `sigfeat_classifier`.
+    regressor : estimator or None, default=None
+        Last step; None for a ridge regression.
+
+    Returns
+    -------
+    pipeline : sklearn.pipeline.Pipeline
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.classifiers import sigfeat_regressor
+    >>> X, y = np.random.default_rng(0).standard_normal((20, 2, 30)), np.linspace(0, 1, 20)
+    >>> sigfeat_regressor(n_functionals=20, max_epochs=2).fit(X, y).predict(X).shape
+    (20,)
+    """
+    return with_regressor(_union(n_functionals, max_epochs, n_jobs, random_state), regressor)
+
+
+def _union(n_functionals, max_epochs, n_jobs, random_state):
+    trained = ISSTransformer(
+        functionals="low_rank",
+        n_functionals=N_TRAINED,
+        fit_mode="supervised",
+        max_epochs=max_epochs,
+        n_jobs=n_jobs,
+        random_state=random_state,
+    )
+    return FeatureUnion(
+        [
+            ("iss", iss_features(n_functionals, n_jobs, random_state)),
+            ("trained", make_pipeline(trained, FeatureScaler(power=0.5))),
+        ],
+        transformer_weights={"trained": 0.5},
+    )

@@ -1,0 +1,69 @@
+"""Pipelines of path signatures."""
+
+from sklearn.pipeline import make_pipeline
+
+from sigfeat.classifiers._steps import with_classifier, with_regressor
+from sigfeat.transformers.augmentation import AddTime
+from sigfeat.transformers.scaling import FeatureScaler
+from sigfeat.transformers.signature import SignatureTransformer
+
+
+def signature_classifier(*, depth=3, classifier=None, n_jobs=None, random_state=0):
+    """Signatures of the series with time as a channel, over dyadic windows, and a ridge classifier.
+
+    Parameters
+    ----------
+    depth : int, default=3
+        Of the signature; the number of features grows like (n_channels + 1)^depth.
+    classifier : estimator or None, default=None
+        Last step; None for a ridge classifier.
+    n_jobs, random_state : optional
+        Not used: there is nothing random, and one thread.
+
+    Returns
+    -------
+    pipeline : sklearn.pipeline.Pipeline
+
+    References
+    ----------
+    .. [1] Morrill, Fermanian, Kidger, Lyons, "A generalised signature method for multivariate time series feature
+       extraction", 2020, arXiv:2006.00873.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.classifiers import signature_classifier
+    >>> X, y = np.random.default_rng(0).standard_normal((20, 2, 30)), np.arange(20) % 2
+    >>> signature_classifier().fit(X, y).predict(X).shape
+    (20,)
+    """
+    return with_classifier(_signature(depth), classifier)
+
+
+def signature_regressor(*, depth=3, regressor=None, n_jobs=None, random_state=0):
+    """The regression twin of `signature_classifier`.
+
+    Parameters
+    ----------
+    depth, n_jobs, random_state : optional
+        See `signature_classifier`.
+    regressor : estimator or None, default=None
+        Last step; None for a ridge regression.
+
+    Returns
+    -------
+    pipeline : sklearn.pipeline.Pipeline
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.classifiers import signature_regressor
+    >>> X, y = np.random.default_rng(0).standard_normal((20, 2, 30)), np.linspace(0, 1, 20)
+    >>> signature_regressor().fit(X, y).predict(X).shape
+    (20,)
+    """
+    return with_regressor(_signature(depth), regressor)
+
+
+def _signature(depth):
+    return make_pipeline(AddTime(), SignatureTransformer(depth=depth, windows=("dyadic", 2)), FeatureScaler(power=0.5))
