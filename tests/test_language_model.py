@@ -10,6 +10,7 @@ import torch
 from sigfeat.nn import PRESETS, HyenaLM, LanguageModelConfig, text_loss, train_language_model
 from sigfeat.nn.language_model import param_count
 from sigfeat.nn.sampling import next_tokens
+from sigfeat.reference.language_model import language_model as reference
 
 SMALL = {"context": 32, "d_model": 16, "n_layers": 1, "d_ff": 32, "n_heads": 2, "d_state": 8}
 MIXERS = [
@@ -54,6 +55,19 @@ def test_later_tokens_do_not_count(changed):
     other = tokens.clone()
     other[:, 20:] = 7
     torch.testing.assert_close(model(other)[:, :20], model(tokens)[:, :20], rtol=0, atol=1e-10)
+
+
+@every_mixer
+def test_torch_is_reference(changed):
+    model = model_of(**changed, n_layers=2).double().eval()
+    with torch.no_grad():
+        for weight in model.parameters():  # none as it is at first, since zeros and ones hide mistakes
+            weight += 0.05 * torch.randn(weight.shape, generator=seeded(2), dtype=weight.dtype)
+        tokens = torch.randint(0, 256, (1, 32), generator=seeded(1))
+        found = model(tokens)[0].numpy()
+    weights = {name: weight.numpy() for name, weight in model.state_dict().items()}
+    expected = reference(tokens[0].numpy(), weights, model.config.encoder)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -33,6 +33,21 @@ def language_model(tokens: NDArray[Any], weights: Mapping[str, NDArray[Any]], sp
     ----------
     .. [1] Poli et al., "Hyena hierarchy", 2023, arXiv:2302.10866, section 4.1.
     .. [2] Press, Wolf, "Using the output embedding to improve language models", 2017, arXiv:1608.05859: one E for both.
+
+    Examples
+    --------
+    Without blocks, and with a norm that keeps its input, two tokens whose rows are orthogonal know themselves only:
+
+    >>> import numpy as np
+    >>> from types import SimpleNamespace
+    >>> from sigfeat.reference.language_model import language_model
+    >>> rows = np.array([[1.0, -1.0, 0.0, 0.0], [0.0, 0.0, 1.0, -1.0]])
+    >>> weights = {"embedding.weight": rows, "norm.weight": np.ones(4), "norm.bias": np.zeros(4)}
+    >>> spec = SimpleNamespace(mixer="hyena", d_model=4, n_layers=0)
+    >>> language_model(np.array([0, 1, 0]), weights, spec).round(2)
+    array([[2.83, 0.  ],
+           [0.  , 2.83],
+           [2.83, 0.  ]])
     """
     embedding = weights["embedding.weight"]
     x = embedding[tokens] * np.sqrt(spec.d_model)
