@@ -9,10 +9,10 @@ import pandas as pd
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
+from benchmarks.files import write
 from benchmarks.hyena_vs_mha import figures
 from benchmarks.hyena_vs_mha.cells import Cost, Store, Student, Teacher, data, measured
 from benchmarks.hyena_vs_mha.config import Config
-from benchmarks.hyena_vs_mha.files import write
 from benchmarks.hyena_vs_mha.report import write_report
 from benchmarks.measure import circumstances
 from benchmarks.trackers import TRACKERS
