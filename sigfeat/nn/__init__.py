@@ -9,11 +9,13 @@ from sigfeat.nn.groups import GROUPS, Group
 from sigfeat.nn.hyena import Hyena
 from sigfeat.nn.intervals import IntervalDevelopment, IntervalSums, interval_convolution
 from sigfeat.nn.iss import LowRankISS
+from sigfeat.nn.language_model import PRESETS, HyenaLM, LanguageModelConfig
 from sigfeat.nn.recurrent import Recurrent
 from sigfeat.nn.s4 import S4
 
 __all__ = [
     "GROUPS",
+    "PRESETS",
     "S4",
     "Attention",
     "Development",
@@ -22,9 +24,11 @@ __all__ = [
     "ExponentialFilter",
     "Group",
     "Hyena",
+    "HyenaLM",
     "IntervalDevelopment",
     "IntervalFilter",
     "IntervalSums",
+    "LanguageModelConfig",
     "LearntFilter",
     "LowRankISS",
     "Recurrent",

@@ -5,6 +5,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from sigfeat.nn.layers import linear
+from sigfeat.nn.streaming import Stream, check_causal
 
 
 class Attention(nn.Module):
@@ -50,3 +51,60 @@ class Attention(nn.Module):
         mixed = nn.functional.scaled_dot_product_attention(q, k, v, allowed, is_causal=self.causal)
         out: Tensor = self.out_projection(mixed.transpose(1, 2).reshape(batch, length, d_model))
         return out
+
+    def stream(self, batch: int = 1) -> Stream:
+        """Attention of sequences that are not over to their past, whose keys and values are kept.
+
+        Parameters
+        ----------
+        batch : int, default=1
+            Number of sequences.
+
+        Returns
+        -------
+        stream : object
+            Whose ``append(x)`` gives for new tokens (batch, steps, d_model) what `forward` gives for them.
+
+        Raises
+        ------
+        ValueError
+            If tokens attend to later ones.
+        """
+        check_causal(self.causal, "attention")
+        return _AttentionStream(self, batch)
+
+
+class _AttentionStream:
+    """Keys and values of all tokens so far, in memory that grows by doubling."""
+
+    def __init__(self, mixer: Attention, batch: int) -> None:
+        self.mixer, self.time = mixer, 0
+        weight = mixer.out_projection.weight
+        # keys, values: (2, batch, heads, capacity, width)
+        self.kept = weight.new_empty(2, batch, mixer.n_heads, 0, len(weight) // mixer.n_heads)
+
+    @torch.no_grad()
+    def append(self, x: Float[Tensor, "batch steps d_model"]) -> Float[Tensor, "batch steps d_model"]:
+        """Mixed tokens."""
+        mixer, (batch, n, d_model) = self.mixer, x.shape
+        parts = nn.functional.linear(x, mixer.in_projection.weight, mixer.in_projection.bias)
+        parts = parts.view(batch, n, 3, mixer.n_heads, -1).permute(2, 0, 3, 1, 4)
+        start, self.time = self.time, self.time + n
+        self._grow(self.time)
+        self.kept[..., start : self.time, :] = parts[1:]
+        keys, values = self.kept[..., : self.time, :]
+        allowed = None  # one token sees all
+        if n > 1 and start:
+            allowed = torch.ones(n, self.time, dtype=torch.bool, device=x.device).tril(start)
+        mixed = nn.functional.scaled_dot_product_attention(
+            parts[0], keys, values, allowed, is_causal=n > 1 and start == 0
+        )
+        out: Tensor = mixer.out_projection(mixed.transpose(1, 2).reshape(batch, n, d_model))
+        return out
+
+    def _grow(self, n: int) -> None:
+        capacity = self.kept.shape[3]
+        if n > capacity:
+            grown = self.kept.new_empty(*self.kept.shape[:3], max(n, 2 * capacity, 64), self.kept.shape[4])
+            grown[..., :capacity, :] = self.kept
+            self.kept = grown

@@ -1,6 +1,7 @@
 """Encoders: series to tokens, by any of several ways to mix them over time."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -11,6 +12,7 @@ from sigfeat.nn.hyena import Hyena
 from sigfeat.nn.layers import Dropout, linear, sinusoids
 from sigfeat.nn.recurrent import Recurrent
 from sigfeat.nn.s4 import S4
+from sigfeat.nn.streaming import PointwiseStream, Stream
 
 MIXERS = ("attention", "hyena", "s4", "recurrent", "pointwise")
 
@@ -35,7 +37,7 @@ class EncoderSpec:
         Share of values dropped in training.
     n_heads : int
         Of attention.
-    order, short_filter, filter_width, filter_bands, time_scale, gate_norm
+    order, short_filter, filter_width, filter_bands, time_scale, gate_norm, filter, n_modes
         Of Hyena; see `sigfeat.nn.hyena.Hyena`.
     d_state : int
         States of each channel of S4.
@@ -58,6 +60,8 @@ class EncoderSpec:
     filter_bands: int = 8
     time_scale: float = 100.0
     gate_norm: bool = False
+    filter: str = "implicit"
+    n_modes: int = 16
     d_state: int = 64
     kind: str = "diagonal"
 
@@ -94,6 +98,11 @@ class Block(nn.Module):
         x = x + self.dropout(self.mix(x, mask))
         fed: Tensor = x + self.dropout(self.feed(x))
         return fed
+
+    def stream(self, batch: int = 1, **options: Any) -> Stream:
+        """The block on sequences that are not over, as in evaluation; options go to the mixer."""
+        mixer: Any = self.mixer
+        return _BlockStream(self, mixer.stream(batch, **options))
 
 
 class Encoder(nn.Module):
@@ -171,6 +180,26 @@ class Pointwise(nn.Module):
         mapped: Tensor = self.out_projection(nn.functional.gelu(self.in_projection(x)))
         return mapped
 
+    def stream(self, batch: int = 1) -> Stream:
+        """The map of sequences that are not over."""
+        return PointwiseStream(self)
+
+
+class _BlockStream:
+    """A block without dropout, whose mixer is a stream."""
+
+    def __init__(self, block: Block, mixer: Stream) -> None:
+        self.block, self.mixer = block, mixer
+
+    @torch.no_grad()
+    def append(self, x: Float[Tensor, "batch steps d_model"]) -> Float[Tensor, "batch steps d_model"]:
+        """Tokens after the block."""
+        block, norm = self.block, nn.functional.layer_norm
+        x = x + self.mixer.append(norm(x, x.shape[-1:], block.mixer_norm.weight, block.mixer_norm.bias))
+        hidden = norm(x, x.shape[-1:], block.feed_norm.weight, block.feed_norm.bias)
+        hidden = nn.functional.gelu(nn.functional.linear(hidden, block.widen.weight, block.widen.bias))
+        return x + nn.functional.linear(hidden, block.narrow.weight, block.narrow.bias)
+
 
 def n_parameters(spec: EncoderSpec) -> int:
     """Number of weights of an encoder, without making them."""
@@ -192,6 +221,8 @@ def _mixer(spec: EncoderSpec, generator: torch.Generator, dtype: torch.dtype) ->
             spec.filter_bands,
             spec.time_scale,
             spec.gate_norm,
+            spec.filter,
+            spec.n_modes,
             generator=generator,
             dtype=dtype,
         )

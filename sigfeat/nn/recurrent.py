@@ -5,6 +5,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from sigfeat.nn.layers import linear, unset
+from sigfeat.nn.streaming import Stream, check_causal
 
 
 class Recurrent(nn.Module):
@@ -52,6 +53,43 @@ class Recurrent(nn.Module):
             states = torch.cat([states, backwards], dim=-1)
         out: Tensor = self.out_projection(states)
         return out
+
+    def stream(self, batch: int = 1) -> Stream:
+        """The layer on sequences that are not over, of which the last state is kept.
+
+        Parameters
+        ----------
+        batch : int, default=1
+            Number of sequences.
+
+        Returns
+        -------
+        stream : object
+            Whose ``append(x)`` gives for new tokens (batch, steps, d_model) what `forward` gives for them.
+
+        Raises
+        ------
+        ValueError
+            If there is a backward pass.
+        """
+        check_causal(self.causal, "recurrent layer")
+        return _RecurrentStream(self, batch)
+
+
+class _RecurrentStream:
+    """A GRU that remembers its state."""
+
+    def __init__(self, mixer: Recurrent, batch: int) -> None:
+        self.mixer = mixer
+        weight = mixer.out_projection.weight
+        self.state = weight.new_zeros(1, batch, len(weight))
+
+    @torch.no_grad()
+    def append(self, x: Float[Tensor, "batch steps d_model"]) -> Float[Tensor, "batch steps d_model"]:
+        """Mixed tokens."""
+        states, self.state = self.mixer.ahead(x, self.state)
+        mixed: Tensor = self.mixer.out_projection(states)
+        return mixed
 
 
 def _gru(d_model: int, generator: torch.Generator, dtype: torch.dtype) -> nn.GRU:

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from sigfeat.nn._spectra import SpectrumCache
 from sigfeat.nn.convolution import convolve, fft_length, filter_spectrum
 from sigfeat.nn.layers import linear
+from sigfeat.nn.modal import modal_taps
+from sigfeat.nn.streaming import Convolution, ModalConvolution, Stream, check_causal
 from sigfeat.reference.s4 import nplr
 
 KINDS = ("diagonal", "dplr")
@@ -43,26 +45,13 @@ def diagonal_taps(
     -------
     taps : tensor of shape (directions, channels, length)
 
-    Notes
-    -----
-    With l = a m + b and m about sqrt(length), the sum is a product of two real matrices with 2 * pairs inner entries,
-    which needs 2 sqrt(length) powers of each exp(dt A_n), and not `length` of them.
-
     References
     ----------
     .. [1] Gu, Gupta, Goel, Ré, "On the parameterization and initialization of diagonal state space models", 2022,
        arXiv:2206.11893.
     """
-    n_fine = math.isqrt(length - 1) + 1
-    n_coarse = -(-length // n_fine)
     exponents = dt[:, None] * eigenvalues
-    fine = torch.view_as_real(_powers(exponents, n_fine)).flatten(-2)  # (channels, fine, 2 pairs)
-    residues = 2 * output * exponents.expm1() / eigenvalues
-    coarse = residues.transpose(0, 1)[:, :, None] * _powers(n_fine * exponents, n_coarse)[:, None]
-    # Re(u v) = Re u Re v - Im u Im v
-    coarse = torch.view_as_real(coarse.conj().resolve_conj()).flatten(-2)  # (channels, directions, coarse, 2 pairs)
-    taps = coarse.flatten(1, 2) @ fine.mT
-    return taps.view(len(dt), len(output), -1)[..., :length].transpose(0, 1)
+    return modal_taps(exponents, 2 * output * exponents.expm1() / eigenvalues, length)
 
 
 def dplr_taps(
@@ -289,6 +278,37 @@ class S4(nn.Module):
         read = 2 * (torch.view_as_complex(self.output[0]) * state).real.sum(dim=-1)
         return self._mix_channels(read + self.skip * x_t), state
 
+    def stream(self, batch: int = 1) -> Stream:
+        """The mixer on sequences that are not over, by the recurrence, with the weights as they are now.
+
+        Parameters
+        ----------
+        batch : int, default=1
+            Number of sequences.
+
+        Returns
+        -------
+        stream : object
+            Whose ``append(x)`` gives for new tokens (batch, steps, d_model) what `forward` gives for them. Many tokens
+            at once go through in chunks with a diagonal state matrix, and one by one with "dplr".
+
+        Raises
+        ------
+        ValueError
+            If the model is not causal.
+        """
+        check_causal(self.causal, "S4")
+        with torch.no_grad():
+            return _S4Stream(self, batch)
+
+    def _recurrence(self, batch: int) -> Convolution:
+        eigenvalues, output, dt = self._eigenvalues(), torch.view_as_complex(self.output[0]), self.log_dt.exp()[:, None]
+        if self.low_rank is None or self.input is None:
+            residues = 2 * output * (dt * eigenvalues).expm1() / eigenvalues
+            return ModalConvolution(dt * eigenvalues, residues, self.skip, batch)
+        low_rank, inputs = torch.view_as_complex(self.low_rank), torch.view_as_complex(self.input)
+        return _Steps(eigenvalues, low_rank, inputs, output, dt, self.skip, batch)
+
     def _eigenvalues(self) -> Complex[Tensor, "d_model pairs"]:
         return torch.complex(-self.log_minus_real.exp(), self.imaginary)
 
@@ -307,11 +327,58 @@ class S4(nn.Module):
             raise ValueError("step needs a causal S4, and in this one tokens depend on later ones")
 
 
-def _powers(exponents: Complex[Tensor, "channels pairs"], n: int) -> Complex[Tensor, "channels {n} pairs"]:
-    """exp(k * exponents) for k < n, from real functions, which take a quarter of the complex one's time in float32."""
-    k = torch.arange(n, dtype=exponents.real.dtype, device=exponents.device)[:, None]
-    multiples = k * exponents[:, None]
-    return torch.polar(multiples.real.exp(), multiples.imag)
+class _S4Stream:
+    """The recurrence, and what mixes the channels."""
+
+    def __init__(self, mixer: S4, batch: int) -> None:
+        self.mixer, self.convolution = mixer, mixer._recurrence(batch)
+
+    @torch.no_grad()
+    def append(self, x: Float[Tensor, "batch steps d_model"]) -> Float[Tensor, "batch steps d_model"]:
+        """Mixed tokens."""
+        if x.shape[1] == 1:
+            return self.mixer._mix_channels(self.convolution.step(x[:, 0]))[:, None]
+        return self.mixer._mix_channels(self.convolution.append(x.transpose(0, 1)).transpose(0, 1))
+
+
+class _Steps:
+    """The recurrence of a diagonal plus low-rank state matrix, with all that does not depend on the series made before.
+
+    With M = (I - dt/2 A)^{-1}, a step adds 2 (M - I) x + dt M B u to the state x, and M - I = dt/2 A M is again a
+    diagonal matrix minus one of low rank.
+    """
+
+    def __init__(
+        self,
+        eigenvalues: Complex[Tensor, "channels pairs"],
+        low_rank: Complex[Tensor, "channels pairs"],
+        inputs: Complex[Tensor, "channels pairs"],
+        output: Complex[Tensor, "channels pairs"],
+        dt: Float[Tensor, "channels 1"],
+        skip: Float[Tensor, " channels"],
+        batch: int,
+    ) -> None:
+        scaled = low_rank / (1 - dt / 2 * eigenvalues)
+        overlap = 1 + dt * (low_rank.conj() * scaled).real.sum(dim=-1, keepdim=True)
+        self.diagonal = dt * eigenvalues / (1 - dt / 2 * eigenvalues)
+        # 2 Re(q x) is what the pairs of x have in common with P; q as real and imaginary part
+        self.seen = torch.view_as_real((low_rank.conj() / (1 - dt / 2 * eigenvalues)).conj().resolve_conj())
+        self.back = -2 * dt * scaled / overlap
+        self.driven = _half_step(eigenvalues, low_rank, dt, dt * inputs)
+        self.read, self.skip = 2 * torch.view_as_real(output.conj().resolve_conj()), skip
+        self.state = eigenvalues.new_zeros(batch, *eigenvalues.shape)
+        self.parts = torch.view_as_real(self.state)
+
+    def step(self, z: Float[Tensor, "batch channels"]) -> Float[Tensor, "batch channels"]:
+        """Output at the next time."""
+        seen = (self.parts * self.seen).sum(dim=(-2, -1))
+        self.state.addcmul_(self.diagonal, self.state)
+        self.state.addcmul_(self.back, seen[..., None]).addcmul_(self.driven, z[..., None])
+        return torch.addcmul((self.parts * self.read).sum(dim=(-2, -1)), self.skip, z)
+
+    def append(self, z: Float[Tensor, "steps batch channels"]) -> Float[Tensor, "steps batch channels"]:
+        """Outputs at the next times."""
+        return torch.stack([self.step(value) for value in z])
 
 
 def _apply(eigenvalues: Tensor, low_rank: Tensor, x: Tensor) -> Tensor:
