@@ -15,7 +15,7 @@ OTHERS = {
     "GRU": {"mixer": "recurrent"},
     "attention": {"mixer": "attention"},
 }
-N_LAYERS, FILTER_WIDTH, FILTER_BANDS = 2, 32, 8
+N_LAYERS, FILTER_WIDTH, FILTER_BANDS, STATE = 2, 32, 8, 32
 
 
 @functools.cache
@@ -52,6 +52,7 @@ def config_of(network: str, n_tokens: int, context: int, width: int, n_weights: 
             d_ff=d_ff,
             filter_width=FILTER_WIDTH,
             filter_bands=FILTER_BANDS,
+            d_state=STATE,
             **settings,
         )
 

@@ -106,7 +106,7 @@ def _sections(records, circumstances, pictures):
             "Accuracy",
             [
                 "All networks have two layers, tokens of the same width, and a feed-forward part as wide as makes "
-                "their numbers of weights equal. All are causal. All see the same batches, fresh ones at each step, and "
+                "their numbers of weights equal. All are causal. All see the same batches, fresh at each step, and "
                 "have the same steps of AdamW: the rate rises for a tenth of the budget and falls like a cosine. Which "
                 f"rate, of {', '.join(f'{lr:g}' for lr in config['lr'])}, is chosen for each network and task by "
                 "held-out sequences at the first size, and kept for the others. Test sequences are drawn with another "
