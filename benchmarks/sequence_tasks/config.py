@@ -11,7 +11,7 @@ from benchmarks.sequence_tasks.tasks import TASKS
 TRACKERS = {"csv": (), "tensorboard": ("tensorboard",), "wandb": ("wandb",)}  # and the packages that they need
 NETWORKS = ("Hyena order 1", "Hyena order 2", "Hyena order 3", *OTHERS)
 PRESETS = {
-    "quick": "--lengths 16 --lags 8 --lr 0.01 --n_steps 200 --width 32 --n_weights 20000",
+    "quick": "--lengths 16 --lags 8 --lr 0.01 --n_steps 200 --width 32 --n_weights 25000",
     "full": "--lengths 32 64 128 256 --lags 8 16 32 64 --lr 0.003 0.01 0.03 --n_steps 4000 --seeds 3",
 }
 
@@ -31,7 +31,7 @@ class Config:
     seeds : int
         Each combination is run with the seeds 0, 1, ....
     n_steps, every : int
-        Most steps of a training, three times as many for associative recall, and steps between two evaluations.
+        Most steps of a training, four times as many for associative recall, and steps between two evaluations.
     batch : int
         Sequences of a step.
     width, n_weights : int

@@ -4,7 +4,7 @@ All of them take values as (steps, batch, channels), so that what belongs to one
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Complex, Float
@@ -17,6 +17,7 @@ CONVOLUTIONS = ("tiled", "direct", "modal")
 TRANSFORMED = 1 << 22  # values in one transform of a tile: more channels take turns
 
 
+@runtime_checkable
 class Stream(Protocol):
     """A sequence that is not over, as a mixer or a model sees it."""
 
@@ -25,6 +26,7 @@ class Stream(Protocol):
         ...
 
 
+@runtime_checkable
 class Convolution(Protocol):
     """A causal convolution of a series that is not over."""
 
