@@ -51,6 +51,7 @@ def config(tmp_path):
         width=8,
         n_weights=6000,
         n_jobs=1,
+        report=False,
         tracker="csv",
         out=tmp_path / "study",
     )
@@ -235,6 +236,13 @@ def test_a_study_that_was_stopped_goes_on(config, reports, monkeypatch):
     assert not set(again) & set(names)
     assert runner.run(config) == records
     assert len(again) == 10 - 3
+
+
+def test_a_report_of_what_is_finished(config, reports, monkeypatch):
+    records = runner.run(config)
+    monkeypatch.setattr(runner, "measured", None)
+    wider = dataclasses.replace(config, report=True, lengths=(4, 6, 8), lr=(0.1, 0.01, 0.001))
+    assert sorted(map(str, runner.run(wider))) == sorted(map(str, records))
 
 
 def test_more_sizes_only_add_cells(config, reports, monkeypatch):

@@ -38,6 +38,8 @@ class Config:
         Of the tokens, and of each network.
     n_jobs : int
         Trainings at once, each on one thread.
+    report : bool
+        Whether nothing is run, and the report is of what was finished.
     tracker : {"csv", "tensorboard", "wandb"}
         Who is told besides the files in `out`.
     out : Path
@@ -56,6 +58,7 @@ class Config:
     width: int
     n_weights: int
     n_jobs: int
+    report: bool
     tracker: str
     out: Path
 
@@ -108,6 +111,7 @@ def _parser():
     parser.add_argument("--width", type=_at_least(4), default=64, metavar="N", help="of the tokens (default: 64)")
     parser.add_argument("--n_weights", type=_at_least(1), default=80_000, metavar="N", help="of each network")
     parser.add_argument("--n_jobs", type=int, default=1, metavar="N", help="trainings at once (default: 1)")
+    parser.add_argument("--report", action="store_true", help="run nothing, write the report of what is finished")
     parser.add_argument("--tracker", choices=TRACKERS, default="csv", help="who is told besides CSV and JSON files")
     parser.add_argument("--out", type=Path, default=Path("sequence_tasks"), metavar="DIR", help="output folder")
     return parser

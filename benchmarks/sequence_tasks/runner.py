@@ -35,11 +35,8 @@ def run(config: Config) -> list[Record]:
         Of all finished cells.
     """
     store, tracker = Records(config.out), TRACKERS[config.tracker](config.out, "sigfeat-sequence-tasks")
-    first = first_cells(config)
-    _run(first, store, config.n_jobs)
-    second = further_cells(config, chosen_rates(_found(first, store)))
-    _run(second, store, config.n_jobs)
-    found = {cell: record for cell in (*first, *second) if (record := store.read(cell)) is not None}
+    cells = all_cells(config) if config.report else _run_all(config, store)
+    found = {cell: record for cell in cells if (record := store.read(cell)) is not None}
     records = list(found.values())
     about = circumstances() | {"config": settings(config)}
     lines = ",\n".join(json.dumps(record) for record in records)
@@ -76,10 +73,22 @@ def further_cells(config: Config, rates: dict[tuple[str, str], float]) -> list[C
     ]
 
 
+def all_cells(config: Config) -> list[Cell]:
+    """Each rate at each size, of which a study runs but a part."""
+    return [
+        _cell(config, task, size, network, lr, seed)
+        for seed in range(config.seeds)
+        for task in config.tasks
+        for size in config.sizes(task)
+        for network in config.networks
+        for lr in config.lr
+    ]
+
+
 def settings(config: Config) -> dict[str, Any]:
     """Settings as words and numbers, without folders."""
     found = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(config).items()}
-    return {name: value for name, value in found.items() if name not in ("out", "tracker", "n_jobs")}
+    return {name: value for name, value in found.items() if name not in ("out", "tracker", "n_jobs", "report")}
 
 
 def _cell(config, task, size, network, lr, seed):
@@ -87,8 +96,14 @@ def _cell(config, task, size, network, lr, seed):
     return Cell(task, size, network, lr, seed, TASKS[task].budget * config.n_steps, **same)
 
 
-def _found(cells, store):
-    return [record for cell in cells if (record := store.read(cell)) is not None]
+def _run_all(config, store):
+    """Run what is left, first at the first sizes, and return all cells."""
+    first = first_cells(config)
+    _run(first, store, config.n_jobs)
+    records = [record for cell in first if (record := store.read(cell)) is not None]
+    second = further_cells(config, chosen_rates(records))
+    _run(second, store, config.n_jobs)
+    return first + second
 
 
 def _run(cells: Sequence[Cell], store: Records, n_jobs: int) -> None:
