@@ -31,7 +31,7 @@ class Config:
     seeds : int
         Each combination is run with the seeds 0, 1, ....
     n_steps, every : int
-        Most steps of a training, four times as many for associative recall, and steps between two evaluations.
+        Most steps of a training, six times as many for associative recall, and steps between two evaluations.
     batch : int
         Sequences of a step.
     width, n_weights : int

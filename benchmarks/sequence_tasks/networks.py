@@ -15,7 +15,7 @@ OTHERS = {
     "GRU": {"mixer": "recurrent"},
     "attention": {"mixer": "attention"},
 }
-N_LAYERS, FILTER_WIDTH, FILTER_BANDS, STATE = 2, 32, 8, 32
+N_LAYERS, FILTER_WIDTH, FILTER_BANDS, STATE = 2, 32, 16, 32
 
 
 @functools.cache

@@ -51,7 +51,7 @@ TASKS = {
     "memory": Task(make_memory, LENGTH, {"n_values": 8, "n_distractors": 8}),
     "previous bit": Task(make_previous_bit, LAG, {}),
     "associative recall": Task(
-        make_associative_recall, LENGTH, {"n_keys": 10, "n_values": 10}, {"dense": True}, budget=4
+        make_associative_recall, LENGTH, {"n_keys": 10, "n_values": 10}, {"dense": True}, budget=6
     ),
     "induction": Task(make_induction, LENGTH, {"n_values": 16}),
     "selective copying": Task(make_selective_copying, LENGTH, {"n_copied": 4, "n_values": 8}),
