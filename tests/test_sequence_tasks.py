@@ -52,6 +52,7 @@ def config(tmp_path):
         n_weights=6000,
         n_jobs=1,
         report=False,
+        table=None,
         tracker="csv",
         out=tmp_path / "study",
     )
@@ -335,18 +336,24 @@ def test_what_was_asked_for(records):
 def test_conclusion(records):
     said = conclusion(records)
     assert said[0].startswith("Memory, length 128: solved by Hyena order 1 (50 steps), ")
-    assert said[0].endswith("; not by GRU (0.30), where a guess has 0.12.")
+    assert said[0].endswith("; not by GRU (0.30), where a guess has 0.125.")
     assert conclusion([]) == []
     assert "solved by none: S4D (0.40)" in conclusion([record(accuracy=0.4, solved=None)])[0]
 
 
-def test_main_table(records):
+def test_main_table(records, tmp_path, monkeypatch, capsys):
     found = main_table(records)
-    assert found.header[:3] == ["network", "memory, length 32", "memory, length 128"]
-    rows = {row[0]: row[1:] for row in found.rows}
-    assert rows["GRU"] == ["0.300"] * 6 + ["80,000"]
-    assert rows["S4D"][0] == "1.000 *"
-    assert rows["chance"][-2:] == ["0.125", ""]
+    assert found.header == ["task", *NETWORKS, "chance"]
+    rows = {row[0]: dict(zip(found.header, row, strict=True)) for row in found.rows}
+    assert list(rows)[:3] == ["memory, length 32", "memory, length 128", "previous bit, lag 8"]
+    assert rows["memory, length 32"]["GRU"] == "0.300"
+    assert rows["memory, length 32"]["S4D"] == "1.000 *"
+    assert rows["previous bit, lag 64"]["chance"] == "0.125"
+    assert rows["weights"]["GRU"] == "80,000"
+    (tmp_path / "results.json").write_text(json.dumps({"records": records}))
+    monkeypatch.setattr(sys, "argv", ["sequence_tasks", "--table", str(tmp_path / "results.json")])
+    command.main()
+    assert capsys.readouterr().out.splitlines()[-1].split()[:4] == ["|", "weights", "|", "80,000"]
 
 
 def test_pages(records, tmp_path):

@@ -37,7 +37,7 @@ def _of_task(rows):
     if others:
         words += "; not by " if solved else ": "
         words += _listed([f"{row['network']} ({row['accuracy'][0]:.2f})" for row in others])
-        words += f", where a guess has {own[0]['chance']:.2g}"
+        words += f", where a guess has {own[0]['chance']:.3g}"
     return words + "."
 
 

@@ -40,6 +40,8 @@ class Config:
         Trainings at once, each on one thread.
     report : bool
         Whether nothing is run, and the report is of what was finished.
+    table : Path or None
+        A results.json of which the main table is printed, and nothing else is done.
     tracker : {"csv", "tensorboard", "wandb"}
         Who is told besides the files in `out`.
     out : Path
@@ -59,6 +61,7 @@ class Config:
     n_weights: int
     n_jobs: int
     report: bool
+    table: Path | None
     tracker: str
     out: Path
 
@@ -112,6 +115,7 @@ def _parser():
     parser.add_argument("--n_weights", type=_at_least(1), default=80_000, metavar="N", help="of each network")
     parser.add_argument("--n_jobs", type=int, default=1, metavar="N", help="trainings at once (default: 1)")
     parser.add_argument("--report", action="store_true", help="run nothing, write the report of what is finished")
+    parser.add_argument("--table", type=Path, metavar="FILE", help="run nothing, print the table of this results.json")
     parser.add_argument("--tracker", choices=TRACKERS, default="csv", help="who is told besides CSV and JSON files")
     parser.add_argument("--out", type=Path, default=Path("sequence_tasks"), metavar="DIR", help="output folder")
     return parser

@@ -88,7 +88,7 @@ def all_cells(config: Config) -> list[Cell]:
 def settings(config: Config) -> dict[str, Any]:
     """Settings as words and numbers, without folders."""
     found = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(config).items()}
-    return {name: value for name, value in found.items() if name not in ("out", "tracker", "n_jobs", "report")}
+    return {name: value for name, value in found.items() if name not in ("out", "tracker", "n_jobs", "report", "table")}
 
 
 def _cell(config, task, size, network, lr, seed):
