@@ -100,8 +100,8 @@ PICTURES = (
     Picture(
         "steps",
         "Steps to solve",
-        "Steps to the first evaluation on held-out sequences at .99 or above, the median over seeds. The dotted line is "
-        "the budget; marks above it did not get there.",
+        "Steps to the first evaluation on held-out sequences at .99 or above, the median over seeds. The dotted line "
+        "is the budget; marks above it did not get there.",
         steps_to_solve,
     ),
     Picture(
