@@ -24,6 +24,7 @@ SMALL = EncoderSpec(
     filter_width=8,
     filter_bands=3,
     time_scale=10.0,
+    n_modes=3,
     d_state=6,
 )
 
@@ -48,6 +49,8 @@ ENCODERS = [
     small("hyena", order=8, gate_norm=True),
     small("hyena", order=8, causal=True, gate_norm=True),
     small("hyena", causal=True, short_filter=4),
+    small("hyena", causal=True, filter="modal"),
+    small("hyena", order=3, causal=True, filter="modal", n_modes=1, gate_norm=True, d_out=3),
     small("hyena", n_channels=1, short_filter=5, d_model=7, d_out=2),
     small("s4"),
     small("s4", causal=True, d_model=5),
@@ -305,6 +308,12 @@ def test_half_precision_leaves_nothing_behind(mixer):
         ({"mixer": "attention", "n_heads": 3}, "d_model must be a multiple of n_heads, got d_model=8 and n_heads=3"),
         ({"mixer": "hyena", "order": 0}, "order must be at least 1, got 0"),
         ({"mixer": "hyena", "short_filter": 2}, "short_filter must be odd unless causal, got 2"),
+        ({"mixer": "hyena", "filter": "free"}, "filter must be one of implicit, modal, got 'free'"),
+        ({"mixer": "hyena", "filter": "modal"}, "filter must be implicit unless causal, got 'modal'"),
+        (
+            {"mixer": "hyena", "filter": "modal", "causal": True, "n_modes": 0},
+            "n_modes must be at least 1, got 0",
+        ),
         ({"mixer": "s4", "d_state": 3}, "d_state must be an even number from 2 up, got 3"),
         ({"mixer": "s4", "kind": "full"}, "kind must be one of diagonal, dplr, got 'full'"),
     ],

@@ -7,7 +7,7 @@ import pytest
 
 from sigfeat.reference.attention import attention, multi_head_attention
 from sigfeat.reference.encoder import block, encoder, pointwise
-from sigfeat.reference.hyena import FLOOR, hyena, implicit_filter, long_convolution, short_convolution
+from sigfeat.reference.hyena import FLOOR, hyena, implicit_filter, long_convolution, modal_filter, short_convolution
 from sigfeat.reference.layers import (
     gelu,
     layer_norm,
@@ -156,6 +156,17 @@ def test_bands_of_the_lag(band, phase):
     found = implicit_filter(np.array([3]), weights, time_scale=10.0)[0, 0]
     seen = (math.cos, math.sin)[phase](2 * math.pi * band / 2 * 0.3)
     assert found == pytest.approx((math.exp(-2 * 0.3) + FLOOR) * (1 + math.sin(math.sin(seen))), rel=1e-13)
+
+
+def test_modal_filter():
+    """One oscillation that turns by a quarter and halves at each step, and the sum of two constants."""
+    weights = {
+        "log_rate": np.log([0.5, 1.0]),
+        "log_decay": np.array([[np.log(2 * np.log(2)), -800.0], [-800.0, -800.0]]),
+        "frequency": np.array([[np.pi, 0.0], [0.0, 0.0]]),
+        "residue": np.array([[[2.0, 4.0], [0.0, 7.0]], [[1.0, 0.0], [2.0, -3.0]]]),
+    }
+    check(modal_filter(np.array([0, 1, 2, 3]), weights), [[2, 3], [-2, 3], [-0.5, 3], [0.5, 3]])
 
 
 def hyena_weights(order, *, skip, decay):

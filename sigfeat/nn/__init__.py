@@ -10,6 +10,7 @@ from sigfeat.nn.hyena import Hyena
 from sigfeat.nn.intervals import IntervalDevelopment, IntervalSums, interval_convolution
 from sigfeat.nn.iss import LowRankISS
 from sigfeat.nn.language_model import PRESETS, HyenaLM, LanguageModelConfig
+from sigfeat.nn.language_training import text_loss, train_language_model
 from sigfeat.nn.recurrent import Recurrent
 from sigfeat.nn.s4 import S4
 
@@ -39,4 +40,6 @@ __all__ = [
     "interval_convolution",
     "random_algebra",
     "skill",
+    "text_loss",
+    "train_language_model",
 ]

@@ -7,6 +7,8 @@ from jaxtyping import Complex, Float
 from scipy.fft import next_fast_len
 from torch import Tensor
 
+IN_ONE = 1 << 24  # values whose transforms are in memory at once, where none are kept for a gradient
+
 
 def fft_length(length: int) -> int:
     """Length of a fast transform in which series of `length` points, and lags up to `length` - 1, do not wrap round."""
@@ -46,7 +48,15 @@ def convolve(
 ) -> Float[Tensor, "batch channels length"]:
     """Convolution of each channel with its filter, cut to the length of the signal; in the precision of the filter."""
     signal = signal.to(spectrum.real.dtype)  # half precision has no transforms
-    convolved: Tensor = _Convolution.apply(signal, spectrum, n_fft)  # type: ignore[no-untyped-call]  # torch has no types here
+    size = max(1, IN_ONE // (len(signal) * n_fft)) if len(signal) else signal.shape[1]
+    if size >= signal.shape[1] or torch.is_grad_enabled():
+        convolved: Tensor = _Convolution.apply(signal, spectrum, n_fft)  # type: ignore[no-untyped-call]  # torch has no types here
+        return convolved
+    convolved = torch.empty_like(signal)
+    for start in range(0, signal.shape[1], size):
+        group = slice(start, start + size)
+        transformed = torch.fft.rfft(signal[:, group].contiguous(), n_fft).mul_(spectrum[group])
+        convolved[:, group] = torch.fft.irfft(transformed, n_fft)[..., : signal.shape[-1]]
     return convolved
 
 

@@ -189,16 +189,20 @@ class _BlockStream:
     """A block without dropout, whose mixer is a stream."""
 
     def __init__(self, block: Block, mixer: Stream) -> None:
-        self.block, self.mixer = block, mixer
+        self.mixer = mixer
+        # weights at hand: a module looks up each of its parts, which takes as long as a small product
+        self.norms, self.maps = (
+            [(part.weight, part.bias) for part in parts]
+            for parts in ((block.mixer_norm, block.feed_norm), (block.widen, block.narrow))
+        )
 
     @torch.no_grad()
     def append(self, x: Float[Tensor, "batch steps d_model"]) -> Float[Tensor, "batch steps d_model"]:
         """Tokens after the block."""
-        block, norm = self.block, nn.functional.layer_norm
-        x = x + self.mixer.append(norm(x, x.shape[-1:], block.mixer_norm.weight, block.mixer_norm.bias))
-        hidden = norm(x, x.shape[-1:], block.feed_norm.weight, block.feed_norm.bias)
-        hidden = nn.functional.gelu(nn.functional.linear(hidden, block.widen.weight, block.widen.bias))
-        return x + nn.functional.linear(hidden, block.narrow.weight, block.narrow.bias)
+        (mixer_norm, feed_norm), (widen, narrow) = self.norms, self.maps
+        x = x + self.mixer.append(nn.functional.layer_norm(x, x.shape[-1:], *mixer_norm))
+        hidden = nn.functional.linear(nn.functional.layer_norm(x, x.shape[-1:], *feed_norm), *widen)
+        return x + nn.functional.linear(nn.functional.gelu(hidden), *narrow)
 
 
 def n_parameters(spec: EncoderSpec) -> int:

@@ -265,7 +265,10 @@ class _HyenaStream:
     """Projections, short convolutions and gates from token to token, around long convolutions."""
 
     def __init__(self, mixer: Hyena, batch: int, convolution: str) -> None:
-        self.mixer = mixer
+        self.mixer, self.gate_norm = mixer, mixer.gate_norm
+        # weights at hand: a module looks up each of its parts, which takes as long as a small product
+        self.in_weight = mixer.in_projection.weight
+        self.out_weights = mixer.out_projection.weight, mixer.out_projection.bias
         # the gates 1 + x / N come out of the short convolution as they are used
         scale = mixer.skip.new_full((mixer.order + 1, 1), 1 / mixer.order)
         scale[0] = 1.0
@@ -279,23 +282,16 @@ class _HyenaStream:
     @torch.no_grad()
     def append(self, x: Float[Tensor, "batch steps d_model"]) -> Float[Tensor, "batch steps d_model"]:
         """Mixed tokens."""
-        mixer = self.mixer
-        if x.shape[1] == 1:
-            projected = self.short.step(nn.functional.linear(x[:, 0], mixer.in_projection.weight))
-            z, *gates = projected.chunk(mixer.order + 1, dim=-1)
-            for gate, convolution in zip(gates, self.long, strict=True):
-                z = self._normed(gate * convolution.step(z))
-            out = nn.functional.linear(z, mixer.out_projection.weight, mixer.out_projection.bias)
-            return out[:, None]
-        projected = self.short.append(nn.functional.linear(x.transpose(0, 1), mixer.in_projection.weight))
-        z, *gates = projected.chunk(mixer.order + 1, dim=-1)
+        is_step = x.shape[1] == 1
+        projected = nn.functional.linear(x[:, 0] if is_step else x.transpose(0, 1), self.in_weight)
+        projected = self.short.step(projected) if is_step else self.short.append(projected)
+        z, *gates = projected.chunk(len(self.long) + 1, dim=-1)
         for gate, convolution in zip(gates, self.long, strict=True):
-            z = self._normed(gate * convolution.append(z))
-        mixed: Tensor = mixer.out_projection(z).transpose(0, 1)
-        return mixed
-
-    def _normed(self, z: Tensor) -> Tensor:
-        return z * (z.square().mean(dim=-1, keepdim=True) + 1e-6).rsqrt() if self.mixer.gate_norm else z
+            z = gate * (convolution.step(z) if is_step else convolution.append(z))
+            if self.gate_norm:
+                z = z * (z.square().mean(dim=-1, keepdim=True) + 1e-6).rsqrt()
+        out = nn.functional.linear(z, *self.out_weights)
+        return out[:, None] if is_step else out.transpose(0, 1)
 
     def _convolution(self, n: int, batch: int, convolution: str) -> Convolution:
         if convolution == "modal":

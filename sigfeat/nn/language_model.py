@@ -277,14 +277,16 @@ class HyenaLM(nn.Module):
             found.append(seen)
         return restore(torch.cat(found, dim=1))
 
-    def check_tokens(self, tokens: Tensor, n_before: int = 0, name: str = "tokens") -> None:
+    def check_tokens(
+        self, tokens: Tensor, n_before: int = 0, name: str = "tokens", *, of_any_length: bool = False
+    ) -> None:
         """Refuse tokens that cannot be read behind so many others; see `forward`."""
         config = self.config
         if tokens.is_floating_point() or tokens.is_complex() or tokens.dtype == torch.bool:
             raise ValueError(f"{name} must be integers, got {tokens.dtype}")
         if tokens.ndim != 2:
             raise ValueError(f"{name} must be of shape (batch, length), got {tuple(tokens.shape)}")
-        if n_before + tokens.shape[1] > config.context:
+        if n_before + tokens.shape[1] > config.context and not of_any_length:
             behind = f" behind {n_before}" if n_before else ""
             raise ValueError(f"{name} must be at most the context of {config.context}, got {tokens.shape[1]}{behind}")
         if tokens.numel():

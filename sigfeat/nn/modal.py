@@ -81,7 +81,7 @@ class ModalFilter(nn.Module):
 
     References
     ----------
-    .. [1] Massaroli et al., "Laughing hyena distillery", 2023, arXiv:2310.18780, eq. (3.1); trained as such here, where
+    .. [1] Massaroli et al., "Laughing hyena distillery", 2023, arXiv:2310.18780, section 3; trained as such here, where
        the paper fits them to the taps of trained filters.
     .. [2] Gu, Gupta, Goel, Ré, "On the parameterization and initialization of diagonal state space models", 2022,
        arXiv:2206.11893.

@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -66,6 +67,9 @@ class StepSettings:
         Title of a progress bar; empty for none.
     epochs : Epochs
         Told of each epoch.
+    seconds : float, default=inf
+        Training also ends when so much time is over, at the end of the epoch that is nearest; learning rates then fall
+        by whichever of steps and time is further on.
     """
 
     n_steps: int
@@ -79,6 +83,7 @@ class StepSettings:
     seed: int
     bar: str
     epochs: Epochs
+    seconds: float = math.inf
 
 
 class Objective(nn.Module):
@@ -141,9 +146,9 @@ def train(
     KeyboardInterrupt
         If the training is interrupted.
     ValueError
-        If the training diverges.
+        If the training diverges, or several processes train for a time, on which they would not agree.
     """
-    together = processes(settings.device)
+    together = _together(settings)
     training = np.setdiff1d(np.arange(len(inputs["lengths"])), held_out)
     sampler = _Batches(len(training), settings)
     objective.together, objective.generator = together, torch.Generator(together.device)
@@ -296,7 +301,9 @@ class _Steps(Callback):  # type: ignore[misc]  # skorch has no types
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         done = sum(len(epoch) for epoch in net.history[:, "batches"]) if net.history else 0
         bar = self.settings.bar if self.objective.together.number == 0 else ""
-        self.bar = tqdm(total=self.settings.n_steps, initial=done, desc=bar, unit="step") if bar else None
+        total = self.settings.n_steps if self.settings.seconds == math.inf else None
+        self.bar = tqdm(total=total, initial=done, desc=bar, unit="step") if bar else None
+        self.begun = self.epoch_begun = time.monotonic()
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
         self.settings.epochs.begin()
@@ -309,9 +316,11 @@ class _Steps(Callback):  # type: ignore[misc]  # skorch has no types
 
     def on_batch_begin(self, net: Any, training: bool = False, **kwargs: Any) -> None:
         if training:
-            self.objective.progress = self.step / self.settings.n_steps
+            n_steps = self.settings.n_steps
+            step = max(self.step, min(1.0, self._elapsed() / self.settings.seconds) * n_steps)
+            self.objective.progress = step / n_steps
             for group in net.optimizer_.param_groups:
-                group["lr"] = self.settings.lr * one_cycle(self.step, self.settings.n_steps)
+                group["lr"] = self.settings.lr * one_cycle(step, n_steps)
 
     def on_grad_computed(self, net: Any, named_parameters: Any, training: bool = False, **kwargs: Any) -> None:
         norm = nn.utils.clip_grad_norm_([parameter for _, parameter in named_parameters], 1.0)
@@ -332,8 +341,14 @@ class _Steps(Callback):  # type: ignore[misc]  # skorch has no types
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         if self.bar is not None:
             self.bar.set_postfix(loss=f"{net.history[-1, 'train_loss']:.3g}")
-        if self.objective.together.any(self.settings.epochs.end()):
+        now, begun = time.monotonic(), self.epoch_begun
+        self.epoch_begun = now
+        is_over = self._elapsed() + (now - begun) / 2 >= self.settings.seconds
+        if self.objective.together.any(self.settings.epochs.end() or is_over):
             raise KeyboardInterrupt  # how skorch is told to stop
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self.begun
 
     def close(self) -> None:
         """Leave the progress bar as it is."""
@@ -346,9 +361,16 @@ def n_epochs(n_steps: int) -> int:
     return -(-n_steps // STEPS_PER_EPOCH)
 
 
-def one_cycle(step: int, n_steps: int) -> float:
+def one_cycle(step: float, n_steps: int) -> float:
     """Share of the learning rate: it rises over a tenth of the steps and falls as a cosine."""
     return min(1.0, (step + 1) / (WARM_UP * n_steps + 1)) * (1 + math.cos(math.pi * step / n_steps)) / 2
+
+
+def _together(settings: StepSettings) -> Processes:
+    together = processes(settings.device)
+    if together.count > 1 and settings.seconds < math.inf:
+        raise ValueError(f"seconds must be inf where {together.count} processes train, got {settings.seconds:g}")
+    return together
 
 
 def _rows(inputs: Mapping[str, NDArray[Any]], rows: NDArray[Any]) -> dict[str, NDArray[Any]]:

@@ -44,6 +44,33 @@ def implicit_filter(lags: NDArray[Any], weights: Mapping[str, NDArray[Any]], *, 
     return window * linear(hidden, part(weights, "layers.2."))
 
 
+def modal_filter(lags: NDArray[Any], weights: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+    """Taps of filters that are sums of damped oscillations.
+
+    h(l) = Re sum over n of R_n exp(c (-exp(a_n) + i b_n) l) at lag l >= 0, with its own c, a, b and R for each filter.
+
+    Parameters
+    ----------
+    lags : ndarray of shape (n_lags,)
+        Steps from cause to effect, none of them negative.
+    weights : mapping of str to ndarray
+        As `sigfeat.nn.modal.ModalFilter` names them: "log_rate" log(c), "log_decay" a, "frequency" b, and "residue" R
+        as pairs of real numbers.
+
+    Returns
+    -------
+    taps : ndarray of shape (n_lags, n_filters)
+
+    References
+    ----------
+    .. [1] Massaroli et al., "Laughing hyena distillery", 2023, arXiv:2310.18780, section 3.
+    """
+    rates = np.exp(weights["log_rate"])[:, np.newaxis]
+    exponents = rates * (-np.exp(weights["log_decay"]) + 1j * weights["frequency"])
+    residues = weights["residue"][..., 0] + 1j * weights["residue"][..., 1]
+    return np.stack([np.sum(residues * np.exp(exponents * lag), axis=1).real for lag in lags])
+
+
 def short_convolution(u: NDArray[Any], taps: NDArray[Any], bias: NDArray[Any], *, causal: bool) -> NDArray[Any]:
     """Sums of each value and its neighbours, in every channel: y_t = b + sum over k of w_k u_{t + k - m}.
 
@@ -117,7 +144,8 @@ def hyena(
     x : ndarray of shape (length, d_model)
         Tokens, without padding.
     weights : mapping of str to ndarray
-        As `sigfeat.nn.Hyena` names them; the order N is the number of skips s_n.
+        As `sigfeat.nn.Hyena` names them; the order N is the number of skips s_n. With "filters.residue" among them
+        filters are modal, else implicit.
     causal : bool
         Whether the filters h_n have no taps at negative lags.
     time_scale : float
@@ -145,7 +173,10 @@ def hyena(
     z, *gates = np.split(projected, order + 1, axis=1)
 
     lags = np.concatenate([np.arange(length), np.arange(1 - length, 0)])
-    taps = implicit_filter(lags, part(weights, "filters."), time_scale=time_scale)
+    if "filters.residue" in weights:
+        taps = modal_filter(np.maximum(lags, 0), part(weights, "filters."))
+    else:
+        taps = implicit_filter(lags, part(weights, "filters."), time_scale=time_scale)
     if causal:
         taps[lags < 0] = 0
     filters = np.split(taps, order, axis=1)
