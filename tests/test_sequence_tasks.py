@@ -200,15 +200,13 @@ def test_associative_recall_is_trained_on_more_answers_than_it_is_judged_by():
 def test_a_study_from_end_to_end(config):
     records = runner.run(config)
     places = [(one["task"], one["size"], one["network"], one["lr"]) for one in records]
-    first = [
+    expected = [
         (task, size, network, lr)
-        for task, size in (("memory", 4), ("previous bit", 2))
+        for task, size in (("memory", 4), ("memory", 6), ("previous bit", 2))
         for network in config.networks
         for lr in config.lr
     ]
-    assert places[:8] == first
-    rates = chosen_rates(records)
-    assert places[8:] == [("memory", 6, network, rates["memory", network]) for network in config.networks]
+    assert places == expected
     found = json.loads((config.out / "results.json").read_text())
     assert found["records"] == records
     assert found["circumstances"]["config"]["lags"] == [2]
@@ -233,10 +231,10 @@ def test_a_study_that_was_stopped_goes_on(config, reports, monkeypatch):
     again = []
     monkeypatch.setattr(runner, "measured", lambda cell, *rest: again.append(str(cell)) or measured(cell, *rest))
     records = runner.run(config)
-    assert len(again) == 10 - 3
+    assert len(again) == 12 - 3
     assert not set(again) & set(names)
     assert runner.run(config) == records
-    assert len(again) == 10 - 3
+    assert len(again) == 12 - 3
 
 
 def test_a_report_of_what_is_finished(config, reports, monkeypatch):
@@ -251,9 +249,8 @@ def test_more_sizes_only_add_cells(config, reports, monkeypatch):
     again, measured = [], runner.measured
     monkeypatch.setattr(runner, "measured", lambda cell, *rest: again.append(str(cell)) or measured(cell, *rest))
     runner.run(dataclasses.replace(config, lengths=(4, 6, 8)))
-    assert [name.split(" rate")[0] for name in again] == [
-        "memory length 8 Hyena order 1",
-        "memory length 8 attention",
+    assert [name.split(" seed")[0] for name in again] == [
+        f"memory length 8 {network} rate {lr:g}" for network in config.networks for lr in config.lr
     ]
 
 
@@ -262,7 +259,7 @@ def test_a_cell_that_fails_is_left_out_and_tried_again(config, reports, monkeypa
     assert records == []
     assert "not measured: n_weights must be at least" in capsys.readouterr().err
     store = Records(config.out)
-    cell = runner.first_cells(config)[0]
+    cell = runner.cells_of(config)[0]
     store.write(cell, {"accuracy": float("nan")})
     assert store.read(cell) == {"accuracy": None}
 
@@ -289,18 +286,22 @@ def test_trackers_are_told_once(config, reports, monkeypatch):
 # ------------------------------------------------------------------------------------------ tables, sentences
 
 
-def test_the_rate_is_chosen_at_the_size_where_all_were_tried():
+def test_the_rate_is_chosen_by_held_out_sequences():
     tried = [
         record(lr=0.01, solved=50, accuracy=0.995),
         record(lr=0.003, solved=20, accuracy=0.991),
-        record(size=128, lr=0.01, solved=1),
+        record(lr=0.03, solved=10, held_out=0.98, accuracy=1.0),
         record(network="GRU", lr=0.01, solved=None, accuracy=0.5),
         record(network="GRU", lr=0.003, solved=None, accuracy=0.6),
         record(task="induction", lr=0.01, solved=20, accuracy=0.985),
         record(task="induction", lr=0.003, solved=None, accuracy=0.999),
     ]
-    assert chosen_rates(tried) == {("memory", "S4D"): 0.003, ("memory", "GRU"): 0.003, ("induction", "S4D"): 0.01}
-    assert chosen_rates([record(lr=0.01), record(lr=0.003)]) == {("memory", "S4D"): 0.003}
+    assert chosen_rates(tried) == {
+        ("memory", 32, "S4D"): 0.003,
+        ("memory", 32, "GRU"): 0.003,
+        ("induction", 32, "S4D"): 0.01,
+    }
+    assert chosen_rates([record(lr=0.01), record(lr=0.003)]) == {("memory", 32, "S4D"): 0.003}
 
 
 def test_rows_are_means_over_seeds():
@@ -394,7 +395,7 @@ def test_parts_of_a_study(records, tmp_path, kept):
 def test_presets(preset):
     config = from_arguments([f"--{preset}"])
     assert (config.tasks, config.networks) == (tuple(TASKS), NETWORKS)
-    for cell in runner.first_cells(config):  # all can be made
+    for cell in runner.cells_of(config):  # all can be made
         config_of(cell.network, 21, cell.size, cell.width, cell.n_weights)
 
 

@@ -25,7 +25,7 @@ class Config:
     tasks, networks : tuple of str
         Who is tried on what.
     lengths, lags : tuple of int
-        Sizes of the tasks: lags of the previous bit, lengths of the others. Rates are chosen at the first of them.
+        Sizes of the tasks: lags of the previous bit, lengths of the others.
     lr : tuple of float
         Learning rates that are tried.
     seeds : int

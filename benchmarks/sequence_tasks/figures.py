@@ -178,7 +178,7 @@ def _chosen(records, task, size):
     rates = chosen_rates(records)
     own = [record for record in records if (record["task"], record["size"]) == (task, size)]
     seed = min(record["seed"] for record in own)
-    own = [record for record in own if record["seed"] == seed and record["lr"] == rates[task, record["network"]]]
+    own = [record for record in own if record["seed"] == seed and record["lr"] == rates[task, size, record["network"]]]
     return sorted(own, key=lambda record: place_of(record["network"]))
 
 

@@ -109,9 +109,9 @@ def _sections(records, circumstances, pictures):
                 "All networks have two layers, tokens of the same width, and a feed-forward part as wide as makes "
                 "their numbers of weights equal. All are causal. All see the same batches, fresh at each step, and "
                 "have the same steps of AdamW: the rate rises for a tenth of the budget and falls like a cosine. Which "
-                f"rate, of {', '.join(f'{lr:g}' for lr in config['lr'])}, is chosen for each network and task by "
-                "held-out sequences at the first size, and kept for the others. Test sequences are drawn with another "
-                "seed, and nothing was chosen by them. An asterisk: .99 or more, which counts as solved."
+                f"rate, of {', '.join(f'{lr:g}' for lr in config['lr'])}, is chosen for each network, task "
+                "and size by held-out sequences. Test sequences are drawn with another seed, and nothing was chosen "
+                "by them. An asterisk: .99 or more, which counts as solved."
             ],
             pictures=of("accuracy"),
             tables=[main_table(records), *[_by_task(rows, task) for task in tasks]],

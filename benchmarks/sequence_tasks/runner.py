@@ -16,7 +16,7 @@ from benchmarks.sequence_tasks import figures
 from benchmarks.sequence_tasks.cells import Cell, measured
 from benchmarks.sequence_tasks.config import Config
 from benchmarks.sequence_tasks.report import write_report
-from benchmarks.sequence_tasks.summary import Record, chosen_rates
+from benchmarks.sequence_tasks.summary import Record
 from benchmarks.sequence_tasks.tasks import TASKS
 from benchmarks.trackers import TRACKERS, tell
 
@@ -35,7 +35,9 @@ def run(config: Config) -> list[Record]:
         Of all finished cells.
     """
     store, tracker = Records(config.out), TRACKERS[config.tracker](config.out, "sigfeat-sequence-tasks")
-    cells = all_cells(config) if config.report else _run_all(config, store)
+    cells = cells_of(config)
+    if not config.report:
+        _run(cells, store, config.n_jobs)
     found = {cell: record for cell in cells if (record := store.read(cell)) is not None}
     records = list(found.values())
     about = circumstances() | {"config": settings(config)}
@@ -50,31 +52,8 @@ def run(config: Config) -> list[Record]:
     return records
 
 
-def first_cells(config: Config) -> list[Cell]:
-    """Each rate at the first size of each task."""
-    return [
-        _cell(config, task, config.sizes(task)[0], network, lr, seed)
-        for seed in range(config.seeds)
-        for task in config.tasks
-        for network in config.networks
-        for lr in config.lr
-    ]
-
-
-def further_cells(config: Config, rates: dict[tuple[str, str], float]) -> list[Cell]:
-    """The other sizes, with the rate that was best at the first."""
-    return [
-        _cell(config, task, size, network, rates[task, network], seed)
-        for seed in range(config.seeds)
-        for task in config.tasks
-        for size in config.sizes(task)[1:]
-        for network in config.networks
-        if (task, network) in rates
-    ]
-
-
-def all_cells(config: Config) -> list[Cell]:
-    """Each rate at each size, of which a study runs but a part."""
+def cells_of(config: Config) -> list[Cell]:
+    """All cells, in the order in which they are run: all with one seed come before those with the next."""
     return [
         _cell(config, task, size, network, lr, seed)
         for seed in range(config.seeds)
@@ -94,16 +73,6 @@ def settings(config: Config) -> dict[str, Any]:
 def _cell(config, task, size, network, lr, seed):
     same = {name: getattr(config, name) for name in ("every", "batch", "width", "n_weights")}
     return Cell(task, size, network, lr, seed, TASKS[task].budget * config.n_steps, **same)
-
-
-def _run_all(config, store):
-    """Run what is left, first at the first sizes, and return all cells."""
-    first = first_cells(config)
-    _run(first, store, config.n_jobs)
-    records = [record for cell in first if (record := store.read(cell)) is not None]
-    second = further_cells(config, chosen_rates(records))
-    _run(second, store, config.n_jobs)
-    return first + second
 
 
 def _run(cells: Sequence[Cell], store: Records, n_jobs: int) -> None:

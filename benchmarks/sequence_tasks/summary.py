@@ -11,29 +11,24 @@ from benchmarks.sequence_tasks.training import SOLVED
 Record = dict[str, Any]
 
 
-def chosen_rates(records: Sequence[Record]) -> dict[tuple[str, str], float]:
-    """Learning rate of each task and network, by held-out sequences of the first size.
+def chosen_rates(records: Sequence[Record]) -> dict[tuple[str, int, str], float]:
+    """Learning rate of each task, size and network, by held-out sequences.
 
     Parameters
     ----------
     records : sequence of dict
-        Of a study; rates are compared at the size at which most were tried.
+        Of a study.
 
     Returns
     -------
     rates : dict
-        (task, network) -> rate: the one with which most seeds solve it; among equal ones, that with the higher
+        (task, size, network) -> rate: the one with which most seeds solve it; among equal ones, that with the higher
         held-out accuracy, up to .99; then, that which needs fewer steps; then the lower one.
     """
-    found = {}
-    for place in dict.fromkeys((record["task"], record["network"]) for record in records):
-        own = [record for record in records if (record["task"], record["network"]) == place]
-        sizes = dict.fromkeys(record["size"] for record in own)
-        tried = {size: {record["lr"] for record in own if record["size"] == size} for size in sizes}
-        first = max(sizes, key=lambda size: len(tried[size]))
-        own, rates = [record for record in own if record["size"] == first], sorted(tried[first])
-        found[place] = min((_badness(own, rate), rate) for rate in rates)[1]
-    return found
+    return {
+        place: min((_badness(own, rate), rate) for rate in {record["lr"] for record in own})[1]
+        for place, own in _groups(records).items()
+    }
 
 
 def table(records: Sequence[Record]) -> list[Record]:
@@ -50,19 +45,15 @@ def table(records: Sequence[Record]) -> list[Record]:
         "task", "size", "network", "lr", "n_seeds", "chance", "n_parameters"; "accuracy" (mean, lowest, highest) on
         test sequences; "solved", number of seeds; "steps_to_solve", the median, or None unless all seeds solve it;
         "steps", mean of those that were taken; "step_ms", processor time of one; "seconds"; "peak_bytes", the largest;
-        "others", accuracy by other rates where they were tried. Sorted by task, size, network.
+        "others", accuracy by other rates. Sorted by task, size, network.
     """
     rates = chosen_rates(records)
-    groups: dict[tuple[str, int, str], list[Record]] = {}
-    for record in records:
-        groups.setdefault((record["task"], record["size"], record["network"]), []).append(record)
     rows = []
-    for (task, size, network), group in groups.items():
-        lr = rates[task, network]
+    for (task, size, network), group in _groups(records).items():
+        lr = rates[task, size, network]
         own = [record for record in group if record["lr"] == lr]
-        if own:
-            others = {record["lr"]: record["accuracy"] for record in group if record["lr"] != lr}
-            rows.append({"task": task, "size": size, "network": network, "lr": lr, **_figures(own), "others": others})
+        others = {record["lr"]: record["accuracy"] for record in group if record["lr"] != lr}
+        rows.append({"task": task, "size": size, "network": network, "lr": lr, **_figures(own), "others": others})
     order = list(dict.fromkeys(record["task"] for record in records))
     return sorted(rows, key=lambda row: (order.index(row["task"]), row["size"], place_of(row["network"])))
 
@@ -78,6 +69,13 @@ def place_of(network: str) -> tuple[int, str]:
 def is_solved(row: Record) -> bool:
     """Whether the mean accuracy on test sequences is .99."""
     return bool(row["accuracy"][0] >= SOLVED)
+
+
+def _groups(records):
+    groups: dict[tuple[str, int, str], list[Record]] = {}
+    for record in records:
+        groups.setdefault((record["task"], record["size"], record["network"]), []).append(record)
+    return groups
 
 
 def _figures(own):
