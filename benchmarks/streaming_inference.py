@@ -10,7 +10,6 @@ the peak of memory is theirs.
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -94,7 +93,7 @@ def long_pass(n_tokens: int, how: str) -> dict[str, float]:
     """Seconds and peak memory of one pass over many tokens, in this process."""
     model = model_of(64, n_tokens)
     tokens = torch.randint(0, 256, (1, n_tokens), generator=torch.Generator().manual_seed(0))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = _peak_kib(anew=True)
     processor, clock = time.thread_time(), time.perf_counter()
     with torch.no_grad():
         logits = _long_logits(model, tokens, how)
@@ -102,8 +101,16 @@ def long_pass(n_tokens: int, how: str) -> dict[str, float]:
     return {
         "processor": time.thread_time() - processor,
         "clock": time.perf_counter() - clock,
-        "mib": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024,
+        "mib": (_peak_kib() - before) / 1024,
     }
+
+
+def _peak_kib(anew: bool = False) -> int:
+    """Largest resident memory of this process; if anew, from now on (Linux): imports have peaks of their own."""
+    if anew:
+        Path("/proc/self/clear_refs").write_text("5")
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0])
 
 
 def _long_logits(model: HyenaLM, tokens: Tensor, how: str) -> Tensor:
@@ -135,7 +142,7 @@ def measure(widths: list[int], n_tokens: int, long: list[int]) -> dict[str, Any]
             found["generation"][width][name] = generation(width, n_tokens, changed, options)
         for name in ("tiled", "direct", "modal"):
             found["convolution"][width][name] = convolution_alone(width, n_tokens, name)
-    for how in PASSES:
+    for how in PASSES if long else ():
         print(how, file=sys.stderr)
         passes = {str(n): _in_own_process(n, how) for n in long}
         found["long"][how] = {"passes": passes, **(slopes(passes) if len(passes) > 1 else {})}
@@ -193,7 +200,7 @@ def main() -> None:
     """Measure, print tables, and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tokens", type=int, default=LENGTHS[-1], help="tokens to generate")
-    parser.add_argument("--widths", type=int, nargs="+", default=WIDTHS)
+    parser.add_argument("--widths", type=int, nargs="*", default=WIDTHS)
     parser.add_argument("--long", type=int, nargs="*", default=LONG, help="lengths of single passes")
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--one", nargs=2, metavar=("TOKENS", "PASS"), help=argparse.SUPPRESS)
@@ -203,9 +210,16 @@ def main() -> None:
             print(json.dumps(long_pass(int(arguments.one[0]), arguments.one[1])))
             return
         found = measure(arguments.widths, arguments.tokens, arguments.long)
+    before = json.loads(arguments.out.read_text()) if arguments.out.exists() else {}
+    for kind in ("generation", "convolution", "long"):  # what was not run stays in the file, with its circumstances
+        found[kind] = before.get(kind, {}) | {str(name): one for name, one in found[kind].items()}
     sentences = verdicts(found, arguments.tokens)
     settings = {"dtype": "float32", "threads": 1, "batch": 1, "n_layers": 2, "d_ff": "2 d_model", "order": 2}
-    record = {"circumstances": circumstances(), "settings": settings | {"n_tokens": arguments.tokens}}
+    now = circumstances() | {"widths": arguments.widths, "long": arguments.long}
+    record: dict[str, Any] = {
+        "circumstances": [*before.get("circumstances", []), now],
+        "settings": settings | {"n_tokens": arguments.tokens},
+    }
     arguments.out.write_text(json.dumps(record | {"verdicts": sentences, **found}, indent=1) + "\n")
     print(tables(found, arguments.tokens), *sentences, sep="\n\n")
 

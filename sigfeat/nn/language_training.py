@@ -60,12 +60,12 @@ def train_language_model(
     tokens: Any,
     *,
     n_steps: int | None = None,
-    seconds: float | None = None,
+    seconds: float | int | None = None,
     batch_size: int = 16,
-    lr: float = 3e-3,
+    lr: float | int = 3e-3,
     length: int | None = None,
-    held_out: float = 0.1,
-    weight_decay: float = 0.0,
+    held_out: float | int = 0.1,
+    weight_decay: float | int = 0.0,
     averaging: float = 0.99,
     patience: int | None = None,
     seed: int = 0,
@@ -238,7 +238,12 @@ def _checked_text(model: HyenaLM, tokens: Any) -> Int[Tensor, " length"]:
 
 
 def _check(
-    model: HyenaLM, n_steps: int | None, seconds: float | None, batch_size: int, length: int, held_out: float
+    model: HyenaLM,
+    n_steps: int | None,
+    seconds: float | int | None,
+    batch_size: int,
+    length: int,
+    held_out: float | int,
 ) -> None:
     if n_steps is None and seconds is None:
         raise ValueError("n_steps or seconds must be given, got neither")

@@ -29,9 +29,9 @@ def check_sampling(temperature: Any, top_k: Any, top_p: Any) -> None:
 
 def next_tokens(
     logits: Float[Tensor, "batch tokens"],
-    temperature: float,
+    temperature: float | int,
     top_k: int | None,
-    top_p: float | None,
+    top_p: float | int | None,
     generator: torch.Generator,
 ) -> Int[Tensor, " batch"]:
     """Tokens drawn with probability softmax(logits / temperature), from the likeliest ones only if so wished.
@@ -99,9 +99,10 @@ def tokens_of(prompt: Any, n_tokens: int) -> tuple[Tensor, Any]:
 
     def as_array(found: Tensor) -> Any:
         found = found.reshape(*prompt_shape, -1)
-        if isinstance(prompt, Tensor):
-            return found.to(prompt.device, prompt.dtype)
-        return found.cpu().numpy().astype(np.asarray(prompt).dtype)
+        if isinstance(prompt, Tensor):  # a narrow dtype of the prompt may not hold all tokens
+            return found.to(prompt.device, prompt.dtype if torch.iinfo(prompt.dtype).max >= n_tokens - 1 else None)
+        dtype = np.asarray(prompt).dtype
+        return found.cpu().numpy().astype(dtype if np.iinfo(dtype).max >= n_tokens - 1 else np.int64)
 
     prompt_shape = tokens.shape[:-1]
     return tokens.reshape(-1, tokens.shape[-1]), as_array

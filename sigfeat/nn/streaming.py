@@ -229,6 +229,7 @@ class ModalConvolution:
         skip: Float[Tensor, " channels"],
         batch: int,
     ) -> None:
+        exponents, residues, skip = exponents.detach(), residues.detach(), skip.detach()
         self.exponents, self.skip = exponents, skip
         # as state + change, where exp(A) * state would add up the rounding of exp(A) over thousands of steps
         self.change = exponents.expm1()

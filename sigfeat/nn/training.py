@@ -83,7 +83,7 @@ class StepSettings:
     seed: int
     bar: str
     epochs: Epochs
-    seconds: float = math.inf
+    seconds: float | int = math.inf
 
 
 class Objective(nn.Module):
@@ -361,7 +361,7 @@ def n_epochs(n_steps: int) -> int:
     return -(-n_steps // STEPS_PER_EPOCH)
 
 
-def one_cycle(step: float, n_steps: int) -> float:
+def one_cycle(step: float | int, n_steps: int) -> float:
     """Share of the learning rate: it rises over a tenth of the steps and falls as a cosine."""
     return min(1.0, (step + 1) / (WARM_UP * n_steps + 1)) * (1 + math.cos(math.pi * step / n_steps)) / 2
 

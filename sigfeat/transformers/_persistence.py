@@ -3,8 +3,6 @@
 import hashlib
 import json
 import reprlib
-import secrets
-import shutil
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -13,6 +11,7 @@ from safetensors.numpy import save as bytes_of_arrays
 
 import sigfeat
 from sigfeat._validation import check_is_fitted
+from sigfeat.nn.folders import write_folder
 from sigfeat.nn.processes import processes
 from sigfeat.transformers._devices import check_device
 from sigfeat.transformers._values import Reader, Writer, check_fields
@@ -39,7 +38,7 @@ def save_estimator(estimator, path):
     document["weights"] = hashlib.sha256(weights).hexdigest()
     document["sha256"] = _checksum(document)
     values = json.dumps(document, indent=1, allow_nan=False).encode()
-    _write_folder(Path(path).resolve(), {VALUES: values, WEIGHTS: weights})
+    write_folder(Path(path).resolve(), {VALUES: values, WEIGHTS: weights}, _is_saved_estimator, "a saved estimator")
 
 
 def load_estimator(cls, path, device=None):
@@ -110,29 +109,6 @@ def _read_arrays(file, checksum):
         return arrays_of_bytes(data)
     except (SafetensorError, KeyError, ValueError) as error:
         raise ValueError(f"{file} cannot be loaded: it is not safetensors of numbers ({error})") from error
-
-
-def _write_folder(folder, files):
-    """Write files beside the folder, then put them in its place by renaming; what fails leaves the old one there.
-
-    A process that is killed between the two renamings leaves the old one beside it, with a dot before its name.
-    """
-    if folder.exists() and not _is_saved_estimator(folder):
-        raise FileExistsError(f"{folder} is there, and is not (only) a saved estimator: choose another path")
-    mark = secrets.token_hex(4)
-    new, old = (folder.with_name(f".{folder.name}.{mark}.{age}") for age in ("new", "old"))
-    try:
-        new.mkdir(parents=True)
-        for name, data in files.items():
-            (new / name).write_bytes(data)
-        if folder.exists():
-            folder.rename(old)
-        new.rename(folder)
-    finally:
-        if old.exists() and not folder.exists():
-            old.rename(folder)
-        for left in (new, old):
-            shutil.rmtree(left, ignore_errors=True)
 
 
 def _is_saved_estimator(folder):
