@@ -21,7 +21,7 @@ LOOKS = {
 }
 FURTHER = (PALETTE[3], "o")  # Hyenas of other orders
 OF_FILTERS = "previous bit"  # the task whose best filter is known: a tap at the lag
-APART = 1.035  # factor of the sizes by which points that would lie on each other are moved apart
+APART, ROOM = 0.018, 1.3  # share of an axis by which networks are moved apart; factor of room beside the sizes
 NEVER = 1.6  # place of those that do not solve a task, in budgets
 
 
@@ -30,13 +30,13 @@ def accuracy(records: Sequence[Record]) -> Figure | None:
     rows = table(records)
     figure, places = _panels(rows)
     for task, place in places.items():
-        names = _networks(rows)
+        names, sizes = _networks(rows), _sizes_of(rows, task)
         for k, network in enumerate(names):
             own = [row for row in rows if (row["task"], row["network"]) == (task, network)]
-            place.plot(_moved(own, k), [row["accuracy"][0] for row in own], ms=5, lw=1.3, **_look(network))
+            place.plot(_moved(own, k, sizes), [row["accuracy"][0] for row in own], ms=5, lw=1.3, **_look(network))
         chance = next(row["chance"] for row in rows if row["task"] == task)
         place.axhline(chance, color=INK, lw=0.9, ls=":")
-        place.text(0.99, chance + 0.015, "chance", ha="right", fontsize=8, transform=place.get_yaxis_transform())
+        place.text(0.5, chance + 0.015, "chance", ha="center", fontsize=8, transform=place.get_yaxis_transform())
         place.set(ylim=(0, 1.07), ylabel="accuracy")
         _sizes(place, rows, task)
     return figure
@@ -48,11 +48,11 @@ def steps_to_solve(records: Sequence[Record]) -> Figure | None:
     figure, places = _panels(rows)
     for task, place in places.items():
         budget = max(record["n_steps"] for record in records if record["task"] == task)
-        names = _networks(rows)
+        names, sizes = _networks(rows), _sizes_of(rows, task)
         for k, network in enumerate(names):
             own = [row for row in rows if (row["task"], row["network"]) == (task, network)]
             steps = [row["steps_to_solve"] or NEVER * budget for row in own]
-            place.plot(_moved(own, k), steps, ms=5, lw=1.3, **_look(network))
+            place.plot(_moved(own, k, sizes), steps, ms=5, lw=1.3, **_look(network))
         place.axhline(budget, color=INK, lw=0.9, ls=":")
         place.set(yscale="log", ylabel="steps", ylim=(None, budget * NEVER**2))
         ticks = [tick for tick in (25, 50, 100, 200, 500, 1000, 2000, 5000) if tick <= budget]
@@ -191,15 +191,20 @@ def _look(network):
     return {"color": colour, "marker": marker, "label": network}
 
 
-def _moved(rows, k):
+def _moved(rows, k, sizes):
     """Sizes, a little beside those of the network before."""
-    return [row["size"] * APART ** (k - 3) for row in rows]
+    width = ROOM**2 * max(sizes) / min(sizes)
+    return [row["size"] * width ** (APART * (k - 3)) for row in rows]
+
+
+def _sizes_of(rows, task):
+    return sorted({row["size"] for row in rows if row["task"] == task})
 
 
 def _sizes(place, rows, task):
     """An axis of the sizes, each with its number."""
-    sizes = sorted({row["size"] for row in rows if row["task"] == task})
-    place.set(xscale="log", xlim=(sizes[0] / 1.3, sizes[-1] * 1.3))
+    sizes = _sizes_of(rows, task)
+    place.set(xscale="log", xlim=(sizes[0] / ROOM, sizes[-1] * ROOM))
     place.set_xticks(sizes, [str(size) for size in sizes])
     place.xaxis.minorticks_off()
     place.set_xlabel(TASKS[task].size)

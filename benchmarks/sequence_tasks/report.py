@@ -181,7 +181,8 @@ def _accuracy(row):
 
 def _weights(rows, network):
     counts = sorted({row["n_parameters"] for row in rows if row["network"] == network})
-    return " to ".join(f"{count:,}" for count in dict.fromkeys((counts[0], counts[-1])))
+    said = [f"{float(f'{count:.3g}'):,.0f}" for count in (counts[0], counts[-1])]
+    return " to ".join(dict.fromkeys(said))
 
 
 def _in_steps(row):
