@@ -108,10 +108,9 @@ def _sections(records, circumstances, pictures):
             [
                 "All networks have two layers, tokens of the same width, and a feed-forward part as wide as makes "
                 "their numbers of weights equal. All are causal. All see the same batches, fresh at each step, and "
-                "have the same steps of AdamW: the rate rises for a tenth of the budget and falls like a cosine. Which "
-                f"rate, of {', '.join(f'{lr:g}' for lr in config['lr'])}, is chosen for each network, task "
-                "and size by held-out sequences. Test sequences are drawn with another seed, and nothing was chosen "
-                "by them. An asterisk: .99 or more, which counts as solved."
+                "have the same steps of AdamW: the rate rises for a tenth of the budget and falls like a cosine. "
+                f"{_rate(config['lr'])} Test sequences are drawn with another seed, and nothing was chosen by them. "
+                "An asterisk: .99 or more, which counts as solved. Empty: not run."
             ],
             pictures=of("accuracy"),
             tables=[main_table(records), *[_by_task(rows, task) for task in tasks]],
@@ -127,6 +126,13 @@ _COST = (
     "Milliseconds of processor time of one thread for a step of training, and memory that training took at most beyond "
     "the weights. Batches are of the size below; other processes may have run beside these."
 )
+
+
+def _rate(rates):
+    if len(rates) == 1:
+        return f"The rate is {rates[0]:g} for all."
+    tried = ", ".join(f"{lr:g}" for lr in rates)
+    return f"Which rate, of {tried}, is chosen for each network, task and size by held-out sequences."
 
 
 def _by_task(rows, task):
