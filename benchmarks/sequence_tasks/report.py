@@ -187,7 +187,7 @@ def _accuracy(row):
 
 def _weights(rows, network):
     counts = sorted({row["n_parameters"] for row in rows if row["network"] == network})
-    said = [f"{float(f'{count:.3g}'):,.0f}" for count in (counts[0], counts[-1])]
+    said = [f"{float(f'{count:.2g}'):,.0f}" for count in (counts[0], counts[-1])]
     return " to ".join(dict.fromkeys(said))
 
 
