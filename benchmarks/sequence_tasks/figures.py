@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from benchmarks.pictures import INK, PALETTE, Picture, draw_all, grid
 from benchmarks.sequence_tasks.summary import Record, chosen_rates, place_of, table
@@ -134,24 +135,20 @@ def all_figures(records: Sequence[Record]) -> dict[str, Figure]:
 
 
 def _panels(rows):
-    """A figure with a panel for each task, and the legend in a place of its own."""
+    """A figure with a panel for each task, and the legend below."""
     tasks = list(dict.fromkeys(row["task"] for row in rows))
     if not tasks:
         return None, {}
-    n_places = len(tasks) + 1
-    n_columns = min(3, n_places)
-    n_rows = -(-n_places // n_columns)
-    figure, axes = grid(n_rows, n_columns, height=3.1)
+    n_columns = min(3, len(tasks))
+    figure, axes = grid(-(-len(tasks) // n_columns), n_columns, height=3.1)
     places = dict(zip(tasks, axes.flat, strict=False))
     for task, place in places.items():
         place.set(title=_title(task))
-    for place in list(axes.flat)[len(tasks) + 1 :]:
+    for place in list(axes.flat)[len(tasks) :]:
         place.remove()
-    key = axes.flat[len(tasks)]
-    key.axis("off")
-    for network in _networks(rows):
-        key.plot([], [], ms=5, lw=1.3, **_look(network))
-    key.legend(loc="center left", fontsize=10)
+    looks = [_look(network) for network in _networks(rows)]
+    lines = [Line2D([], [], ms=5, lw=1.3, **look) for look in looks]
+    figure.legend(lines, [look["label"] for look in looks], loc="outside lower left", ncols=len(looks))
     return figure, places
 
 
