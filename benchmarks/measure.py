@@ -1,10 +1,15 @@
 """Times, and the machine and versions that they belong to."""
 
 import contextlib
+import ctypes
 import datetime
+import functools
+import gc
 import importlib.metadata
 import os
 import platform
+import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -67,6 +72,26 @@ def thread_limit(n_threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def new_peak() -> int:
+    """Set the high-water mark of resident memory back to what is in use, where the system can, and return it."""
+    gc.collect()
+    with contextlib.suppress(AttributeError, OSError):  # no glibc
+        ctypes.CDLL(None).malloc_trim(0)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+    return peak()
+
+
+def peak() -> int:
+    """High-water mark of resident memory in bytes."""
+    with contextlib.suppress(OSError):
+        found = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
+        if found:
+            return 1024 * int(found[1])
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else 1024 * most
+
+
 def circumstances() -> dict[str, Any]:
     """Everything that a time depends on: machine, versions, commit, date."""
     return {
@@ -78,6 +103,12 @@ def circumstances() -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {name: version for name in PACKAGES if (version := _version(name))},
     }
+
+
+@functools.cache
+def made() -> dict[str, Any]:
+    """Commit that a record is of, and the date, as they were when first asked for."""
+    return {name: value for name, value in circumstances().items() if name in ("commit", "date")}
 
 
 def median_ms(times: list[float]) -> float:

@@ -1,13 +1,16 @@
 """Trackers of experiments: TensorBoard and Weights & Biases behind one interface."""
 
+import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from benchmarks.files import write
 
 
 class Tracker:
@@ -17,10 +20,12 @@ class Tracker:
     ----------
     folder : Path
         Where files are written.
+    project : str
+        What the runs belong to, for those who keep several apart.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, project: str = "sigfeat-hyena-vs-mha") -> None:
+        self.folder, self.project = folder, project
 
     def run(
         self,
@@ -65,8 +70,6 @@ class WeightsAndBiases(Tracker):
     Without ``WANDB_MODE=online`` nothing leaves the machine: ``wandb sync FOLDER/wandb/offline-run-*`` sends the runs.
     """
 
-    project = "sigfeat-hyena-vs-mha"
-
     def run(self, name, settings, figures, curves, steps):
         with self._run(name, dict(settings)) as run:
             for k, step in enumerate(steps):
@@ -99,6 +102,41 @@ def _pixels(picture):
     canvas = FigureCanvasAgg(picture)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())
+
+
+def tell(
+    tracker: Tracker, name: str, runs: Iterable[tuple[Any, ...]], pictures: Callable[[], Mapping[str, Figure]]
+) -> None:
+    """Tell a tracker of the runs that it has not been told of before, and of the pictures.
+
+    Parameters
+    ----------
+    tracker : Tracker
+        Who is told; NAME.json in its folder lists the runs that it knows.
+    name : str
+        Of the tracker.
+    runs : iterable of tuple
+        Arguments of `Tracker.run`.
+    pictures : callable
+        Draws them.
+
+    Raises
+    ------
+    ValueError
+        If the tracker fails.
+    """
+    told = tracker.folder / f"{name}.json"
+    try:
+        known = json.loads(told.read_text()) if told.exists() else []
+        for run in runs:
+            if run[0] not in known:
+                tracker.run(*run)
+                known.append(run[0])
+                write(told, json.dumps(known))
+        tracker.pictures(pictures())
+    except Exception as error:  # of the tracker's own kinds
+        what = f"--tracker {name} failed: {error}; the report and all records are in {tracker.folder}"
+        raise ValueError(what) from error
 
 
 TRACKERS = {"csv": Tracker, "tensorboard": TensorBoard, "wandb": WeightsAndBiases}

@@ -10,11 +10,11 @@ import pytest
 import torch
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
+from benchmarks.files import write
 from benchmarks.hyena_vs_mha import __main__ as command
 from benchmarks.hyena_vs_mha import cells, runner
 from benchmarks.hyena_vs_mha.cells import Store, Student, rounded
 from benchmarks.hyena_vs_mha.config import PRESETS, Config, from_arguments
-from benchmarks.hyena_vs_mha.files import write
 from benchmarks.hyena_vs_mha.report import write_report
 from sigfeat import MHAEmbedder
 

@@ -11,10 +11,11 @@ import pytest
 
 from benchmarks.hyena_vs_mha.conclusion import conclusion
 from benchmarks.hyena_vs_mha.cost import EXPLICIT, FUSED
-from benchmarks.hyena_vs_mha.figures import PICTURES, all_figures, svg
+from benchmarks.hyena_vs_mha.figures import PICTURES, all_figures
 from benchmarks.hyena_vs_mha.report import write_report
 from benchmarks.hyena_vs_mha.summary import cost_table, shown, student_table, teacher_table
 from benchmarks.hyena_vs_mha.verdicts import verdicts
+from benchmarks.pictures import svg
 from benchmarks.similarity import MEASURES
 
 LENGTHS = (256, 1024, 4096, 16384, 65536)

@@ -1,12 +1,8 @@
 """A cell, measured in a process of its own: accuracy, time and memory."""
 
 import contextlib
-import ctypes
-import gc
 import json
 import os
-import re
-import resource
 import signal
 import subprocess
 import sys
@@ -20,7 +16,7 @@ import numpy as np
 from benchmarks.archive.cells import Cell, Record
 from benchmarks.archive.pipelines import inputs, make, n_features
 from benchmarks.archive.sets import load
-from benchmarks.measure import thread_limit
+from benchmarks.measure import new_peak, peak, thread_limit
 
 MODULE, ROOT = "benchmarks.archive.apart", Path(__file__).parents[2]
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -72,10 +68,10 @@ def measure(data_set: str, folder: str | None, pipeline: str, seed: int, jobs: i
     model = make(pipeline, seed, jobs)  # loads torch, if it needs it, before threads are set
     with thread_limit(jobs):
         _warm(pipeline, jobs, X, y, X_test)
-        level = _new_peak()
+        level = new_peak()
         _, fit = _timed(lambda: model.fit(X, y))
         predicted, predict = _timed(lambda: model.predict(X_test))
-        peak_bytes = _peak() - level
+        peak_bytes = peak() - level
     return {
         "accuracy": float(np.mean(predicted == y_test)),
         "fit_seconds": fit[0],
@@ -172,26 +168,6 @@ def _timed(run) -> tuple[Any, tuple[float, float]]:
     start, cpu_start = time.perf_counter(), time.process_time()
     returned = run()
     return returned, (time.perf_counter() - start, time.process_time() - cpu_start)
-
-
-def _new_peak():
-    """Set the high-water mark of resident memory back to what is in use, where the system can, and return it."""
-    gc.collect()
-    with contextlib.suppress(AttributeError, OSError):  # no glibc
-        ctypes.CDLL(None).malloc_trim(0)
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-    return _peak()
-
-
-def _peak():
-    """High-water mark of resident memory in bytes."""
-    with contextlib.suppress(OSError):
-        found = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
-        if found:
-            return 1024 * int(found[1])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.archive.pipelines import label
-from benchmarks.hyena_vs_mha.files import write
+from benchmarks.files import write
 
 Record = dict[str, Any]
 

@@ -15,7 +15,7 @@ from benchmarks.archive.diagram import critical_difference
 from benchmarks.archive.pipelines import is_ours, label
 from benchmarks.archive.published import is_published
 from benchmarks.archive.summary import accuracy_tables, cost_table, kinds, time_and_accuracy
-from benchmarks.hyena_vs_mha.files import write
+from benchmarks.files import write
 from benchmarks.measure import markdown_table
 
 TIMING = (

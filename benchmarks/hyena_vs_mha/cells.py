@@ -3,11 +3,10 @@
 import contextlib
 import functools
 import hashlib
-import json
 import shutil
 import statistics
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +19,8 @@ from skorch.callbacks import Callback
 
 from benchmarks.data import load
 from benchmarks.hyena_vs_mha.cost import measure_apart
-from benchmarks.hyena_vs_mha.files import write
-from benchmarks.measure import circumstances, thread_limit
+from benchmarks.measure import made, thread_limit
+from benchmarks.records import Records, rounded
 from benchmarks.similarity import compare, layer_map
 from sigfeat import (
     HyenaEmbeddingTransformer,
@@ -87,31 +86,8 @@ class Cost:
         return f"{self.mixer} {self.task} {self.length} steps"
 
 
-class Store:
-    """Records of finished cells and the teachers, in a folder.
-
-    The name of a file holds a checksum of everything that its cell depends on.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def name(self, cell) -> str:
-        """Of the cell's file, without ending."""
-        said = json.dumps([type(cell).__name__, asdict(cell)], sort_keys=True)
-        words = "".join(letter if letter.isalnum() else "-" for letter in str(cell).replace(",", ""))
-        return f"{words}-{hashlib.sha256(said.encode()).hexdigest()[:8]}"
-
-    def read(self, cell):
-        """Record of a finished cell, or None."""
-        try:
-            return json.loads((self.folder / "cells" / f"{self.name(cell)}.json").read_text())
-        except (OSError, json.JSONDecodeError):
-            return None
-
-    def write(self, cell, record) -> None:
-        """Keep a record."""
-        write(self.folder / "cells" / f"{self.name(cell)}.json", json.dumps(rounded(record), indent=1) + "\n")
+class Store(Records):
+    """Records of finished cells and the teachers, in a folder."""
 
     def teacher(self, cell: Teacher) -> MHAEmbedder | None:
         """A trained teacher, or None."""
@@ -126,17 +102,6 @@ class Store:
 
     def _weights(self, cell):
         return self.folder / "teachers" / self.name(cell)
-
-
-def rounded(value, digits=6):
-    """Values with so many digits; None for what is not finite, which JSON does not know."""
-    if isinstance(value, dict):
-        return {name: rounded(part, digits) for name, part in value.items()}
-    if isinstance(value, list | tuple | np.ndarray):
-        return [rounded(part, digits) for part in value]
-    if isinstance(value, float | np.floating):
-        return float(f"{value:.{digits}g}") if np.isfinite(value) else None
-    return int(value) if isinstance(value, np.integer) else value
 
 
 @functools.lru_cache(maxsize=2)
@@ -159,7 +124,7 @@ def measured(cell, store: Store, folder: Path | None):
             record = _student(cell, store, folder)
         else:
             record = {"kind": "cost"} | measure_apart(cell.mixer, cell.length, cell.task, cell.repeat, cell.limit)
-    record |= {"wall_seconds": time.perf_counter() - start, **_made()}
+    record |= {"wall_seconds": time.perf_counter() - start, **made()}
     store.write(cell, record)
     return rounded(record)
 
@@ -212,12 +177,6 @@ def _student(cell, store, folder):
         "layers": layer_map(_layers(teacher.encoder_, series, mask), _layers(student.encoder_, series, mask)),
         "health": health.record(student.history_),
     }
-
-
-@functools.cache
-def _made():
-    """Commit that a record is of, and the date."""
-    return {name: value for name, value in circumstances().items() if name in ("commit", "date")}
 
 
 def _combination(cell):

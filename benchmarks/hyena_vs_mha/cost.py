@@ -1,13 +1,10 @@
 """What mixers of sequences cost over their length: time, memory and floating point operations."""
 
 import contextlib
-import ctypes
-import gc
 import json
 import math
 import os
 import re
-import resource
 import signal
 import subprocess
 import sys
@@ -20,7 +17,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from benchmarks.measure import alternating_times, thread_limit
+from benchmarks.measure import alternating_times, new_peak, peak, thread_limit
 from sigfeat.nn import S4, Attention, Hyena, Recurrent
 from sigfeat.nn.convolution import fft_length
 from sigfeat.transformers._memory import available_memory
@@ -94,9 +91,9 @@ def measure(
         x, gradient = torch.randn(2, batch, length, width, generator=generator)
         run = {"forward": _forward, "training": _training}[task]
         run(mixer, x[:, :WARM_UP_LENGTH], gradient[:, :WARM_UP_LENGTH])
-        level = _new_peak()
+        level = new_peak()
         seconds = alternating_times({name: lambda: run(mixer, x, gradient)}, repeat)[name]
-        peak_bytes = _peak() - level
+        peak_bytes = peak() - level
     return _record(name, length, task, batch, width, heads) | {"seconds": seconds, "peak_bytes": peak_bytes}
 
 
@@ -327,26 +324,6 @@ def _forward(mixer, x, gradient):
 def _training(mixer, x, gradient):
     x = x.detach().requires_grad_()
     return torch.autograd.grad(mixer(x), [x, *mixer.parameters()], gradient)
-
-
-def _new_peak():
-    """Set the high-water mark of resident memory back to what is in use, where the system can, and return it."""
-    gc.collect()
-    with contextlib.suppress(AttributeError):  # no glibc
-        ctypes.CDLL(None).malloc_trim(0)
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-    return _peak()
-
-
-def _peak():
-    """High-water mark of resident memory in bytes."""
-    with contextlib.suppress(OSError):
-        found = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
-        if found:
-            return 1024 * int(found[1])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def _matrix_bytes(length, task):

@@ -1,12 +1,8 @@
-"""Pictures of a study, made for light and dark pages alike."""
+"""Pictures of a study."""
 
-import io
 import math
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -22,58 +18,12 @@ from benchmarks.hyena_vs_mha.summary import (
     student_table,
     teacher_table,
 )
+from benchmarks.pictures import INK, PALETTE, Picture, draw_all, grid
 from benchmarks.similarity import MEASURES
 
-INK, GRID = "#010203", "#b0b1b2"  # which stand for colours of the page
-PALETTE = (  # the first six of Okabe and Ito
-    "#0072b2",
-    "#d55e00",
-    "#009e73",
-    "#cc79a7",
-    "#e69f00",
-    "#56b4e9",
-    "#8c6d46",
-    "#7f7f80",
-    "#882255",
-    "#332288",
-)
-VARIABLES = {INK: "currentColor", GRID: "var(--grid)"} | {
-    colour: f"var(--colour-{k + 1})" for k, colour in enumerate(PALETTE)
-}
-STYLE = {
-    "font.family": "sans-serif",
-    "font.size": 10,
-    "svg.fonttype": "none",
-    "text.color": INK,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "axes.titlecolor": INK,
-    "axes.titlesize": 11,
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": GRID,
-    "grid.linewidth": 0.6,
-    "grid.alpha": 0.5,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "legend.frameon": False,
-    "legend.fontsize": 9,
-}
 MARKERS = {"S4D": "s", "GRU": "^", CONTROL: "x"}
 OTHERS = {"S4D": PALETTE[2], "GRU": PALETTE[1], CONTROL: PALETTE[7]}
 REFERENCES = {FUSED: INK, EXPLICIT: PALETTE[3]}
-
-
-@dataclass(frozen=True)
-class Picture:
-    """How a picture is drawn, its name, its title and what it shows."""
-
-    name: str
-    title: str
-    caption: str
-    draw: Callable[[Sequence[Record]], Figure | None]
 
 
 def skill_against_order(records: Sequence[Record]) -> Figure | None:
@@ -87,7 +37,7 @@ def skill_against_order(records: Sequence[Record]) -> Figure | None:
     sets = list(dict.fromkeys(row["data_set"] for row in rows))
     if not figures:
         return None
-    figure, axes = _grid(len(figures), len(sets), height=2.6)
+    figure, axes = grid(len(figures), len(sets), height=2.6)
     for line, (name, label) in zip(axes, figures, strict=True):
         for place, data_set in zip(line, sets, strict=True):
             objectives = list(dict.fromkeys(row["objective"] for row in rows if row["data_set"] == data_set))
@@ -122,7 +72,7 @@ def similarity_maps(records: Sequence[Record]) -> Figure | None:
     own = [record for record in students if (record["data_set"], record["objective"]) == (data_set, objective)]
     names = _names(record["student"] for record in own)
     n_columns = min(4, len(names))
-    figure, axes = _grid(-(-len(names) // n_columns), n_columns, height=2.5)
+    figure, axes = grid(-(-len(names) // n_columns), n_columns, height=2.5)
     for place in axes.flat[len(names) :]:
         place.remove()
     for place, name in zip(axes.flat, names, strict=False):
@@ -148,7 +98,7 @@ def measures(records: Sequence[Record]) -> Figure | None:
     sets = list(dict.fromkeys(row["data_set"] for row in rows))
     if not rows:
         return None
-    figure, axes = _grid(1, len(sets), height=3.6)
+    figure, axes = grid(1, len(sets), height=3.6)
     for place, data_set in zip(axes[0], sets, strict=True):
         own = [row for row in rows if row["data_set"] == data_set]
         known = [name for name in MEASURES if any(not math.isnan(row[name][0]) for row in own)]
@@ -173,7 +123,7 @@ def pareto(records: Sequence[Record]) -> Figure | None:
     sets = list(dict.fromkeys(row["data_set"] for row in rows))
     if not rows:
         return None
-    figure, axes = _grid(2, len(sets), height=2.8)
+    figure, axes = grid(2, len(sets), height=2.8)
     names = _names(row["student"] for row in rows)
     panels = (
         ("transform_seconds", "ridge", "seconds of a transform of the test part", "accuracy, ridge"),
@@ -203,7 +153,7 @@ def scaling(records: Sequence[Record]) -> Figure | None:
         return None
     tasks = list(dict.fromkeys(row["task"] for row in rows))
     names = _names(row["name"] for row in rows)
-    figure, axes = _grid(len(tasks), 2, height=3.2)
+    figure, axes = grid(len(tasks), 2, height=3.2)
     for line, task in zip(axes, tasks, strict=True):
         own = [row for row in rows if row["task"] == task]
         for row in sorted(own, key=lambda row: names.index(row["name"])):
@@ -235,7 +185,7 @@ def training(records: Sequence[Record]) -> Figure | None:
     data_set, objective = students[0]["data_set"], students[0]["objective"]
     own = [record for record in students if (record["data_set"], record["objective"]) == (data_set, objective)]
     names = _names(record["student"] for record in own)
-    figure, (places,) = _grid(1, 3, height=3.2)
+    figure, (places,) = grid(1, 3, height=3.2)
     for name in names:
         health = [record["health"] for record in own if record["student"] == name]
         look = _look(name, names) | {"marker": ""}
@@ -305,43 +255,7 @@ PICTURES = (
 
 def all_figures(records: Sequence[Record]) -> dict[str, Figure]:
     """Every picture that there are records for, by name."""
-    with matplotlib.rc_context(STYLE):
-        drawn = {picture.name: picture.draw(records) for picture in PICTURES}
-    return {name: figure for name, figure in drawn.items() if figure is not None}
-
-
-def plain_svg(figure: Figure, name: str) -> str:
-    """SVG file on white; the same figure gives the same bytes."""
-    with matplotlib.rc_context(STYLE | {"svg.hashsalt": name}):
-        file = io.StringIO()
-        figure.savefig(file, format="svg", facecolor="white", metadata={"Date": None, "Creator": None})
-    return file.getvalue()
-
-
-def svg(figure: Figure, name: str) -> str:
-    """SVG element for a page that says ``currentColor``, ``--grid`` and ``--colour-1``, ... .
-
-    Text stays text. All ids begin with the name, so that several fit on one page; the same figure gives the same bytes.
-    """
-    with matplotlib.rc_context(STYLE | {"svg.hashsalt": name}):
-        file = io.StringIO()
-        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    text = file.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r'\bid="', f'id="{name}-', text)
-    text = re.sub(r"url\(#", f"url(#{name}-", text)
-    text = re.sub(r'href="#', f'href="#{name}-', text)
-    for colour, variable in VARIABLES.items():
-        text = text.replace(colour, variable)
-    return re.sub(
-        r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1), count=1
-    )
-
-
-def _grid(n_rows, n_columns, height):
-    figure = Figure(figsize=(10, height * n_rows), layout="constrained")
-    return figure, figure.subplots(n_rows, n_columns, squeeze=False)
+    return draw_all(PICTURES, records)
 
 
 def _names(found):

@@ -3,46 +3,16 @@
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from benchmarks.hyena_vs_mha.conclusion import conclusion
 from benchmarks.hyena_vs_mha.cost import EXPLICIT, FUSED
-from benchmarks.hyena_vs_mha.figures import PICTURES, all_figures, plain_svg, svg
-from benchmarks.hyena_vs_mha.files import write
+from benchmarks.hyena_vs_mha.figures import PICTURES, all_figures
 from benchmarks.hyena_vs_mha.summary import Record, cost_table, mean_of_known, shown, student_table, teacher_table
-from benchmarks.hyena_vs_mha.verdicts import FAILS, HOLDS, PARTLY, UNKNOWN, Verdict, verdicts
-from benchmarks.measure import markdown_table
+from benchmarks.hyena_vs_mha.verdicts import verdicts
+from benchmarks.pages import Section, Table, run_facts, when, write_pages, write_pictures
 from benchmarks.similarity import MEASURES
-
-COLOURS = {HOLDS: "good", PARTLY: "middling", FAILS: "bad", UNKNOWN: "unknown"}
-TEMPLATE = Path(__file__).with_name("report.html.jinja")
-
-
-@dataclass(frozen=True)
-class Table:
-    """Cells under a title."""
-
-    title: str
-    header: list[str]
-    rows: list[list[str]]
-
-
-@dataclass(frozen=True)
-class Section:
-    """Part of a report."""
-
-    id: str
-    title: str
-    paragraphs: list[str] = field(default_factory=list)
-    sentences: list[str] = field(default_factory=list)
-    verdicts: list[Verdict] = field(default_factory=list)
-    pictures: list[dict[str, str]] = field(default_factory=list)
-    tables: list[Table] = field(default_factory=list)
-    facts: dict[str, str] = field(default_factory=dict)
 
 
 def write_report(records: Sequence[Record], circumstances: Mapping[str, Any], folder: Path) -> None:
@@ -57,28 +27,12 @@ def write_report(records: Sequence[Record], circumstances: Mapping[str, Any], fo
     folder : Path
         Where the files go.
     """
-    drawn = all_figures(records)
-    for name, figure in drawn.items():
-        write(folder / "figures" / f"{name}.svg", plain_svg(figure, name))
-    sections = _sections(records, circumstances, drawn)
-    facts = _facts(records, circumstances)
-    environment = jinja2.Environment(autoescape=True, keep_trailing_newline=True)
-    template = environment.from_string(TEMPLATE.read_text())
-    write(folder / "report.html", template.render(sections=sections, facts=facts, colours=COLOURS))
-    write(folder / "report.md", _markdown(sections, facts))
+    pictures = write_pictures(PICTURES, all_figures(records), folder)
+    sections = _sections(records, circumstances, pictures)
+    write_pages("Hyena against multi-head attention", _facts(records, circumstances), sections, folder)
 
 
-def _sections(records, circumstances, drawn):
-    pictures = {
-        picture.name: {
-            "title": picture.title,
-            "caption": picture.caption,
-            "svg": svg(drawn[picture.name], picture.name),
-        }
-        for picture in PICTURES
-        if picture.name in drawn
-    }
-
+def _sections(records, circumstances, pictures):
     def of(*names):
         return [pictures[name] for name in names if name in pictures]
 
@@ -241,24 +195,12 @@ def _seeds(row):
 
 
 def _facts(records, circumstances):
-    dates = sorted({record["date"][:10] for record in records if record.get("date")})
-    when = " to ".join(dict.fromkeys((dates[0], dates[-1]))) if dates else circumstances["date"][:10]
-    return f"{len(records)} measurements, {when}, {circumstances['cpu']}, one thread each, float32."
+    days = when(records, circumstances)
+    return f"{len(records)} measurements, {days}, {circumstances['cpu']}, one thread each, float32."
 
 
 def _what(records, circumstances):
-    commits = sorted({record["commit"] for record in records if record.get("commit")})
-    versions = circumstances["versions"].items()
-    facts = {
-        "machine": f"{circumstances['cpu']}, {circumstances['n_cpus']} CPUs, {circumstances['system']}",
-        "commit": ", ".join(commits) or str(circumstances["commit"]),
-        "versions": ", ".join(
-            [f"Python {circumstances['python']}", *[f"{name} {version}" for name, version in versions]]
-        ),
-        "threads": "1",
-    }
-    for name, value in circumstances["config"].items():
-        facts[name] = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    facts = run_facts(records, circumstances)
     for record in records:
         if record["kind"] == "teacher":
             facts[record["data_set"]] = (
@@ -266,24 +208,3 @@ def _what(records, circumstances):
                 f"and up to {record['n_timepoints']} points"
             )
     return facts
-
-
-def _markdown(sections, facts):
-    parts = ["# Hyena against multi-head attention", facts]
-    for section in sections:
-        parts.append(f"## {section.title}")
-        parts += section.paragraphs
-        if section.sentences:
-            parts.append("\n".join(f"* {sentence}" for sentence in section.sentences))
-        if section.verdicts:
-            lines = ["| claim | against | verdict | measured |", "|---|---|---|---|"]
-            lines += [
-                f"| {verdict.claim} | {verdict.against} | **{verdict.verdict}** | {verdict.sentence} |"
-                for verdict in section.verdicts
-            ]
-            parts.append("\n".join(lines))
-        for table in section.tables:
-            parts += [f"### {table.title}", markdown_table(table.header, table.rows)]
-        if section.facts:
-            parts.append("\n".join(f"* {name}: {value}" for name, value in section.facts.items()))
-    return "\n\n".join(parts) + "\n"

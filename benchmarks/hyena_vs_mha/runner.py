@@ -9,13 +9,13 @@ import pandas as pd
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
+from benchmarks.files import write
 from benchmarks.hyena_vs_mha import figures
 from benchmarks.hyena_vs_mha.cells import Cost, Store, Student, Teacher, data, measured
 from benchmarks.hyena_vs_mha.config import Config
-from benchmarks.hyena_vs_mha.files import write
 from benchmarks.hyena_vs_mha.report import write_report
 from benchmarks.measure import circumstances
-from benchmarks.trackers import TRACKERS
+from benchmarks.trackers import TRACKERS, tell
 
 TASKS = ("forward", "training")
 FEWER = {8192: 3, 32768: 1}  # measurements of a cost at most, from a length on
@@ -63,11 +63,10 @@ def run(config: Config) -> list[dict[str, Any]]:
         rows = [_flat(record) for record in records if record["kind"] == kind]
         write(config.out / f"{kind}s.csv", pd.DataFrame(rows).to_csv(index=False))
     write_report(records, about, config.out)
-    try:
-        _tell(tracker, store, config, found)
-    except Exception as error:  # of the tracker's own kinds
-        what = f"--tracker {config.tracker} failed: {error}; the report and all records are in {config.out}"
-        raise ValueError(what) from error
+    if config.tracker != "csv":
+        told = {cell: record for cell, record in found.items() if record["kind"] != "cost"}
+        runs = ((store.name(cell), *_of_run(record, config)) for cell, record in told.items())
+        tell(tracker, config.tracker, runs, lambda: figures.all_figures(records))
     return records
 
 
@@ -118,28 +117,15 @@ def _attempt(cell, store, folder):
     return cell, ""
 
 
-def _tell(tracker, store, config, found):
-    """Tell the tracker of what it has not been told before."""
-    if config.tracker == "csv":
-        return
-    told = config.out / f"{config.tracker}.json"
-    names = json.loads(told.read_text()) if told.exists() else []
-    for cell, record in found.items():
-        name = store.name(cell)
-        if name in names or record["kind"] == "cost":
-            continue
-        health = record.get("health", {})
-        curves = {key: health[key] for key in ("loss", "gradient_norm") if key in health}
-        for k, norms in enumerate(health.get("block_gradient_norms", [])):
-            curves[f"gradient_norm/block {k + 1}"] = norms
-        values = {key: value for key, value in _flat(record).items() if isinstance(value, int | float)}
-        words = {key: value for key, value in record.items() if isinstance(value, str)}
-        tracker.run(
-            name, words | {"seed": record["seed"], "n_steps": config.n_steps}, values, curves, health.get("step", [])
-        )
-        names.append(name)
-        write(told, json.dumps(names))
-    tracker.pictures(figures.all_figures(list(found.values())))
+def _of_run(record, config):
+    """Settings, figures, curves and steps of a training, for a tracker."""
+    health = record.get("health", {})
+    curves = {key: health[key] for key in ("loss", "gradient_norm") if key in health}
+    for k, norms in enumerate(health.get("block_gradient_norms", [])):
+        curves[f"gradient_norm/block {k + 1}"] = norms
+    values = {key: value for key, value in _flat(record).items() if isinstance(value, int | float)}
+    words = {key: value for key, value in record.items() if isinstance(value, str)}
+    return words | {"seed": record["seed"], "n_steps": config.n_steps}, values, curves, health.get("step", [])
 
 
 def _flat(record):

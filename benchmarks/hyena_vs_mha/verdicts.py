@@ -3,25 +3,14 @@
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from benchmarks.hyena_vs_mha.cost import EXPLICIT, FUSED
 from benchmarks.hyena_vs_mha.summary import Record, as_memory, as_time, cost_table, judged, ratios_of, spoken
+from benchmarks.pages import FAILS, HOLDS, PARTLY, UNKNOWN, Verdict
 
 LONG = 8192  # steps from which on a sequence counts as long
 FASTER, LESS_MEMORY = 5.0, 0.8  # of the claims
 NEARLY_LINEAR, NEARLY_QUADRATIC = 1.25, 1.75  # exponents: L log(L) has about 1.1 at such lengths
-HOLDS, PARTLY, FAILS, UNKNOWN = "holds", "holds in part", "does not hold", "not measured"
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """A claim, what it was held against, what became of it, and the figures in a sentence."""
-
-    claim: str
-    against: str
-    verdict: str
-    sentence: str
 
 
 def verdicts(records: Sequence[Record]) -> list[Verdict]:

@@ -1,0 +1,102 @@
+"""How pictures look, and how they become SVG, made for light and dark pages alike."""
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+
+Record = dict[str, Any]
+
+INK, GRID = "#010203", "#b0b1b2"  # which stand for colours of the page
+PALETTE = (  # the first six of Okabe and Ito
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#e69f00",
+    "#56b4e9",
+    "#8c6d46",
+    "#7f7f80",
+    "#882255",
+    "#332288",
+)
+VARIABLES = {INK: "currentColor", GRID: "var(--grid)"} | {
+    colour: f"var(--colour-{k + 1})" for k, colour in enumerate(PALETTE)
+}
+STYLE = {
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "svg.fonttype": "none",
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "grid.alpha": 0.5,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """How a picture is drawn, its name, its title and what it shows."""
+
+    name: str
+    title: str
+    caption: str
+    draw: Callable[[Sequence[Record]], Figure | None]
+
+
+def draw_all(pictures: Sequence[Picture], records: Sequence[Record]) -> dict[str, Figure]:
+    """Every picture that there are records for, by name."""
+    with matplotlib.rc_context(STYLE):
+        drawn = {picture.name: picture.draw(records) for picture in pictures}
+    return {name: figure for name, figure in drawn.items() if figure is not None}
+
+
+def plain_svg(figure: Figure, name: str) -> str:
+    """SVG file on white; the same figure gives the same bytes."""
+    with matplotlib.rc_context(STYLE | {"svg.hashsalt": name}):
+        file = io.StringIO()
+        figure.savefig(file, format="svg", facecolor="white", metadata={"Date": None, "Creator": None})
+    return file.getvalue()
+
+
+def svg(figure: Figure, name: str) -> str:
+    """SVG element for a page that says ``currentColor``, ``--grid`` and ``--colour-1``, ... .
+
+    Text stays text. All ids begin with the name, so that several fit on one page; the same figure gives the same bytes.
+    """
+    with matplotlib.rc_context(STYLE | {"svg.hashsalt": name}):
+        file = io.StringIO()
+        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    text = file.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r'\bid="', f'id="{name}-', text)
+    text = re.sub(r"url\(#", f"url(#{name}-", text)
+    text = re.sub(r'href="#', f'href="#{name}-', text)
+    for colour, variable in VARIABLES.items():
+        text = text.replace(colour, variable)
+    return re.sub(
+        r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1), count=1
+    )
+
+
+def grid(n_rows: int, n_columns: int, height: float) -> tuple[Figure, Any]:
+    """A figure as wide as a page, and its places, an array (n_rows, n_columns); height of a row in inches."""
+    figure = Figure(figsize=(10, height * n_rows), layout="constrained")
+    return figure, figure.subplots(n_rows, n_columns, squeeze=False)
