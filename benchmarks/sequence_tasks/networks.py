@@ -47,6 +47,7 @@ def config_of(network: str, n_tokens: int, context: int, width: int, n_weights: 
         return LanguageModelConfig(
             n_tokens=n_tokens,
             context=context,
+            time_scale=float(context),  # filters may need a tap at any lag
             d_model=width,
             n_layers=N_LAYERS,
             d_ff=d_ff,
