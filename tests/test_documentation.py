@@ -91,7 +91,7 @@ def test_sections_of_docstrings(name):
     first, _, rest = text.partition("\n")
     assert first.endswith((".", "?", ":")), first
     assert not rest or rest.startswith("\n")
-    if inspect.isfunction(value) or (inspect.isclass(value) and inspect.signature(value).parameters):
+    if (inspect.isfunction(value) or inspect.isclass(value)) and inspect.signature(value).parameters:
         assert "Parameters\n----------" in text
     if inspect.isfunction(value):
         assert "Returns\n-------" in text

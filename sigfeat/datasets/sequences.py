@@ -12,7 +12,7 @@ NOT_ASKED = -100  # the class that torch's cross entropy ignores
 class TokenTask(NamedTuple):
     """Sequences of tokens, and what is asked for at each time.
 
-    Attributes
+    Parameters
     ----------
     tokens : ndarray of shape (n_samples, length), dtype int64
         Tokens 0, ..., n_tokens - 1.
@@ -22,6 +22,13 @@ class TokenTask(NamedTuple):
         Number of different tokens.
     chance : float
         Accuracy of the best guess that does not look at the sequence.
+
+    Examples
+    --------
+    >>> from sigfeat.datasets import make_previous_bit
+    >>> tokens, targets, n_tokens, chance = make_previous_bit(n_samples=10, length=12, lag=3)
+    >>> bool((targets[:, 3:] == tokens[:, :-3]).all()), n_tokens, chance
+    (True, 2, 0.5)
     """
 
     tokens: NDArray[np.int64]
