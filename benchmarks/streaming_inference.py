@@ -149,7 +149,7 @@ def measure(widths: list[int], n_tokens: int, long: list[int]) -> dict[str, Any]
     return found
 
 
-def verdicts(found: dict[str, Any], n_tokens: int) -> list[str]:
+def verdicts(found: dict[str, Any]) -> list[str]:
     """Sentences about tiles against dot products, by processor time."""
     sentences = []
     for kind, tiles, products in (
@@ -158,25 +158,27 @@ def verdicts(found: dict[str, Any], n_tokens: int) -> list[str]:
     ):
         for width, costs in found[kind].items():
             tiled, direct = costs[tiles], costs[products]
-            whole, first = f"processor first {n_tokens}", f"processor first {min(LENGTHS[0], n_tokens)}"
+            shortest, longest = _lengths(tiled)[0], _lengths(tiled)[-1]
+            whole, first = f"processor first {longest}", f"processor first {shortest}"
             sentences.append(
                 f"{kind}, width {width}: tiles are {direct[whole] / tiled[whole]:.1f} times as fast as dot products "
-                f"over {n_tokens:,} tokens and {direct['processor last'] / tiled['processor last']:.1f} times at the "
-                f"last {LAST:,}; {n_tokens:,} tokens cost {tiled[whole] / tiled[first]:.2f} times as much each as the "
-                f"first {LENGTHS[0]:,}"
+                f"over {longest:,} tokens and {direct['processor last'] / tiled['processor last']:.1f} times at the "
+                f"last {LAST:,}; {longest:,} tokens cost {tiled[whole] / tiled[first]:.2f} times as much "
+                f"each as the first {shortest:,}"
             )
     return sentences
 
 
-def tables(found: dict[str, Any], n_tokens: int) -> str:
+def table(found: dict[str, Any]) -> str:
     """Markdown of all figures."""
-    columns = [f"first {n}" for n in LENGTHS if n <= n_tokens] + ["last"]
     parts = []
     for kind, title in (("generation", "Generation"), ("convolution", "One long convolution")):
         for width, costs in found[kind].items():
+            columns = [f"first {n}" for n in _lengths(next(iter(costs.values())))] + ["last"]
             rows = [[name, *(f"{1e6 * cost[f'processor {c}']:.0f}" for c in columns)] for name, cost in costs.items()]
             header = [f"{title}, width {width}", *(c if c != "last" else f"last {LAST}" for c in columns)]
             parts.append("Microseconds of processor time per token\n\n" + markdown_table(header, rows))
+    parts.append("\n".join(f"* {sentence}." for sentence in verdicts(found)))
     rows = []
     for how, one in found["long"].items():
         for n, cost in one["passes"].items():
@@ -187,6 +189,10 @@ def tables(found: dict[str, Any], n_tokens: int) -> str:
             )
     parts.append("One pass, width 64\n\n" + markdown_table(["pass", "tokens", "seconds", "MiB"], rows))
     return "\n\n".join(parts)
+
+
+def _lengths(cost: dict[str, float]) -> list[int]:
+    return [n for n in LENGTHS if f"processor first {n}" in cost]
 
 
 def _in_own_process(n_tokens: int, how: str) -> dict[str, float]:
@@ -202,26 +208,22 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=LENGTHS[-1], help="tokens to generate")
     parser.add_argument("--widths", type=int, nargs="*", default=WIDTHS)
     parser.add_argument("--long", type=int, nargs="*", default=LONG, help="lengths of single passes")
-    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--out", type=Path, default=RESULTS, help="JSON file")
+    parser.add_argument("--table", type=Path, metavar="FILE", help="measure nothing, print the tables of this file")
     parser.add_argument("--one", nargs=2, metavar=("TOKENS", "PASS"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.table:
+        print(table(json.loads(arguments.table.read_text())["results"]))
+        return
     with thread_limit(1):
         if arguments.one:
             print(json.dumps(long_pass(int(arguments.one[0]), arguments.one[1])))
             return
         found = measure(arguments.widths, arguments.tokens, arguments.long)
-    before = json.loads(arguments.out.read_text()) if arguments.out.exists() else {}
-    for kind in ("generation", "convolution", "long"):  # what was not run stays in the file, with its circumstances
-        found[kind] = before.get(kind, {}) | {str(name): one for name, one in found[kind].items()}
-    sentences = verdicts(found, arguments.tokens)
     settings = {"dtype": "float32", "threads": 1, "batch": 1, "n_layers": 2, "d_ff": "2 d_model", "order": 2}
-    now = circumstances() | {"widths": arguments.widths, "long": arguments.long}
-    record: dict[str, Any] = {
-        "circumstances": [*before.get("circumstances", []), now],
-        "settings": settings | {"n_tokens": arguments.tokens},
-    }
-    arguments.out.write_text(json.dumps(record | {"verdicts": sentences, **found}, indent=1) + "\n")
-    print(tables(found, arguments.tokens), *sentences, sep="\n\n")
+    record = circumstances() | settings | {"results": found}
+    arguments.out.write_text(json.dumps(record, indent=1) + "\n")
+    print(table(found))
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ commands.
 TABLES = {  # file: title, and the command that measures it and, with --table, prints it
     "distillation.json": ("How closely students imitate attention", "benchmarks.distillation"),
     "pointer.json": ("The pointer task", "benchmarks.pointer"),
+    "language_model.json": ("Language models", "benchmarks.language_model"),
+    "streaming_inference.json": ("Language models, token by token and at length", "benchmarks.streaming_inference"),
     "kernels.json": ("Speed of the compiled loops", "benchmarks.kernels"),
 }
 ELSEWHERE = {  # file: page that has its tables
