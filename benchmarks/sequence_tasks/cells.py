@@ -39,10 +39,10 @@ class Cell:
 
 def measured(cell: Cell, store: Records) -> dict[str, Any]:
     """Record of a cell, which is also kept."""
-    start = time.perf_counter()
+    start, when_and_what = time.perf_counter(), made()  # asked before, since files may change meanwhile
     with thread_limit(1):
         record = asdict(cell) | _record(cell)
-    record |= {"wall_seconds": time.perf_counter() - start, **made()}
+    record |= {"wall_seconds": time.perf_counter() - start, **when_and_what}
     store.write(cell, record)
     return rounded(record)
 
