@@ -224,7 +224,7 @@ class HyenaLM(nn.Module):
         """Tokens before the first block; the first of them is at position `start`."""
         x: Tensor = self.embedding(tokens) * self.config.d_model**0.5
         if self.config.mixer == "attention":
-            x = x + self._positions(start, start + tokens.shape[1], x)
+            x = x + sinusoids(tokens.shape[1], self.config.d_model, x, start)
         return x
 
     def save(self, folder: str | Path) -> None:
@@ -271,9 +271,6 @@ class HyenaLM(nn.Module):
     def _empty(cls, config: dict[str, Any], dtype: torch.dtype) -> "HyenaLM":
         with torch.device("meta"):
             return cls(LanguageModelConfig(**config), generator=torch.Generator(), dtype=dtype)
-
-    def _positions(self, start: int, stop: int, like: Tensor) -> Float[Tensor, "length d_model"]:
-        return sinusoids(stop, self.config.d_model, like)[start:]
 
     def finish(self, x: Float[Tensor, "batch length d_model"]) -> Float[Tensor, "batch length tokens"]:
         """Logits of tokens after the last block."""

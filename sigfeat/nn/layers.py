@@ -46,16 +46,15 @@ class Dropout(nn.Module):
         return x * kept / (1 - self.rate)
 
 
-def sinusoids(length: int, d_model: int, like: Tensor) -> Float[Tensor, "length d_model"]:
-    """Sines and cosines of the position at geometric frequencies, for any length.
+def sinusoids(length: int, d_model: int, like: Tensor, start: int = 0) -> Float[Tensor, "{length} d_model"]:
+    """Sines and cosines of positions from `start` on, at geometric frequencies, for any length.
 
     Vaswani et al., "Attention is all you need", 2017, arXiv:1706.03762, section 3.5; cosines behind the sines.
     """
     n_frequencies = (d_model + 1) // 2
     exponents = torch.arange(n_frequencies, dtype=torch.float64, device=like.device) / n_frequencies
-    angles = torch.arange(length, dtype=torch.float64, device=like.device)[:, None] * torch.exp(
-        -math.log(10_000.0) * exponents
-    )
+    positions = torch.arange(start, start + length, dtype=torch.float64, device=like.device)
+    angles = positions[:, None] * torch.exp(-math.log(10_000.0) * exponents)
     return torch.cat([angles.sin(), angles.cos()], dim=1)[:, :d_model].to(like.dtype)
 
 
