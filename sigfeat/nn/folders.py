@@ -74,6 +74,18 @@ def write_folder(folder: Path, files: Mapping[str, bytes], is_ours: Callable[[Pa
             shutil.rmtree(left, ignore_errors=True)
 
 
+def is_saved(folder: Path, values: str, weights: str, parse: Callable[[bytes], Any]) -> bool:
+    """Whether a folder holds values that can be parsed, perhaps weights, and nothing else."""
+    names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+    if values not in names or names - {values, weights}:
+        return False
+    try:
+        parse((folder / values).read_bytes())
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def _parse(data: bytes) -> dict[str, Any]:
     document = json.loads(data)
     if type(document) is not dict or document.get("format") != FORMAT:
@@ -86,11 +98,4 @@ def _parse(data: bytes) -> dict[str, Any]:
 
 
 def _is_saved_model(folder: Path) -> bool:
-    names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
-    if VALUES not in names or names - {VALUES, WEIGHTS}:
-        return False
-    try:
-        _parse((folder / VALUES).read_bytes())
-    except ValueError:
-        return False
-    return True
+    return is_saved(folder, VALUES, WEIGHTS, _parse)

@@ -11,7 +11,7 @@ from safetensors.numpy import save as bytes_of_arrays
 
 import sigfeat
 from sigfeat._validation import check_is_fitted
-from sigfeat.nn.folders import write_folder
+from sigfeat.nn.folders import is_saved, write_folder
 from sigfeat.nn.processes import processes
 from sigfeat.transformers._devices import check_device
 from sigfeat.transformers._values import Reader, Writer, check_fields
@@ -112,11 +112,4 @@ def _read_arrays(file, checksum):
 
 
 def _is_saved_estimator(folder):
-    names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
-    if VALUES not in names or names - {VALUES, WEIGHTS}:
-        return False
-    try:
-        _parse((folder / VALUES).read_bytes())
-    except ValueError:
-        return False
-    return True
+    return is_saved(folder, VALUES, WEIGHTS, _parse)
