@@ -164,7 +164,8 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
         self.classes_, labels = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             where = "" if weights is None else " in series of weight > 0"
-            raise ValueError(f"y must have at least 2 classes{where}, got 1 class: {self.classes_.tolist()[0]!r}")
+            found = f"1 class: {self.classes_.tolist()[0]!r}" if len(self.classes_) else "none"
+            raise ValueError(f"y must have at least 2 classes{where}, got {found}")
         target = np.where(labels[:, np.newaxis] == np.arange(len(self.classes_)), 1.0, -1.0)
         constant, mean = np.average(target, axis=0, weights=weights), _column_means(X, weights)
         target -= constant
@@ -266,8 +267,9 @@ def _sample_weights(sample_weight, class_weight, X, y):
         of_classes = weights.sum() / (len(classes) * np.bincount(labels, weights[present]))
     else:
         of_classes = compute_class_weight(class_weight, classes=classes, y=y[present])
-    if not (np.isfinite(of_classes) & (of_classes >= 0)).all():
-        raise ValueError(f"class_weight must be finite and at least 0, got {class_weight!r}")
+    for name, weight in zip(classes.tolist(), of_classes.tolist(), strict=True):
+        if not 0 <= weight < np.inf:
+            raise ValueError(f"class_weight must be finite and at least 0, got {weight!r} for class {name!r}")
     product = np.zeros_like(weights)
     product[present] = weights[present] * of_classes[labels]
     return product
