@@ -82,7 +82,8 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
     multiplied by sqrt(s_i), and s_i / sum(s) stands in place of 1/n. For one given penalty an integer weight gives the
     coefficients of as many copies of the series, and weight 0 those without it. To leave one out removes the whole
     series with its weight, whereas one of several copies leaves the others in the fit: the chosen penalty and the
-    temperature of weights and of copies may differ.
+    temperature of weights and of copies may differ. Weights may span about eight orders of magnitude: squared singular
+    values below 1e-10 of the largest are dropped.
 
     The inverse temperature b minimises the weighted mean log loss of softmax(b m) over the left-out margins m of all
     classes [2]_, which is convex in b. If all left-out series are classified right, b would grow without bound. So, as
