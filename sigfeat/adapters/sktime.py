@@ -72,6 +72,11 @@ class _Panels(_Transformer):
 
 
 class _Classifier(_SktimeMixin, BaseClassifier):
+    def __init__(self) -> None:
+        super().__init__()
+        last = getattr(self, "classifier", None)  # the default has probabilities
+        self.set_tags(**{"capability:predict_proba": last is None or hasattr(last, "predict_proba")})
+
     def _fit(self, X: Any, y: Any) -> Any:
         self.classifier_ = self.to_sklearn().fit(X, y)
         return self
@@ -116,6 +121,8 @@ def _tags(name: str) -> dict[str, Any]:
     if "random_state" in parameters:
         randomness = "derandomized" if adapted.exact else "stochastic"
         tags |= {"capability:random_state": True, "property:randomness": randomness}
+    if adapted.gives == CLASSES:
+        tags["capability:predict_proba"] = True
     if adapted.gives in (CLASSES, NUMBERS):
         return tags | {"capability:multithreading": True}
     output = "Primitives" if adapted.gives == FEATURES else "Series"
