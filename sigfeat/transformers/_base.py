@@ -13,6 +13,7 @@ from sigfeat._validation import (
     check_is_fitted,
     validate_panel,
 )
+from sigfeat.words import channel_labels
 
 
 class PanelTransformer(TransformerMixin, BaseEstimator):
@@ -35,6 +36,11 @@ class PanelTransformer(TransformerMixin, BaseEstimator):
                 f"n_timepoints must be at least {needed} for {what}, "
                 f"got {lengths[i]} (n_features={lengths[i]}) in series {i}"
             )
+
+    def _channel_labels(self):
+        """Text by which each channel seen at fit stands in the names of features."""
+        names = None if self._fitted_on_table else getattr(self, "feature_names_in_", None)
+        return channel_labels(names, self.n_channels_)
 
     def __sklearn_is_fitted__(self):
         return self._fitted_mark in vars(self)
