@@ -32,8 +32,8 @@ class FeatureTableMixin:
             * "letter_channels", "dilations": of each letter of a functional, its channels and the steps between the
               points of its window; "n_lags": points of a window; "differences": whether letters look at differences
               of the series;
-            * "kind" of a signature, "filter" of sums over intervals, "group", "development", "row" and "column" of a
-              development.
+            * "kind" of a signature, "filter" of sums over intervals, "development", "row", "column" and "part" ("re" or
+              "im") of an entry of a development.
 
         Raises
         ------
@@ -46,11 +46,8 @@ class FeatureTableMixin:
         >>> from sigfeat import ISSTransformer
         >>> X = np.random.default_rng(0).standard_normal((10, 3, 50))
         >>> iss = ISSTransformer(functionals="low_rank", n_functionals=4, n_thresholds=1, random_state=1).fit(X)
-        >>> table = iss.feature_table()
-        >>> table.loc[table["level"] == 1, ["channels", "dilations", "differences"]].head(3)
-                          channels dilations  differences
-        feature
-        <1.1>|real|ppv      (1, 2)      (1,)        False
+        >>> iss.feature_table().loc["<2.1>|real|ppv", ["channels", "dilations", "differences"]].to_dict()
+        {'channels': ('2', '3'), 'dilations': (1,), 'differences': True}
         """
         import pandas as pd
 
@@ -84,6 +81,25 @@ def word_columns(words, labels):
         "level": [word.length for word in words],
         "weight": [word.weight for word in words],
     }
+
+
+def entry_columns(label, n_developments, dim, n_parts, labels, *between):
+    """Entries of developments, which all depend on all channels; tables `between` run faster than an entry's place."""
+    places = list(itertools.product(range(1, dim + 1), repeat=2))
+    columns = combined(
+        {"development": list(range(1, n_developments + 1))},
+        {"row": [row for row, _ in places], "column": [column for _, column in places]},
+        *between,
+        {"part": ["re", "im"] if n_parts > 1 else ["re"]},
+    )
+    entries = list(zip(columns["development"], columns["row"], columns["column"], strict=True))
+    words = [f"dev{development}[{label}]({row},{column})" for development, row, column in entries]
+    return {"word": words, "channels": [tuple(labels)] * len(words)} | columns
+
+
+def selected(columns, places):
+    """Rows of a table at some places."""
+    return {name: [values[place] for place in places] for name, values in columns.items()}
 
 
 def labels_of(channels, labels):

@@ -14,7 +14,7 @@ from sigfeat._kernels.pooling import POOLINGS
 from sigfeat._validation import Interval, StrOptions, check_is_fitted
 from sigfeat.filters import FILTERS, draw_filters
 from sigfeat.transformers._base import FeatureTransformer
-from sigfeat.transformers._feature_table import WHOLE, FeatureTableMixin, combined, only_where_used
+from sigfeat.transformers._feature_table import WHOLE, FeatureTableMixin, combined, only_where_used, selected
 from sigfeat.transformers._memory import check_output_size
 from sigfeat.transformers._poolings import check_poolings, threshold_between, threshold_series
 from sigfeat.transformers._targets import check_target
@@ -41,7 +41,7 @@ INTERVAL_CONSTRAINTS: dict = {
 
 
 class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
-    """Subclasses give their sources, see `interval_features`, train, name their rows of values, and give columns for them."""
+    """Subclasses give their sources, see `interval_features`, train, and name and describe their rows of values."""
 
     def _fit_intervals(self, X, lengths, y, n_outputs, kept=None):
         """Filters, and what is to be pooled; `n_outputs` real values for each filter at each time.
@@ -142,9 +142,7 @@ class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
         pooled = {"pooling": [ending[0] for ending in endings], "window": [(*ending, WHOLE)[1] for ending in endings]}
         rows = self._row_columns() | {"threshold": self.thresholds_.tolist()}
         columns = only_where_used(combined(rows, pooled))
-        if self._kept is None:
-            return columns
-        return {name: [values[k] for k in self._kept] for name, values in columns.items()}
+        return columns if self._kept is None else selected(columns, self._kept)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

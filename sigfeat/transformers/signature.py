@@ -64,8 +64,8 @@ class SignatureTransformer(FeatureTableMixin, FeatureTransformer):
     Python's lock while it computes. Processes help, as in ``GridSearchCV(..., n_jobs=2)``.
 
     Features are named ``[1][2]|signature``, channels counted from 1, or by their names where the panel has names; a
-    logarithm's ``[[1],[[1],[2]]]|logsignature`` spells the Lie brackets of iisignature.basis. Windows add their share of
-    the series, ``[1][2]|signature|0/2-1/2``. Logarithms of depth 3 and more take at most 255 channels.
+    logarithm's ``[[1],[[1],[2]]]|logsignature`` spells the Lie brackets of iisignature.basis. Windows add their share
+    of the series, ``[1][2]|signature|0/2-1/2``. Logarithms of depth 3 and more take at most 255 channels.
 
     References
     ----------
