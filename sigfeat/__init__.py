@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from sigfeat.transformers.augmentation import Increments as Increments
     from sigfeat.transformers.augmentation import LeadLag as LeadLag
     from sigfeat.transformers.augmentation import StandardizeChannels as StandardizeChannels
+    from sigfeat.transformers.channel_union import ChannelUnion as ChannelUnion
+    from sigfeat.transformers.channel_union import make_channel_union as make_channel_union
     from sigfeat.transformers.development import PathDevelopmentTransformer as PathDevelopmentTransformer
     from sigfeat.transformers.hyena import HyenaEmbeddingTransformer as HyenaEmbeddingTransformer
     from sigfeat.transformers.interval_development import (
@@ -52,6 +54,7 @@ _MODULES = {
         "LeadLag",
         "StandardizeChannels",
     ),
+    "sigfeat.transformers.channel_union": ("ChannelUnion", "make_channel_union"),
     "sigfeat.transformers.development": ("PathDevelopmentTransformer",),
     "sigfeat.transformers.hyena": ("HyenaEmbeddingTransformer",),
     "sigfeat.transformers.interval_development": ("IntervalDevelopmentTransformer",),

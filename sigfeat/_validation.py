@@ -1,14 +1,23 @@
 """The only door to scikit-learn's underscore names, and the check that every panel passes."""
 
 import contextlib
+import warnings
 
 import numpy as np
+import pandas as pd
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._set_output import _get_output_config
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+from sklearn.utils.metaestimators import _BaseComposition
+from sklearn.utils.validation import (
+    _check_feature_names_in,
+    _check_sample_weight,
+    _num_samples,
+    check_is_fitted,
+    validate_data,
+)
 
-from sigfeat.panel import channel_names, is_table, series_lengths, to_panel
+from sigfeat.panel import Panel, channel_names, is_table, refuse_long_table, series_lengths, to_panel, with_frames
 
 try:
     from sklearn.callback import CallbackSupportMixin
@@ -42,7 +51,9 @@ __all__ = [
     "CallbackSupportMixin",
     "Interval",
     "StrOptions",
+    "_BaseComposition",
     "_check_feature_names_in",
+    "_check_sample_weight",
     "_fit_context",
     "_get_output_config",
     "check_is_fitted",
@@ -50,7 +61,7 @@ __all__ = [
 ]
 
 
-def validate_panel(estimator, X, *, reset, allow_missing=False):
+def validate_panel(estimator, X, y=None, *, reset, allow_missing=False):
     """X as a panel and the own lengths of its series, checked against what `estimator` saw at fit.
 
     Tables go through scikit-learn's `validate_data`: its rules and messages hold for them, and n_features_in_
@@ -63,6 +74,8 @@ def validate_panel(estimator, X, *, reset, allow_missing=False):
         Gets n_channels_, n_features_in_ and feature_names_in_ on reset, is compared with them otherwise.
     X : array-like
         Any kind of panel; see `to_panel`.
+    y : array-like or None, default=None
+        What must have one entry per series.
     reset : bool
         True in fit, False in transform.
     allow_missing : bool, default=False
@@ -78,24 +91,80 @@ def validate_panel(estimator, X, *, reset, allow_missing=False):
     ------
     TypeError, ValueError
         As `to_panel`; also if channels are not those seen at fit, if a value is infinite or, unless allowed,
-        missing, or if a series has no value at all.
+        missing, if a series has no value at all, or X is one series, and no panel of them.
+
+    Warns
+    -----
+    UserWarning
+        On reset, where an array has more channels than time points: its axes may have been swapped.
     """
+    X = with_frames(X)
+    _refuse_one_series(estimator, X, reset)
     table = is_table(X)
     names = None if table else channel_names(X)
     if table and not reset:  # a table after a panel is one channel, whose length is free
         table = estimator._fitted_on_table
     panel = _validate_table(estimator, X, reset)[:, np.newaxis, :] if table else to_panel(X)
     if not reset:
-        _check_channels(estimator, panel.shape[1], names)
+        _check_channels(estimator, *panel.shape[1:], names)
     lengths = _check_values(panel, type(estimator).__name__, allow_missing)
     if reset:
+        _check_entries(y, len(panel), X)
+        _warn_of_swapped_axes(X, panel)
         if not table:
             _set_channels(estimator, panel.shape[1], names)
         estimator.n_channels_, estimator._fitted_on_table = panel.shape[1], table
-    return panel, lengths
+    return np.asarray(panel), lengths
+
+
+def _refuse_one_series(estimator, X, reset):
+    """Raise a ValueError where the shape of X, or its names, say that it is one series and no panel of them."""
+    one = False
+    shape = getattr(X, "shape", ())
+    if not shape and is_table(X):
+        shape = np.asarray(X).shape
+    if len(shape) == 1 and shape[0]:
+        one = np.asarray(X).dtype.kind in "fiub"
+    if not reset and not estimator._fitted_on_table and estimator.n_channels_ > 1:
+        if isinstance(X, pd.DataFrame | pd.Series):
+            known = getattr(estimator, "feature_names_in_", None)
+            one |= known is not None and is_table(X) and list(X.axes[-1]) == known.tolist()
+        else:
+            one |= len(shape) == 2 and shape[0] == estimator.n_channels_
+    if one:
+        raise ValueError(
+            f"X must hold series, got one series of shape {tuple(shape)}: pass [X]. (Reshape your data to two or three "
+            "dimensions, the first of which counts series.)"
+        )
+
+
+def _check_entries(y, n_samples, X):
+    """Raise a ValueError unless y, if given, has one entry per series."""
+    if y is None or _num_samples(y) == n_samples:
+        return
+    hint = "" if is_table(X) else "; to_panel(X) has one row per series, as searches and splits of scikit-learn need"
+    raise ValueError(f"y must have one entry per series, {n_samples}, got {_num_samples(y)}{hint}")
+
+
+def _warn_of_swapped_axes(X, panel):
+    """Warn where an array, or arrays, have more channels than time points."""
+    _, n_channels, n_timepoints = panel.shape
+    if n_channels <= n_timepoints or isinstance(X, pd.DataFrame | Panel):
+        return
+    if isinstance(X, list) and any(isinstance(item, pd.DataFrame | pd.Series) for item in X):
+        return
+    swapped = "[x.T for x in X]" if isinstance(X, list) or np.ndim(X) == 1 else "X.transpose(0, 2, 1)"
+    warnings.warn(
+        f"X has more channels, {n_channels}, than time points, {n_timepoints}. If its axes are "
+        f"(n_samples, n_timepoints, n_channels), pass {swapped}.",
+        UserWarning,
+        stacklevel=6,
+    )
 
 
 def _validate_table(estimator, X, reset):
+    if isinstance(X, pd.DataFrame):
+        refuse_long_table(X)
     if isinstance(X, np.ma.MaskedArray):
         X = to_panel(X)[:, 0]
     array = np.asarray(X)
@@ -116,10 +185,12 @@ def _set_channels(estimator, n_channels, names):
         del estimator.feature_names_in_
 
 
-def _check_channels(estimator, n_channels, names):
+def _check_channels(estimator, n_channels, n_timepoints, names):
     if n_channels != estimator.n_channels_:
         name = type(estimator).__name__
-        raise ValueError(f"X has {n_channels} channels, but {name} was fitted with {estimator.n_channels_}")
+        turned = n_timepoints == estimator.n_channels_ and n_timepoints != 1
+        hint = "; if its axes are (n_samples, n_timepoints, n_channels), pass X.transpose(0, 2, 1)" if turned else ""
+        raise ValueError(f"X has {n_channels} channels, but {name} was fitted with {estimator.n_channels_}{hint}")
     known = None if estimator._fitted_on_table else getattr(estimator, "feature_names_in_", None)
     if names is not None and known is not None and not np.array_equal(names, known):
         raise ValueError(f"the channels of X must be named and ordered as at fit, {list(known)}, got {list(names)}")

@@ -4,15 +4,26 @@ from numbers import Real
 
 import numpy as np
 from scipy.linalg import eigh
+from scipy.optimize import minimize_scalar
+from scipy.special import softmax
 from sklearn.base import BaseEstimator
 from sklearn.linear_model._base import LinearClassifierMixin
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
-from sigfeat._validation import Interval, _fit_context, check_is_fitted, validate_data
+from sigfeat._validation import (
+    Interval,
+    StrOptions,
+    _check_sample_weight,
+    _fit_context,
+    check_is_fitted,
+    validate_data,
+)
 
 ALPHAS = tuple(np.logspace(-7, 1, 17).tolist())  # for features whose squares sum up to about one
 COLUMNS_AT_ONCE = 4096  # made float64: a copy of all features would double the memory
 SMALLEST = 1e-10  # of the squared singular values, relative to the largest
+SHARPNESS = (1e-3, 1e3)  # of the inverse temperature, times the mean distance of the margins from the largest
 
 
 class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
@@ -20,22 +31,33 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
 
     Of penalties that classify as many series right, each left out in turn, the one of least squared error is taken. One
     decomposition of the n_samples x n_samples matrix of inner products serves all penalties and all series.
+    Probabilities are the softmax of the margins divided by one temperature, which is fitted on the margins of the
+    left-out series.
 
     Parameters
     ----------
     alphas : sequence of float, default=(1e-7, ..., 10)
         Penalties to choose from, > 0, on features whose squares sum up to about one (see `FeatureScaler`).
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, {class: weight}, by which those of the series are multiplied; a class that the dict does
+        not name has weight 1. "balanced": inversely proportional to the sum of the weights of the series in each class.
 
     Attributes
     ----------
     alpha_ : float
         The chosen penalty.
     best_score_ : float
-        Share of the training series that are classified right when left out.
+        Weighted fraction of the training series that are classified right when left out.
     coef_ : ndarray of shape (n_classes, n_features_in_) or (1, n_features_in_)
         Weights, in the dtype of X; for two classes those of the second.
     intercept_ : ndarray of shape (n_classes,) or (1,)
         Constants.
+    inverse_temperature_ : float
+        Factor of the margins in the softmax, > 0: the larger, the closer the probabilities are to 0 and 1.
+    left_out_margins_ : ndarray of shape (n_samples, n_classes)
+        Margins of each training series by the coefficients that are fitted without it, at the chosen penalty, in the
+        dtype of X. The softmax of `inverse_temperature_` times these gives out-of-sample probabilities of the training
+        series.
     classes_ : ndarray of shape (n_classes,)
         Classes.
     n_features_in_ : int
@@ -44,38 +66,67 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
     Raises
     ------
     ValueError
-        If y has one class only, or there are no penalties.
+        If y has one class only, there are no penalties, or a weight is negative.
 
     See Also
     --------
-    sklearn.linear_model.RidgeClassifierCV : The same with the penalty chosen by squared error; where classes can hardly
-        be told apart that takes the largest.
+    sklearn.linear_model.RidgeClassifierCV : The same with the penalty chosen by squared error; where classes overlap
+        strongly that takes the largest. It has no probabilities.
 
     Notes
     -----
     With centred features of singular vectors V and squared singular values w, the residual of series i, left out, is
-    that of the full fit over 1 - 1/n - sum_j V_ij^2 w_j / (w_j + alpha).
+    that of the full fit over 1 - 1/n - sum_j V_ij^2 w_j / (w_j + alpha) [1]_.
+
+    With weights s the fit minimises sum_i s_i |y_i - b - x_i W|^2 + alpha |W|^2. Rows are centred by weighted means and
+    multiplied by sqrt(s_i), and s_i / sum(s) stands in place of 1/n. For one given penalty an integer weight gives the
+    coefficients of as many copies of the series, and weight 0 those without it. To leave one out removes the whole
+    series with its weight, whereas one of several copies leaves the others in the fit: the chosen penalty and the
+    temperature of weights and of copies may differ. Weights may span about eight orders of magnitude: squared singular
+    values below 1e-10 of the largest are dropped.
+
+    The inverse temperature b minimises the weighted mean log loss of softmax(b m) over the left-out margins m of all
+    classes [2]_, which is convex in b. If all left-out series are classified right, b would grow without bound. So, as
+    Platt [3]_ does for his sigmoid, the targets are smoothed: after n of n successes the probability of the next one is
+    (n + 1) / (n + 2) by Laplace's rule of succession, which is the target of a series' own class; the others have equal
+    parts of the rest. n is the effective number of series, sum(s)^2 / sum(s^2), which is the number of series without
+    weights. With `class_weight` the probabilities are those of a population with these weights.
 
     References
     ----------
     .. [1] Rifkin, Lippert, "Notes on regularized least squares", MIT-CSAIL-TR-2007-025, 2007, section 3.
+    .. [2] Guo, Pleiss, Sun, Weinberger, "On calibration of modern neural networks", 2017, arXiv:1706.04599, section
+       4.2. Left-out margins take the place of its validation set.
+    .. [3] Platt, "Probabilistic outputs for support vector machines and comparisons to regularized likelihood methods",
+       Advances in Large Margin Classifiers, 1999, section 2.2. His counts are those of each class; one temperature for
+       all classes takes the count of all series.
 
     Examples
     --------
     >>> import numpy as np
     >>> from sigfeat.linear_model import LeaveOneOutRidgeClassifier
     >>> X = np.array([[0.0, 0.1], [0.1, 0.0], [1.0, 0.9], [0.9, 1.0]])
-    >>> LeaveOneOutRidgeClassifier().fit(X, ["a", "a", "b", "b"]).predict(X)
+    >>> ridge = LeaveOneOutRidgeClassifier().fit(X, ["a", "a", "b", "b"])
+    >>> ridge.predict(X)
     array(['a', 'a', 'b', 'b'], dtype='<U1')
+    >>> ridge.predict_proba(X).round(1)
+    array([[0.8, 0.2],
+           [0.8, 0.2],
+           [0.2, 0.8],
+           [0.2, 0.8]])
     """
 
-    _parameter_constraints: dict = {"alphas": ["array-like", Interval(Real, 0, None, closed="neither")]}
+    _parameter_constraints: dict = {
+        "alphas": ["array-like", Interval(Real, 0, None, closed="neither")],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
 
-    def __init__(self, alphas=ALPHAS):
+    def __init__(self, alphas=ALPHAS, *, class_weight=None):
         self.alphas = alphas
+        self.class_weight = class_weight
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y):
+    def fit(self, X, y, sample_weight=None):
         """Fit the weights.
 
         Parameters
@@ -84,6 +135,9 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
             Features.
         y : array-like of shape (n_samples,)
             Classes.
+        sample_weight : array-like of shape (n_samples,), float or None, default=None
+            Weights of the series, >= 0; None for 1 each. A series of weight 0 is treated as absent, and so is a class
+            all of whose series have weight 0.
 
         Returns
         -------
@@ -92,35 +146,53 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
         check_classification_targets(y)
         alphas = np.atleast_1d(np.asarray(self.alphas, np.float64))
-        if alphas.ndim != 1 or not len(alphas) or not (alphas > 0).all():
-            raise ValueError(f"alphas must be numbers > 0, at least one, got {self.alphas!r}")
+        if alphas.ndim != 1 or not len(alphas) or not (np.isfinite(alphas) & (alphas > 0)).all():
+            given = np.asarray(self.alphas).tolist()
+            raise ValueError(f"alphas must be finite numbers > 0, at least one, got {given!r}")
+        weights = _sample_weights(sample_weight, self.class_weight, X, y)
+        present = None if weights is None or weights.all() else weights > 0
+        if present is None:
+            margins = self._fit_present(X, y, alphas, weights)
+        else:
+            left_out = self._fit_present(X[present], y[present], alphas, weights[present])
+            margins = np.empty((len(X), len(self.classes_)), X.dtype)
+            margins[present], margins[~present] = left_out, _margins(X[~present] @ self.coef_.T + self.intercept_)
+        self.left_out_margins_ = margins
+        return self
+
+    def _fit_present(self, X, y, alphas, weights):
+        """Fit on series all of whose weights are above zero; returns their left-out margins."""
         self.classes_, labels = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"y must have at least 2 classes, got 1 class: {self.classes_[0]!r}")
+            where = "" if weights is None else " in series of weight > 0"
+            found = f"1 class: {self.classes_.tolist()[0]!r}" if len(self.classes_) else "none"
+            raise ValueError(f"y must have at least 2 classes{where}, got {found}")
         target = np.where(labels[:, np.newaxis] == np.arange(len(self.classes_)), 1.0, -1.0)
-        constant, mean = target.mean(axis=0), X.mean(axis=0, dtype=np.float64)
+        constant, mean = np.average(target, axis=0, weights=weights), _column_means(X, weights)
         target -= constant
-        vectors, squares = _left_singular(X, mean)
-        along = vectors.T @ target
-        beside, free = target - vectors @ along, 1 - 1 / len(X) - np.square(vectors).sum(axis=1)
+        roots = 1.0 if weights is None else np.sqrt(weights)[:, np.newaxis]
+        vectors, squares = _left_singular(X, mean, roots)
+        along = vectors.T @ (roots * target)
+        beside = roots * target - vectors @ along
+        constant_part = 1 / len(X) if weights is None else weights / weights.sum()
         best = None
-        for alpha in alphas:
-            shrink = alpha / (squares + alpha)
-            residual = beside + vectors @ (shrink[:, np.newaxis] * along)
-            residual /= np.maximum(np.maximum(free, 0) + np.square(vectors) @ shrink, 1e-12)[:, np.newaxis]
-            right = ((target + constant - residual).argmax(axis=1) == labels).mean()
-            score = right, -np.square(residual).mean()
+        for alpha, residual in _left_out_residuals(vectors, squares, along, beside, constant_part, alphas):
+            residual /= roots
+            left_out = target + constant - residual
+            right = np.average(left_out.argmax(axis=1) == labels, weights=weights)
+            score = right, -_mean_of_rows(np.square(residual), weights)
             if best is None or score > best:
-                best, self.alpha_ = score, float(alpha)
+                best, margins, self.alpha_ = score, left_out, float(alpha)
         self.best_score_ = float(best[0])
+        self.inverse_temperature_ = _inverse_temperature(margins, labels, weights)
         dual = vectors @ (along / (squares + self.alpha_)[:, np.newaxis])
-        coef, intercept = _weights(X, mean, dual), constant
+        coef, intercept = _coefficients(X, mean, roots, dual), constant
         intercept = intercept - mean @ coef
         if len(self.classes_) == 2:
             coef, intercept = coef[:, 1:], intercept[1:]
         self.coef_ = np.ascontiguousarray(coef.T, X.dtype)
         self.intercept_ = intercept.astype(X.dtype)
-        return self
+        return margins.astype(X.dtype, copy=False)
 
     def decision_function(self, X):
         """Scores of the classes; the largest, or the sign for two classes, is predicted.
@@ -139,32 +211,151 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
         scores = X @ self.coef_.T + self.intercept_
         return scores.ravel() if scores.shape[1] == 1 else scores
 
+    def predict_proba(self, X):
+        """Probabilities of the classes, at least the spacing of their dtype at 1, so that their logarithms are finite.
 
-def _left_singular(X, mean):
-    """Left singular vectors of the centred features, and the squares of their singular values, without zeros."""
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            In the dtype of `decision_function`; the largest of a row is that of the predicted class.
+        """
+        scores = self.decision_function(X)
+        margins = _margins(scores)
+        probabilities = softmax(self.inverse_temperature_ * margins.astype(np.float64), axis=1).astype(scores.dtype)
+        np.maximum(probabilities, np.finfo(scores.dtype).eps, out=probabilities)
+        predicted = margins.argmax(axis=1)
+        tied = np.flatnonzero(probabilities.argmax(axis=1) != predicted)  # by rounding: the margins are not
+        probabilities[tied, predicted[tied]] = np.nextafter(probabilities[tied].max(axis=1), 1)
+        return probabilities
+
+    def predict_log_proba(self, X):
+        """Logarithms of the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        logarithms : ndarray of shape (n_samples, n_classes)
+        """
+        return np.log(self.predict_proba(X))
+
+
+def _margins(scores):
+    """Margins of all classes: for two classes the scores are those of the second, which the first has with minus."""
+    return np.column_stack([-scores, scores]) if scores.ndim == 1 or scores.shape[1] == 1 else scores
+
+
+def _sample_weights(sample_weight, class_weight, X, y):
+    """Weights of the series, those of their classes included; None if there are no weights."""
+    if sample_weight is None and class_weight is None:
+        return None
+    weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    if (weights < 0).any():
+        raise ValueError(f"sample_weight must be at least 0, got {weights.min().item()!r}")
+    if class_weight is None:
+        return weights
+    present = weights > 0
+    classes, labels = np.unique(y[present], return_inverse=True)
+    if isinstance(class_weight, str):
+        of_classes = weights.sum() / (len(classes) * np.bincount(labels, weights[present]))
+    else:
+        of_classes = compute_class_weight(class_weight, classes=classes, y=y[present])
+    for name, weight in zip(classes.tolist(), of_classes.tolist(), strict=True):
+        if not 0 <= weight < np.inf:
+            raise ValueError(f"class_weight must be finite and at least 0, got {weight!r} for class {name!r}")
+    product = np.zeros_like(weights)
+    product[present] = weights[present] * of_classes[labels]
+    return product
+
+
+def _mean_of_rows(values, weights):
+    """Mean of all values, each row weighted."""
+    return values.mean() if weights is None else np.average(values.mean(axis=1), weights=weights)
+
+
+def _column_means(X, weights):
+    if weights is None:
+        return X.mean(axis=0, dtype=np.float64)
+    parts = [weights @ X[:, columns] for columns in _column_parts(X.shape[1])]
+    return np.concatenate(parts) / weights.sum()
+
+
+def _left_singular(X, mean, roots):
+    """Left singular vectors of the centred features, and the squares of their singular values, without zeros.
+
+    `roots` of the weights multiply the rows of the centred features.
+    """
     n_samples, n_features = X.shape
     if n_samples <= n_features:
         product = np.zeros((n_samples, n_samples))
         for columns in _column_parts(n_features):
-            part = X[:, columns] - mean[columns]
+            part = _centred(X, mean, roots, columns)
             product += part @ part.T
         squares, vectors = eigh(product, overwrite_a=True, check_finite=False)
         kept = squares > SMALLEST * squares[-1]
         return vectors[:, kept], squares[kept]
-    centred = X - mean
+    centred = _centred(X, mean, roots, slice(None))
     squares, right = eigh(centred.T @ centred, overwrite_a=True, check_finite=False)
     kept = squares > SMALLEST * squares[-1]
     squares, right = squares[kept], right[:, kept]
     return centred @ (right / np.sqrt(squares)), squares
 
 
-def _weights(X, mean, dual):
+def _left_out_residuals(vectors, squares, along, beside, constant_part, alphas):
+    """For each penalty, the weighted residuals of all series, each left out.
+
+    `along` and `beside` are the parts of the weighted target in and outside the span of the singular vectors.
+    """
+    free = 1 - constant_part - np.square(vectors).sum(axis=1)
+    for alpha in alphas:
+        shrink = alpha / (squares + alpha)
+        residual = beside + vectors @ (shrink[:, np.newaxis] * along)
+        residual /= np.maximum(np.maximum(free, 0) + np.square(vectors) @ shrink, 1e-12)[:, np.newaxis]
+        yield alpha, residual
+
+
+def _coefficients(X, mean, roots, dual):
     """The product of the transposed centred features with the dual weights."""
-    weights = np.empty((X.shape[1], dual.shape[1]))
+    coefficients = np.empty((X.shape[1], dual.shape[1]))
     for columns in _column_parts(X.shape[1]):
-        weights[columns] = (X[:, columns] - mean[columns]).T @ dual
-    return weights
+        coefficients[columns] = _centred(X, mean, roots, columns).T @ dual
+    return coefficients
+
+
+def _centred(X, mean, roots, columns):
+    part = X[:, columns] - mean[columns]
+    if np.ndim(roots):
+        part *= roots
+    return part
 
 
 def _column_parts(n_columns):
     return (slice(first, first + COLUMNS_AT_ONCE) for first in range(0, n_columns, COLUMNS_AT_ONCE))
+
+
+def _inverse_temperature(margins, labels, weights):
+    """Factor of the margins with which their softmax has the least log loss on smoothed targets."""
+    below = margins - margins.max(axis=1, keepdims=True)
+    distance = -_mean_of_rows(below, weights)
+    if distance == 0:  # all margins are tied, and so are all probabilities, whatever the factor
+        return 1.0
+    n_rows = len(margins) if weights is None else weights.sum() ** 2 / np.square(weights).sum()
+    right = (n_rows + 1) / (n_rows + 2)
+    own = below[np.arange(len(below)), labels]
+    others = (below.sum(axis=1) - own) / (below.shape[1] - 1)
+    linear = np.average(right * own + (1 - right) * others, weights=weights)
+
+    def loss(logarithm):
+        factor = np.exp(logarithm)
+        return np.average(np.log(np.exp(factor * below).sum(axis=1)), weights=weights) - factor * linear
+
+    bounds = np.log(SHARPNESS) - np.log(distance)
+    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-8}).x))

@@ -8,6 +8,7 @@ import pickle
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -104,10 +105,28 @@ def test_equal_lengths_give_what_sigfeat_gives(library, name):
     estimator, expected = small(library, name)
     method = "predict" if ADAPTED[name].gives in (CLASSES, NUMBERS) else "transform"
     y = y if method == "predict" or "teacher" in ADAPTED[name].small[0] or name == "MHAEmbedder" else None
-    expected = getattr(expected.fit(X, y), method)(X)
+    fitted = expected.fit(X, y)
+    expected = getattr(fitted, method)(X)
     found = getattr(estimator.fit(X, y), method)(X)
     np.testing.assert_array_equal(np.asarray(found), expected)
     np.testing.assert_array_equal(getattr(pickle.loads(pickle.dumps(estimator)), method)(X), found)
+    if ADAPTED[name].gives == CLASSES:
+        np.testing.assert_array_equal(estimator.predict_proba(X), fitted.predict_proba(X))
+
+
+@every_library
+@pytest.mark.parametrize("last", [RidgeClassifier(), LogisticRegression(), None], ids=str)
+def test_probabilities_are_those_of_the_last_step(library, last):
+    X, y = padded(ragged(lengths=(20,) * 10)), classes(10)
+    estimator = adapter(library, "ISSClassifier")(n_functionals=5, classifier=last).fit(X, y)
+    graded = not isinstance(last, RidgeClassifier)
+    if library == "sktime":
+        assert estimator.get_tag("capability:predict_proba") is graded
+        assert estimator.clone().set_params(classifier=None).get_tag("capability:predict_proba") is True
+    probabilities = estimator.predict_proba(X)
+    assert probabilities.shape == (10, 2)
+    assert graded == bool(((probabilities > 0) & (probabilities < 1)).all())
+    np.testing.assert_array_equal(estimator.classes_[probabilities.argmax(axis=1)], estimator.predict(X))
 
 
 @pytest.mark.parametrize("kind", [df_list, multiindex, nested])

@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
 
 from sigfeat import (
+    Increments,
     IntervalDevelopmentTransformer,
     IntervalISSTransformer,
     ISSTransformer,
@@ -82,12 +84,18 @@ def test_words_signatures_and_brackets_are_spelled_with_names():
     assert "[[speed],[[speed],[temp]]]|logsignature|1/2-2/2" in names
 
 
-def test_times_are_no_channels_and_repeated_names_no_labels():
+def test_times_are_no_channels():
     table = pd.DataFrame(panel()[:, 0], columns=[f"t{t}" for t in range(40)])
     assert ISSTransformer(**words("[1]")).fit(table).get_feature_names_out() == ["[1]|real|end"]
-    twice = frames(panel(), ["a", "a", "b"])
-    names = ISSTransformer(words="length", depth=1, pooling="end", windows="whole").fit(twice).get_feature_names_out()
-    assert names.tolist() == ["[1]|real|end", "[2]|real|end", "[3]|real|end"]
+
+
+def test_augmentations_hand_on_names_of_channels():
+    X = frames(panel())
+    chain = make_pipeline(Increments(), ISSTransformer(**words("[1][2]"))).fit(X)
+    name = f"[{']['.join(chain[0].get_feature_names_out()[:2])}]|real|end"
+    assert chain.get_feature_names_out() == [name]
+    assert "speed" in name
+    assert set(chain[-1].feature_table()["channels"].iloc[0]) == set(chain[0].get_feature_names_out()[:2])
 
 
 def test_a_parameter_may_write_words_with_the_names():

@@ -5,8 +5,11 @@ import sys
 
 import numpy as np
 import pytest
+import sklearn
 from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -40,6 +43,16 @@ def test_a_classifier_tells_two_kinds_of_series_apart(name):
     assert pipeline.score(fresh, np.array(["noise", "walk"])[expected]) >= 0.8
     again = clone(pipeline).fit(X, np.array(["noise", "walk"])[y])
     np.testing.assert_array_equal(again.decision_function(fresh), pipeline.decision_function(fresh))
+    check_probabilities(pipeline, fresh, np.array(["noise", "walk"])[expected])
+
+
+def check_probabilities(pipeline, X, y):
+    """They sum to one, agree with the prediction, and are better than those of the frequencies of the classes."""
+    probabilities = pipeline.predict_proba(X)
+    assert probabilities.shape == (len(X), len(pipeline.classes_))
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, rtol=1e-6)
+    np.testing.assert_array_equal(pipeline.classes_[probabilities.argmax(axis=1)], pipeline.predict(X))
+    assert log_loss(y, probabilities, labels=pipeline.classes_) < np.log(len(pipeline.classes_))
 
 
 @pytest.mark.parametrize("name", QUICK)
@@ -65,6 +78,7 @@ def test_classifiers_on_embeddings_fit_and_predict(name):
         }
     )
     assert pipeline.fit(X, y).score(fresh, expected) >= 0.8
+    check_probabilities(pipeline, fresh, expected)
 
 
 @pytest.mark.parametrize("name", [*QUICK, *TRAINED])
@@ -74,12 +88,49 @@ def test_every_classifier_has_a_regression_twin_with_the_same_features(name):
     assert (is_classifier(classifier), is_regressor(regressor)) == (True, True)
 
 
-def test_another_last_step_gives_probabilities():
+@pytest.mark.parametrize("name", [name for name in classifiers.__all__ if name.endswith("_classifier")])
+def test_every_ready_classifier_has_probabilities(name):
+    assert hasattr(made(name.removesuffix("_classifier"), "classifier"), "predict_proba")
+
+
+def test_another_last_step_has_its_own_probabilities():
     X, y = two_kinds(30)
     pipeline = made("iss", "classifier", classifier=LogisticRegression(C=100)).fit(X, y)
-    probabilities = pipeline.predict_proba(X)
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
-    assert not hasattr(made("iss", "classifier").fit(X, y), "predict_proba")
+    check_probabilities(pipeline, X, y)
+    assert not hasattr(made("iss", "classifier", classifier=RidgeClassifier()).fit(X, y), "predict_proba")
+
+
+@pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
+def test_ready_classifiers_are_calibrated_from_outside(method):
+    X, y = two_kinds(30)
+    calibrated = CalibratedClassifierCV(classifiers.iss_classifier(n_functionals=20), method=method, cv=3).fit(X, y)
+    check_probabilities(calibrated, X, y)
+
+
+@pytest.mark.parametrize(
+    ("scoring", "n_classes"),
+    [("roc_auc", 2), ("roc_auc_ovr", 2), ("roc_auc_ovr", 3), ("neg_log_loss", 2), ("neg_log_loss", 3)],
+)
+def test_settings_are_searched_by_scores_of_probabilities(scoring, n_classes):
+    X, y = two_kinds(36)
+    y[::3] = n_classes - 1
+    grid = {"features__isstransformer__n_functionals": [4, 16]}
+    search = GridSearchCV(made("iss", "classifier"), grid, scoring=scoring, cv=3, error_score="raise").fit(X, y)
+    assert search.best_score_ > (-np.log(n_classes) if scoring == "neg_log_loss" else 0.5)
+
+
+def test_weights_reach_the_ridge_of_a_ready_classifier():
+    X, y = two_kinds(30)
+    y[:6] = 0
+    weights = np.where(np.arange(30) < 6, 0.0, 1 + np.arange(30) % 3)
+    ridge = LeaveOneOutRidgeClassifier()
+    found = made("iss", "classifier").fit(X, y, classifier__sample_weight=weights)
+    expected = clone(ridge).fit(found[:-1].transform(X), y, sample_weight=weights)
+    np.testing.assert_array_equal(found[-1].coef_, expected.coef_)
+    with sklearn.config_context(enable_metadata_routing=True):
+        routed = made("iss", "classifier", classifier=ridge.set_fit_request(sample_weight=True))
+        routed.fit(X, y, sample_weight=weights)
+    np.testing.assert_array_equal(routed[-1].coef_, expected.coef_)
 
 
 def test_settings_of_the_features_are_searched_from_outside():
@@ -101,12 +152,21 @@ def test_classifiers_without_torch_leave_it_out():
 # ------------------------------------------------------------------------------------------------- ridge
 
 
+def not_for_leaving_one_out(estimator):
+    """Checks that a classifier which leaves out whole series, each with its weight, cannot pass."""
+    reason = "one of several copies leaves the others in the fit when it is left out; a series of their weight does not"
+    ridge = isinstance(estimator, LeaveOneOutRidgeClassifier)
+    return {"check_sample_weight_equivalence_on_dense_data": reason} if ridge else {}
+
+
 @parametrize_with_checks(
     [
         LeaveOneOutRidgeClassifier(),
+        LeaveOneOutRidgeClassifier(class_weight="balanced"),
         FeatureScaler(),
         FeatureScaler(power=0.5, sparse=True),
-    ]
+    ],
+    expected_failed_checks=not_for_leaving_one_out,
 )
 def test_check_estimator(estimator, check):
     check(estimator)

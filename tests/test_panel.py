@@ -24,7 +24,7 @@ def test_every_kind_becomes_the_same_array(kind, lengths, dtype):
     series = ragged(lengths, dtype=dtype)
     panel = to_panel(KINDS[kind](series))
     assert panel.dtype == dtype
-    assert type(panel) is np.ndarray
+    assert isinstance(panel, np.ndarray)
     assert panel.flags.c_contiguous
     np.testing.assert_array_equal(panel, padded(series))
     np.testing.assert_array_equal(series_lengths(panel), lengths)
@@ -56,7 +56,14 @@ def test_times_are_sorted_by_value_not_by_where_they_stand_in_the_level():
 
 
 @pytest.mark.parametrize(
-    "times", [pd.date_range("2020", periods=3), pd.period_range("2020", periods=3, freq="D"), list("abc")]
+    "times",
+    [
+        pd.date_range("2020", periods=3),
+        pd.period_range("2020", periods=3, freq="D"),
+        pd.CategoricalIndex(list("cab"), categories=list("cab"), ordered=True),
+        [datetime.date(2020, 1, day) for day in (1, 2, 3)],
+    ],
+    ids=["stamps", "periods", "ordered categories", "dates"],
 )
 def test_times_may_be_of_any_type_with_an_order(times):
     index = pd.MultiIndex.from_product([pd.Categorical(["z", "y"], categories=["w", "y", "z"]), times])
@@ -101,7 +108,7 @@ FORMS = {
     "nested lists": ONE_CHANNEL.tolist(),
     "list of 1-D arrays": list(ONE_CHANNEL),
     "list of 1-D and 2-D arrays": [ONE_CHANNEL[0], ONE_CHANNEL[1:]],
-    "list of a Series and a tuple": [pd.Series(ONE_CHANNEL[0], index=[5, 1, 2]), tuple(ONE_CHANNEL[1])],
+    "list of a Series and a tuple": [pd.Series(ONE_CHANNEL[0][[2, 0, 1]], index=[5, 1, 2]), tuple(ONE_CHANNEL[1])],
     "Series of arrays": pd.Series([ONE_CHANNEL[0], ONE_CHANNEL[1]]),
     "DataFrame": pd.DataFrame(ONE_CHANNEL, columns=list("abc")),
     "DataFrame of pandas' own dtypes": pd.DataFrame(ONE_CHANNEL).convert_dtypes(),
@@ -216,7 +223,7 @@ REFUSED = {
     "complex objects": (np.array([[[1j]]], dtype=object), "X must hold real numbers: got 1j"),
     "records": (np.zeros((1, 1), dtype="i4,f4"), "X must hold real numbers, got dtype"),
     "0-D": (np.array(1.0), "X must have 3 dimensions .* got 0"),
-    "1-D": (np.ones(3), "X must have 3 dimensions .* got 1"),
+    "1-D": (np.ones(3), r"X must hold several series, got one series of shape \(3,\): pass \[X\]"),
     "numbers": ([1.0, 2.0], r"series 0 of X must have shape \(n_channels, n_timepoints\), .* got \(\)"),
     "4-D": (np.ones((1, 2, 3, 4)), "X must have 3 dimensions .* got 4"),
     "4-D list": (list(np.ones((1, 2, 3, 4))), r"series 0 of X must have shape .* got \(2, 3, 4\)"),
@@ -236,7 +243,7 @@ REFUSED = {
         with_cell(nested(ragged()), pd.Series(np.ones(5))),
         r"same length, got shapes \(12,\), \(5,\), \(12,\) in series 2",
     ),
-    "cell of text": (with_cell(nested(ragged()), pd.Series(["a"])), "series 2, channel 2 of X must hold real"),
+    "cell of text": (with_cell(nested(ragged()), pd.Series(["a"])), "series 2, column .channel2. of X must hold real"),
     "a time twice": (duplicated(multiindex(ragged())), "each time of an instance once, got one twice in series 0"),
     "a time twice, interleaved": (duplicated(interleaved(ragged())), "got one twice in series 3"),
     "three levels": (

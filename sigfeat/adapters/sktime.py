@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from sigfeat.adapters._estimators import ADAPTED, CLASSES, FEATURES, NUMBERS, PANELS, AdapterMixin, adapter_class
-from sigfeat.panel import series_lengths
+from sigfeat.panel import in_order, series_index, series_lengths
 
 try:
     from sktime.classification.base import BaseClassifier
@@ -60,7 +60,7 @@ class _Transformer(_SktimeMixin, BaseTransformer):
 class _Features(_Transformer):
     def _transform(self, X: Any, y: Any = None) -> pd.DataFrame:
         names = self.transformer_.get_feature_names_out()
-        return pd.DataFrame(np.asarray(self.transformer_.transform(X)), columns=names, index=_instances(X))
+        return pd.DataFrame(np.asarray(self.transformer_.transform(X)), columns=names, index=series_index(X))
 
 
 class _Panels(_Transformer):
@@ -72,6 +72,11 @@ class _Panels(_Transformer):
 
 
 class _Classifier(_SktimeMixin, BaseClassifier):
+    def __init__(self) -> None:
+        super().__init__()
+        last = getattr(self, "classifier", None)  # the default has probabilities
+        self.set_tags(**{"capability:predict_proba": last is None or hasattr(last, "predict_proba")})
+
     def _fit(self, X: Any, y: Any) -> Any:
         self.classifier_ = self.to_sklearn().fit(X, y)
         return self
@@ -116,6 +121,8 @@ def _tags(name: str) -> dict[str, Any]:
     if "random_state" in parameters:
         randomness = "derandomized" if adapted.exact else "stochastic"
         tags |= {"capability:random_state": True, "property:randomness": randomness}
+    if adapted.gives == CLASSES:
+        tags["capability:predict_proba"] = True
     if adapted.gives in (CLASSES, NUMBERS):
         return tags | {"capability:multithreading": True}
     output = "Primitives" if adapted.gives == FEATURES else "Series"
@@ -130,25 +137,21 @@ def _tags(name: str) -> dict[str, Any]:
     return tags
 
 
-def _instances(X: Any) -> pd.Index | None:
-    """Names of the series, in their order, where they have some."""
-    if not isinstance(X, pd.DataFrame):
-        return None
-    return X.index.get_level_values(0).unique() if X.index.nlevels > 1 else X.index
-
-
 def _times(X: Any) -> list[pd.Index]:
     """Times of each series of a panel of pandas objects, in the order in which `to_panel` has them."""
     if not isinstance(X, pd.DataFrame):
-        return [series.index for series in X]
+        return [_ordered(series.index) for series in X]
     if X.index.nlevels == 1:
-        return [cell.index for cell in X.iloc[:, 0]]
+        return [_ordered(getattr(cell, "index", pd.RangeIndex(len(cell)))) for cell in X.iloc[:, 0]]
     times = X.index.get_level_values(1)
     codes, _ = pd.factorize(X.index.get_level_values(0))
-    return [
-        times[rows].sort_values()
-        for rows in np.split(np.argsort(codes, kind="stable"), np.bincount(codes).cumsum())[:-1]
-    ]
+    rows_of_series = np.split(np.argsort(codes, kind="stable"), np.bincount(codes).cumsum())[:-1]
+    return [_ordered(times[rows]) for rows in rows_of_series]
+
+
+def _ordered(times: pd.Index) -> pd.Index:
+    order = in_order(times, "a series")
+    return times if order is None else times[order]
 
 
 def _frame_of_panel(panel: np.ndarray, names: Any, X: Any) -> pd.DataFrame:
@@ -157,7 +160,7 @@ def _frame_of_panel(panel: np.ndarray, names: Any, X: Any) -> pd.DataFrame:
     for series, length, times in zip(panel, series_lengths(panel), _times(X), strict=True):
         index = times[len(times) - length :] if length <= len(times) else pd.RangeIndex(length)
         frames.append(pd.DataFrame(series[:, :length].T, columns=names, index=index))
-    instances = _instances(X)
+    instances = series_index(X)
     return pd.concat(
         frames, keys=range(len(panel)) if instances is None else instances, names=["instances", "timepoints"]
     )

@@ -6,8 +6,9 @@ that takes any panel of series (see `to_panel`). There is nothing in them that c
 Parameters that all of them share
 ---------------------------------
 classifier, regressor : estimator or None, default=None
-    The last step. None: ridge regression, whose penalty is chosen by leaving one out; on classes it has no
-    `predict_proba`, for which give `LogisticRegression` or the like.
+    The last step. None: ridge regression, whose penalty is chosen by leaving one out; for classes
+    `LeaveOneOutRidgeClassifier`, which has `predict_proba` and takes weights,
+    ``pipeline.fit(X, y, classifier__sample_weight=weights)``.
 n_jobs : int or None, default=None
     Threads, in joblib's convention.
 random_state : int or None, default=0

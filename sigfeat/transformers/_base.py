@@ -1,9 +1,9 @@
 """What all transformers of panels share."""
 
 import functools
-import sys
 
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from sigfeat._validation import (
@@ -13,6 +13,7 @@ from sigfeat._validation import (
     check_is_fitted,
     validate_panel,
 )
+from sigfeat.panel import is_table, labelled, series_index, to_panel
 from sigfeat.words import channel_labels
 
 
@@ -23,11 +24,34 @@ class PanelTransformer(TransformerMixin, BaseEstimator):
     _fitted_mark = "_n_features_out"  # the attribute that `fit` sets last
     _parameter_constraints: dict = {}
 
-    def _check_panel(self, X, *, reset):
-        """Panel and own lengths of its series; reset is True in fit and False in transform."""
+    def _check_panel(self, X, y=None, *, reset):
+        """Panel and own lengths of its series; reset is True in fit, where y needs an entry for each, else False."""
         if reset:  # a fit that fails leaves nothing behind that looks fitted
             vars(self).pop(self._fitted_mark, None)
-        return validate_panel(self, X, reset=reset, allow_missing=self._allow_missing)
+        return validate_panel(self, X, y, reset=reset, allow_missing=self._allow_missing)
+
+    def fit_transform(self, X, y=None):
+        """Fit to series, and transform them.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_channels, n_timepoints), or any other panel
+            Series; see `to_panel`.
+        y : array-like of shape (n_samples,), default=None
+            Targets, for transformers that learn from them.
+
+        Returns
+        -------
+        result : array, DataFrame or Panel
+            As from `transform`.
+        """
+        if not is_table(X):  # so that it is converted once, which of cells takes long
+            X = to_panel(X)
+        return super().fit_transform(X, y)
+
+    def _has_channel_names(self):
+        """Whether the channels had names at fit; the columns of a table are times."""
+        return "feature_names_in_" in vars(self) and not self._fitted_on_table
 
     def _require_timepoints(self, lengths, needed, what):
         i = int(lengths.argmin())
@@ -39,8 +63,7 @@ class PanelTransformer(TransformerMixin, BaseEstimator):
 
     def _channel_labels(self):
         """Text by which each channel seen at fit stands in the names of features."""
-        names = None if self._fitted_on_table else getattr(self, "feature_names_in_", None)
-        return channel_labels(names, self.n_channels_)
+        return channel_labels(self.feature_names_in_ if self._has_channel_names() else None, self.n_channels_)
 
     def __sklearn_is_fitted__(self):
         return self._fitted_mark in vars(self)
@@ -61,7 +84,7 @@ class FeatureTransformer(PanelTransformer):
 
     def __init_subclass__(cls, **kwargs):
         if "transform" in cls.__dict__:
-            cls.transform = _indexed_by_instance(cls.transform)
+            cls.transform = _indexed_by_series(cls.transform)
         super().__init_subclass__(**kwargs)
 
     def _check_overflow(self, features, what, remedy="scale the series or lower depth"):
@@ -115,7 +138,7 @@ class PanelAugmentation(PanelTransformer, auto_wrap_output_keys=None):  # type: 
         -------
         self : PanelAugmentation
         """
-        X, lengths = self._check_panel(X, reset=True)
+        X, lengths = self._check_panel(X, y, reset=True)
         self._check_lengths(lengths)
         self._learn(X, lengths)
         self._learnt = True
@@ -132,7 +155,8 @@ class PanelAugmentation(PanelTransformer, auto_wrap_output_keys=None):  # type: 
         Returns
         -------
         panel : ndarray of shape (n_samples, n_channels_out, n_timepoints_out), dtype of X
-            Shorter series padded at the end with NaN.
+            Shorter series padded at the end with NaN. Where the series of X have an index, or its channels had names at
+            fit, a `Panel`, which keeps the one and has the names of `get_feature_names_out`.
 
         Raises
         ------
@@ -140,6 +164,7 @@ class PanelAugmentation(PanelTransformer, auto_wrap_output_keys=None):  # type: 
             If values overflow.
         """
         check_is_fitted(self)
+        index = series_index(X)
         X, lengths = self._check_panel(X, reset=False)
         self._check_lengths(lengths)
         with np.errstate(over="ignore", invalid="ignore"):  # told in one sentence
@@ -147,13 +172,13 @@ class PanelAugmentation(PanelTransformer, auto_wrap_output_keys=None):  # type: 
             fits = np.isfinite(panel.sum()) or not np.isinf(panel).any()
         if not fits:
             raise ValueError(f"values of {type(self).__name__} overflow {panel.dtype}: scale the series")
-        return panel
+        return labelled(panel, index, self.get_feature_names_out() if self._has_channel_names() else None)
 
     def set_output(self, *, transform=None):
-        """Accept scikit-learn's choice of output container and keep giving arrays.
+        """Accept scikit-learn's choice of output container and keep giving panels.
 
-        A panel is no table, so this only lets a `Pipeline` that ends in a feature transformer be told what
-        its end should give.
+        A panel is no table, so this only lets the output of a `Pipeline` that ends in a feature transformer be set. The
+        index of the series goes through: the rows of its end are called as those of its input.
 
         Parameters
         ----------
@@ -201,15 +226,14 @@ class PanelAugmentation(PanelTransformer, auto_wrap_output_keys=None):  # type: 
         self._require_timepoints(lengths, self._needed_timepoints(), type(self).__name__)
 
 
-def _indexed_by_instance(transform):
-    """A transform whose DataFrames have a row per instance also where X has one per instance and time."""
+def _indexed_by_series(transform):
+    """A transform whose DataFrames have the index of the series of any panel that has one."""
 
     @functools.wraps(transform)
     def wrapped(self, X):
         features = transform(self, X)
-        index = getattr(X, "index", None)
-        if getattr(index, "nlevels", 1) == 1 or _get_output_config("transform", self)["dense"] != "pandas":
+        if _get_output_config("transform", self)["dense"] != "pandas":
             return features
-        return sys.modules["pandas"].DataFrame(features, index=index.get_level_values(0).unique())
+        return pd.DataFrame(features, index=series_index(X), copy=False)
 
     return wrapped

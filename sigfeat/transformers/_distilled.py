@@ -51,7 +51,7 @@ class DistilledEmbedder(Embedder):
         -------
         self : DistilledEmbedder
         """
-        X, lengths = self._begin(X)
+        X, lengths = self._begin(X, y)
         seed = self._seed()
         training, held_out = split_rows(len(X), self.validation_fraction, seed, needed=1)
         is_frozen = isinstance(self.teacher, FrozenEstimator)
@@ -118,8 +118,8 @@ class DistilledEmbedder(Embedder):
                 figures[f"{name}_skill"] = skill(figures[f"{name}_r2"], of_control[f"{name}_r2"])
         return figures
 
-    def _begin(self, X):
-        X, lengths = super()._begin(X)
+    def _begin(self, X, y):
+        X, lengths = super()._begin(X, y)
         if isinstance(self.teacher, FrozenEstimator):
             frozen = self.teacher.estimator
             if frozen.n_channels_ != X.shape[1]:

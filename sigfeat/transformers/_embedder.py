@@ -195,9 +195,9 @@ class Embedder(CallbackSupportMixin, FeatureTransformer):
         """Number of equal parts and the windows as runs of them."""
         return fine_windows(self.windows if self.output == "sequence" else "whole")
 
-    def _begin(self, X):
+    def _begin(self, X, y):
         """Panel and lengths, cut to the longest series; what a former fit has left is removed."""
-        X, lengths = self._check_panel(X, reset=True)
+        X, lengths = self._check_panel(X, y, reset=True)
         for name in [name for name in vars(self) if name.endswith("_") and name not in SEEN_AT_FIT]:
             del vars(self)[name]
         X = X[:, :, : lengths.max()]

@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 
 from sigfeat._validation import check_is_fitted
 from sigfeat.functionals import n_parts
@@ -49,8 +50,6 @@ class FeatureTableMixin:
         >>> iss.feature_table().loc["<2.1>|real|ppv", ["channels", "dilations", "differences"]].to_dict()
         {'channels': ('2', '3'), 'dilations': (1,), 'differences': True}
         """
-        import pandas as pd
-
         check_is_fitted(self)
         names = pd.Index(self.get_feature_names_out(), name="feature")
         return pd.DataFrame(self._feature_columns(), index=names)

@@ -46,7 +46,7 @@ class Increments(PanelAugmentation):
         return np.diff(X, axis=2, prepend=X.dtype.type(0)) if self.basepoint else np.diff(X, axis=2)
 
     def _name_channels(self, names):
-        return [f"{name}|increment" for name in names]
+        return [f"d {name}" for name in names]
 
 
 class CumulativeSum(PanelAugmentation):
@@ -71,7 +71,7 @@ class CumulativeSum(PanelAugmentation):
         return np.cumsum(X, axis=2, dtype=np.float64).astype(X.dtype, copy=False)
 
     def _name_channels(self, names):
-        return [f"{name}|sum" for name in names]
+        return [f"sum {name}" for name in names]
 
 
 class AddTime(PanelAugmentation):
@@ -156,7 +156,7 @@ class LeadLag(PanelAugmentation):
         return _cut(np.concatenate([twice[:, :, 1:], twice[:, :, :-1]], axis=1), 2 * lengths - 1)
 
     def _name_channels(self, names):
-        return [f"{name}|{side}" for side in ("lead", "lag") for name in names]
+        return [f"{side} {name}" for side in ("lead", "lag") for name in names]
 
 
 class DelayEmbedding(PanelAugmentation):
@@ -212,7 +212,8 @@ class DelayEmbedding(PanelAugmentation):
         return _cut(np.concatenate(lags, axis=1), lengths - lost)
 
     def _name_channels(self, names):
-        return [f"{name}|lag {lag * self.dilation}" for lag in range(self.n_lags) for name in names]
+        lags = [lag * self.dilation for lag in range(self.n_lags)]
+        return [f"lag {lag} {name}" if lag else name for lag in lags for name in names]
 
 
 class StandardizeChannels(PanelAugmentation):

@@ -244,7 +244,7 @@ class PathDevelopmentTransformer(FeatureTableMixin, FeatureTransformer):
         -------
         self : PathDevelopmentTransformer
         """
-        X, lengths = self._check_panel(X, reset=True)
+        X, lengths = self._check_panel(X, y, reset=True)
         vars(self).pop("history_", None)
         group, windows = GROUPS[self.group](int(self.dim)), fine_windows(self.windows)
         pooling = ("end",) if self.pooling == "final" else check_poolings(self.pooling, otherwise='be "final" or ')

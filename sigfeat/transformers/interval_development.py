@@ -192,7 +192,7 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
         -------
         self : IntervalDevelopmentTransformer
         """
-        X, lengths = self._check_panel(X, reset=True)
+        X, lengths = self._check_panel(X, y, reset=True)
         group = GROUPS[self.group](int(self.dim))
         scale = LONGER * group.usual_scale if self.scale is None else self.scale
         generator = torch.Generator().manual_seed(int(check_random_state(self.random_state).randint(2**31)))

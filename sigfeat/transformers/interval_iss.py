@@ -187,7 +187,7 @@ class IntervalISSTransformer(IntervalTransformer):
         -------
         self : IntervalISSTransformer
         """
-        X, lengths = self._check_panel(X, reset=True)
+        X, lengths = self._check_panel(X, y, reset=True)
         if self.semiring != "real":
             raise ValueError(
                 f'semiring must be "real" for sums over intervals, got {self.semiring!r}: its sums have no inverses'

@@ -146,7 +146,7 @@ class IntervalNetworkClassifier(ClassifierMixin, BaseEstimator):
         self : IntervalNetworkClassifier
         """
         vars(self).pop("network_", None)
-        X, lengths = validate_panel(self, X, reset=True)
+        X, lengths = validate_panel(self, X, y, reset=True)
         _, target = check_target(y, X, "classification", "IntervalNetworkClassifier")
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)

@@ -293,7 +293,7 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
         -------
         self : ISSTransformer
         """
-        X, lengths = self._check_panel(X, reset=True)
+        X, lengths = self._check_panel(X, y, reset=True)
         for name in ("words_", "functionals_", "difference_scale_", "history_", "_low_rank"):
             vars(self).pop(name, None)
         if self.functionals != SUMS and not is_cpu(self.device):

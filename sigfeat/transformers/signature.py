@@ -116,7 +116,7 @@ class SignatureTransformer(FeatureTableMixin, FeatureTransformer):
         self : SignatureTransformer
         """
         _iisignature()
-        X, lengths = self._check_panel(X, reset=True)
+        X, lengths = self._check_panel(X, y, reset=True)
         if self.kind == "logsignature" and self.depth > 2 and X.shape[1] > MOST_CHANNELS:
             raise ValueError(
                 f'n_channels must be at most {MOST_CHANNELS} for kind="logsignature" of depth {self.depth}, '

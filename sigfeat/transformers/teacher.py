@@ -231,7 +231,7 @@ class MHAEmbedder(Embedder):
         -------
         self : MHAEmbedder
         """
-        X, lengths = self._begin(X)
+        X, lengths = self._begin(X, y)
         objective = self.objective
         if objective == "auto":
             objective = "masked" if y is None else "supervised"

@@ -1,4 +1,4 @@
-"""Panels: the one form in which series enter every transformer."""
+"""Panels of every kind as one array."""
 
 import sys
 from collections.abc import Sequence
@@ -6,12 +6,19 @@ from itertools import filterfalse
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from sigfeat.panel._frames import as_array, holds_series, is_frame, is_missing, is_nested, refuse_long_table, with_frames
+from sigfeat.panel._labels import channel_names, labelled, series_index
+from sigfeat.panel._times import are_texts, in_order, plain, sorted_stamps, text_refused
+
 Floats = NDArray[np.floating[Any]]
+_FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}
+_OWN_TIME = "the rows of a series, numbered"
 
 
-def to_panel(X: Any) -> Floats:
+def to_panel(X: Any, *, series: Any = None, time: Any = None) -> Floats:
     """Panel of series as one array, shorter series padded at the end with NaN in every channel.
 
     Parameters
@@ -23,26 +30,39 @@ def to_panel(X: Any) -> Floats:
         * array or DataFrame of numbers of shape (n_samples, n_timepoints): one channel;
         * list, tuple or 1-D object array of arrays of shape (n_channels, n_timepoints_i), or
           (n_timepoints_i,) for one channel;
-        * list of DataFrames with one row per time and one column per channel: sktime's "df-list";
+        * list of frames with one row per time and one column per channel: sktime's "df-list";
         * DataFrame with a two-level index (instance, time) and one column per channel: sktime's
-          "pd-multiindex". Instances keep the order in which they appear, times are sorted;
+          "pd-multiindex". Instances keep the order in which they appear;
         * DataFrame with one row per series whose cells are the channels: sktime's "nested_univ";
-        * torch tensor of two or three dimensions, on any device.
+        * long table with a row per series and time, a column that names the series and one per channel, with `series`;
+        * torch tensor of two or three dimensions, on any device; xarray.DataArray with a dimension "time".
 
-        Missing values are NaN: masked entries, None and pandas' NA become NaN.
+        Frames may be of pandas, polars, pyarrow, dask, modin or the like. Missing values are NaN: masked entries, None
+        and pandas' NA become NaN.
+    series : name of a column or None, default=None
+        Column of a long table that names the series of each row. Series keep the order in which they appear.
+    time : name of a column or None, default=None
+        Column of a long table by which the points of a series are sorted. None: they stand in order.
 
     Returns
     -------
     panel : ndarray of shape (n_samples, n_channels, n_timepoints)
-        C-contiguous; float32 if everything in X is float32, else float64. X itself where it is that already.
+        C-contiguous; float32 if everything in X is float32, else float64. X itself where it is that already. Of frames
+        a `Panel`: the same, with the index of the series and the names of the channels.
 
     Raises
     ------
     TypeError
         If X is of no such kind.
     ValueError
-        If X does not hold real numbers, holds no series, channel or time point, or series differ in their
-        channels.
+        If X does not hold real numbers, holds no series, channel or time point, series differ in their channels, or
+        the order of the points of a series is not known.
+
+    Notes
+    -----
+    Points with time stamps, which are the index of a frame or of a cell, are sorted by them. The stamps of a series must
+    be different and of one type. Texts must stand in the order of the rows already: as texts, "10:00" comes before
+    "9:00".
 
     Examples
     --------
@@ -53,7 +73,10 @@ def to_panel(X: Any) -> Floats:
     <BLANKLINE>
            [[ 4.,  5., nan]]])
     """
-    if _is_from("pandas", X, "DataFrame"):
+    X = with_frames(X)
+    if series is not None or time is not None:
+        X = _indexed_by(X, series, time)
+    if isinstance(X, pd.DataFrame):
         panel = _from_frame(X)
     elif isinstance(X, list | tuple):
         panel = _from_items(X)
@@ -67,7 +90,8 @@ def to_panel(X: Any) -> Floats:
             "X must hold at least one series, channel and time point, "
             f"got shape {panel.shape} as (n_samples, n_channels, n_timepoints)"
         )
-    return np.ascontiguousarray(panel)
+    names = None if is_table(X) else channel_names(X)
+    return labelled(np.ascontiguousarray(panel), series_index(X), names)
 
 
 def series_lengths(panel: Floats) -> NDArray[np.int64]:
@@ -105,8 +129,8 @@ def series_lengths(panel: Floats) -> NDArray[np.int64]:
 
 def is_table(X: Any) -> bool:
     """Whether X has one row per series of one channel, so that scikit-learn's own rules for tables hold."""
-    if _is_from("pandas", X, "DataFrame"):
-        return not (X.index.nlevels > 1 or _is_nested(X))
+    if is_frame(X):
+        return not (isinstance(X, pd.DataFrame) and (X.index.nlevels > 1 or is_nested(X)))
     if isinstance(X, list | tuple):
         if not X:
             return False
@@ -119,15 +143,6 @@ def is_table(X: Any) -> bool:
     return array_like and getattr(X, "ndim", 2) < 3 and not _is_from("torch", X, "Tensor")
 
 
-def channel_names(X: Any) -> NDArray[np.object_] | None:
-    """Names of the channels where X is a panel of pandas objects whose columns have texts as names."""
-    if isinstance(X, list | tuple) and len(X):
-        X = X[0]
-    if not _is_from("pandas", X, "DataFrame") or not all(isinstance(name, str) for name in X.columns):
-        return None
-    return np.asarray(X.columns, dtype=object)
-
-
 def _is_from(module: str, X: Any, name: str) -> bool:
     """Whether X is an instance of module.name; the module is asked only if somebody has loaded it."""
     return module in sys.modules and isinstance(X, getattr(sys.modules[module], name))
@@ -135,12 +150,7 @@ def _is_from(module: str, X: Any, name: str) -> bool:
 
 def _holds_series(X: NDArray[Any]) -> bool:
     """Whether the entries of an array are series rather than numbers."""
-    return X.dtype == object and X.size > 0 and np.ndim(X.flat[0]) > 0
-
-
-def _is_nested(X: Any) -> bool:
-    objects = any(dtype.kind == "O" for dtype in X.dtypes)
-    return objects and _holds_series(X.iloc[:1].to_numpy(dtype=object))
+    return X.dtype == object and X.size > 0 and holds_series(X.flat[0])
 
 
 def _as_array(values: Any) -> NDArray[Any]:
@@ -152,8 +162,8 @@ def _as_array(values: Any) -> NDArray[Any]:
         if values.dtype.kind in "iub":
             values = values.astype(np.float64)
         return np.asarray(values.filled(np.nan) if values.dtype.kind == "f" else values)
-    array = np.asarray(values)
-    if array.dtype == object and (_is_from("pandas", values, "DataFrame") or _is_from("pandas", values, "Series")):
+    array = np.asarray(as_array(values))
+    if array.dtype == object and isinstance(values, pd.DataFrame | pd.Series):
         array = np.where(values.isna(), np.nan, array)
     return array
 
@@ -175,7 +185,7 @@ def _numbers(values: Any, what: str) -> Floats:
 
 def _no_number(values: Any, array: NDArray[Any], i: int) -> str:
     """What is no number at place i of an array and, if it comes from a DataFrame, in which column."""
-    if not _is_from("pandas", values, "DataFrame"):
+    if not isinstance(values, pd.DataFrame):
         return f"got {array.flat[i]!r}"
     c = i % array.shape[1]
     texts = [value for value in array[:, c] if isinstance(value, str | bytes | complex)]
@@ -194,6 +204,8 @@ def _is_number(text: Any) -> bool:
 def _from_array(X: NDArray[Any]) -> Floats:
     if _holds_series(X) and X.ndim < 3:
         return _from_items(X) if X.ndim == 1 else _from_cells(X)
+    if X.ndim == 1 and X.dtype.kind in "fiub":
+        raise ValueError(f"X must hold several series, got one series of shape {X.shape}: pass [X]")
     if X.ndim not in (2, 3):
         raise ValueError(
             "X must have 3 dimensions (n_samples, n_channels, n_timepoints), or 2 (n_samples, n_timepoints) "
@@ -207,8 +219,9 @@ def _from_items(X: Sequence[Any] | NDArray[Any]) -> Floats:
     items: list[Floats] = []
     columns = getattr(X[0], "columns", None) if len(X) else None
     for i, item in enumerate(X):
-        array = _numbers(item, f"series {i} of X")
-        if _is_from("pandas", item, "DataFrame"):
+        what = f"series {i} of X"
+        array = _numbers(item, what)
+        if isinstance(item, pd.DataFrame):
             array = array.T
             if columns is not None and not item.columns.equals(columns):
                 raise ValueError(
@@ -220,6 +233,9 @@ def _from_items(X: Sequence[Any] | NDArray[Any]) -> Floats:
                 f"series {i} of X must have shape (n_channels, n_timepoints), or (n_timepoints,) "
                 f"for one channel, got {array.shape}"
             )
+        if isinstance(item, pd.DataFrame | pd.Series):
+            order = in_order(item.index, what)
+            array = array if order is None else array[..., order]
         items.append(array[np.newaxis] if array.ndim == 1 else array)
     return _padded(items)
 
@@ -232,7 +248,7 @@ def _padded(items: list[Floats]) -> Floats:
                 f"all series of X must have as many channels as the first, {n_channels}, "
                 f"got {item.shape[0]} in series {i}"
             )
-    dtype = np.float32 if all(item.dtype == np.float32 for item in items) else np.float64
+    dtype = _common({item.dtype for item in items})
     longest = max((item.shape[1] for item in items), default=0)
     panel = np.full((len(items), n_channels, longest), np.nan, dtype=dtype)
     for i, item in enumerate(items):
@@ -240,42 +256,115 @@ def _padded(items: list[Floats]) -> Floats:
     return panel
 
 
-def _from_frame(X: Any) -> Floats:
+def _from_frame(X: pd.DataFrame) -> Floats:
     if X.index.nlevels > 2:
         raise ValueError(f"the index of X must have the two levels (instance, time), got {X.index.nlevels} levels")
     if X.index.nlevels == 2:
         return _from_multiindex(X)
-    return _from_cells(X.to_numpy(dtype=object)) if _is_nested(X) else _from_array(_numbers(X, "X"))
+    if is_nested(X):
+        names = [f"column {name!r}" for name in X.columns]
+        return _from_columns([X.iloc[:, c].tolist() for c in range(X.shape[1])], names)
+    refuse_long_table(X)
+    return _from_array(_numbers(X, "X"))
 
 
 def _from_cells(X: NDArray[Any]) -> Floats:
-    items = []
-    for i, row in enumerate(X):
-        cells = [_numbers(cell, f"series {i}, channel {c + 1} of X") for c, cell in enumerate(row)]
-        shapes = [cell.shape for cell in cells]
-        if len(set(shapes)) > 1 or len(shapes[0]) != 1:
-            raise ValueError(
-                "all channels of a series must be 1-D and have the same length, "
-                f"got shapes {', '.join(map(str, shapes))} in series {i} of X"
-            )
-        items.append(np.stack(cells))
-    return _padded(items)
+    """Panel of an array of cells (n_samples, n_channels)."""
+    return _from_columns([column.tolist() for column in X.T], [f"channel {c + 1}" for c in range(X.shape[1])])
 
 
-def _from_multiindex(X: Any) -> Floats:
+def _from_columns(columns: list[list[Any]], names: list[str]) -> Floats:
+    """Panel of the cells of each channel; all at once, for there may be many."""
+    cells = [_plain_cells(column) or _cells(column, name) for column, name in zip(columns, names, strict=True)]
+    lengths = np.array([list(map(len, column)) for column in cells])
+    uneven = np.flatnonzero((lengths != lengths[0]).any(axis=0))
+    if len(uneven):
+        shapes = ", ".join(str(column[uneven[0]].shape) for column in cells)
+        raise ValueError(
+            "all channels of a series must be 1-D and have the same length, "
+            f"got shapes {shapes} in series {uneven[0]} of X"
+        )
+    dtypes = set().union(*({cell.dtype for cell in column} for column in cells))
+    longest = lengths.max(initial=0)
+    panel = np.full((len(cells), lengths.shape[1] * longest), np.nan, _common(dtypes))
+    inside = np.flatnonzero(np.arange(longest) < lengths[0][:, np.newaxis])
+    for c, column in enumerate(cells):
+        panel[c, inside] = np.concatenate(column)
+    return panel.reshape(len(cells), -1, longest).transpose(1, 0, 2)
+
+
+def _common(dtypes: set[Any]) -> type:
+    return np.float32 if dtypes == {np.dtype(np.float32)} else np.float64
+
+
+def _plain_cells(column: list[Any]) -> list[Floats]:
+    """Values of cells that are all numbers with their places as times; else nothing. Takes a third of the time."""
+    if set(map(type, column)) != {pd.Series}:
+        return []
+    times = [cell.index for cell in column]
+    if set(map(type, times)) != {pd.RangeIndex} or min(index.step for index in times) < 0:
+        return []
+    values = [cell._values for cell in column]  # the public attribute makes a view of each, which takes most of the time
+    plain = set(map(type, values)) == {np.ndarray} and {array.dtype for array in values} <= _FLOATS
+    return values if plain else []
+
+
+def _cells(column: list[Any], name: str) -> list[Floats]:
+    return [_cell(cell, i, name) for i, cell in enumerate(column)]
+
+
+def _cell(cell: Any, i: int, name: str) -> Floats:
+    """The series in a cell, sorted by its time stamps."""
+    if is_missing(cell) or not holds_series(cell):
+        got = "a missing one" if is_missing(cell) else f"{plain(cell)!r}"
+        raise ValueError(
+            f"every cell of X must hold a series, got {got} in series {i}, {name}; leave out columns that hold none"
+        )
+    what = f"series {i}, {name} of X"
+    array = _numbers(cell, what)
+    if array.ndim != 1:
+        raise ValueError(
+            f"all channels of a series must be 1-D and have the same length, got shape {array.shape} in {what}"
+        )
+    order = in_order(cell.index, what) if isinstance(cell, pd.Series) else None
+    return array if order is None else array[order]
+
+
+def _indexed_by(X: Any, series: Any, time: Any) -> pd.DataFrame:
+    """A long table with an index of instances and times."""
+    if not isinstance(X, pd.DataFrame):
+        raise TypeError(f"series and time name columns of a long table, but X is {type(X).__name__}")
+    if any(name in X.index.names for name in (series, time) if name is not None):
+        X = X.reset_index()
+    for argument, name in (("series", series), ("time", time)):
+        if isinstance(name, list | tuple) or not (name is None and argument == "time") and name not in X.columns:
+            raise ValueError(f"{argument} must be one of the columns of X, {list(X.columns)}, got {name!r}")
+    if time is None:
+        X, time = X.assign(**{_OWN_TIME: X.groupby(series, sort=False).cumcount()}), _OWN_TIME
+    return X.set_index([series, time])
+
+
+def _from_multiindex(X: pd.DataFrame) -> Floats:
     # Splits on the codes of the index, some 50 times faster than groupby.
     values = _numbers(X, "X")
     instances, times = (np.asarray(codes, dtype=np.int64) for codes in X.index.codes)
     if min(instances.min(initial=0), times.min(initial=0)) < 0:
         raise ValueError("the index of X must name an instance and a time in every row, got a missing value")
     level = X.index.levels[1]
+    text = are_texts(level)
+    if text:
+        level = pd.Index(np.asarray(level, dtype=object), dtype=object)
     if not level.is_monotonic_increasing:
-        times = np.argsort(level.argsort())[times]
+        times = np.argsort(sorted_stamps(level, "X"))[times]
     series = _numbered(instances, len(X.index.levels[0]))
     place = series * len(level) + times
     if not (place[1:] > place[:-1]).all():
-        order = np.argsort(place)
+        order = np.argsort(series if text else place, kind="stable")
         place, series, values = place[order], series[order], values[order]
+        if text and (place[1:] < place[:-1]).any():
+            before = int(np.flatnonzero(place[1:] < place[:-1])[0])
+            first, second = X.index.get_level_values(1)[order[[before, before + 1]]]
+            raise text_refused(first, second, "X")
         twice = np.flatnonzero(place[1:] == place[:-1])
         if len(twice):
             raise ValueError(

@@ -1,0 +1,137 @@
+"""What the series and the channels of a panel are called."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sigfeat.panel._frames import as_frame, refuse_twice
+
+
+class Panel(np.ndarray[Any, Any]):
+    """An array (n_samples, n_channels, n_timepoints) that knows how its series and channels are called.
+
+    `to_panel` and augmentations give it for input that has such names. Selections of series and channels, and what is
+    computed value by value, keep them; all else gives an array without them.
+
+    Attributes
+    ----------
+    index : pandas.Index of length n_samples, or None
+        What the series are called: the index of the frame that they come from.
+    channel_names : ndarray of shape (n_channels,) of str, or None
+        What the channels are called: the columns of that frame.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sigfeat import to_panel
+    >>> long = pd.DataFrame({"run": ["a", "a", "b", "b"], "t": [0, 1, 0, 1], "speed": [1.0, 2.0, 3.0, 4.0]})
+    >>> panel = to_panel(long, series="run", time="t")
+    >>> panel[[1, 0]].index.tolist(), panel.channel_names.tolist()
+    (['b', 'a'], ['speed'])
+    """
+
+    index: pd.Index | None
+    channel_names: NDArray[np.object_] | None
+
+    def __array_finalize__(self, obj: Any) -> None:
+        """An array that is made from another one has no names, unless they are given to it."""
+        self.index = self.channel_names = None
+
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+        """Results of ufuncs, value by value, keep the names of their arguments where these agree."""
+        if context is None or array.shape != self.shape:
+            return array[()] if return_scalar else array
+        named = [value for value in context[1] if isinstance(value, Panel) and value.shape == array.shape]
+        same = all(_equal(value.index, self.index) for value in named)
+        alike = all(_equal(value.channel_names, self.channel_names) for value in named)
+        return labelled(array, self.index if same else None, self.channel_names if alike else None)
+
+    def __getitem__(self, key: Any) -> Any:
+        """Part of the panel, with the names of its series and channels, if it is a panel."""
+        part, keys = np.asarray(self)[key], _keys_of_axes(key)
+        if self.ndim != 3 or np.ndim(part) != 3 or keys is None:
+            return part
+        index = None if self.index is None else self.index[keys[0]]
+        return labelled(part, index, None if self.channel_names is None else self.channel_names[keys[1]])
+
+    def copy(self, order: Any = "C") -> Any:
+        """The same values and names in memory of their own."""
+        return labelled(np.asarray(self).copy(order), self.index, self.channel_names)
+
+    def __copy__(self) -> Any:
+        return self.copy()
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self.copy()
+
+    def astype(self, dtype: Any, *args: Any, **kwargs: Any) -> Any:
+        """The same names, and the values as another dtype."""
+        return labelled(np.asarray(self).astype(dtype, *args, **kwargs), self.index, self.channel_names)
+
+    def __reduce__(self) -> Any:
+        """A plain array inside, so that joblib maps large ones into memory instead of writing them out each time."""
+        return labelled, (np.asarray(self), self.index, self.channel_names)
+
+
+def _keys_of_axes(key: Any) -> list[Any] | None:
+    """One key for each of three axes; None if keys act on several axes or make new ones."""
+    keys = list(key) if isinstance(key, tuple) else [key]
+    if any(k is None or np.ndim(k) > 1 for k in keys):
+        return None
+    for i, k in enumerate(keys):
+        if k is Ellipsis:
+            keys[i : i + 1] = [slice(None)] * (4 - len(keys))
+            break
+    return keys + [slice(None)] * (3 - len(keys))
+
+
+def labelled(array: Any, index: pd.Index | None, names: Any) -> Any:
+    """A panel with these names of series and channels; the array itself, without names, where there are none."""
+    array = np.asarray(array)
+    if index is None and names is None:
+        return array
+    panel = array.view(Panel)
+    panel.index, panel.channel_names = index, None if names is None else np.asarray(names, dtype=object)
+    return panel
+
+
+def series_index(X: Any) -> pd.Index | None:
+    """What the series of X are called, in their order; None where they have no names of their own."""
+    index = getattr(as_frame(X), "index", None)
+    if not isinstance(index, pd.Index):
+        return None
+    return first_appearances(index) if index.nlevels == 2 else index
+
+
+def first_appearances(index: pd.MultiIndex) -> pd.Index:
+    """The instances of an index of instances and times, in the order in which they appear."""
+    level = index.levels[0]
+    codes = np.asarray(index.codes[0])
+    seen = codes[np.sort(np.unique(codes, return_index=True)[1])]
+    return level.take(seen[seen >= 0])
+
+
+def channel_names(X: Any) -> NDArray[np.object_] | None:
+    """Names of the channels, where X has a name for each that is a text.
+
+    X is a `Panel`, a DataFrame whose columns are channels, or a list of such frames.
+    """
+    if isinstance(X, Panel):
+        return X.channel_names
+    if isinstance(X, list | tuple) and len(X):
+        X = X[0]
+    columns = getattr(X, "columns", None)
+    if not isinstance(columns, pd.Index) or not all(isinstance(name, str) for name in columns):
+        return None
+    refuse_twice(columns, "channels")
+    return np.asarray(columns, dtype=object)
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if a is b:
+        return True
+    return a is not None and b is not None and len(a) == len(b) and bool(np.all(np.asarray(a) == np.asarray(b)))
+
+

@@ -1,0 +1,65 @@
+"""The order of the points of a series, by one rule for all containers.
+
+Points are sorted by their time stamps, which are different and of one type. Texts have no order of their own, "9:00"
+comes behind "10:00", so they must stand in the order of the rows already.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+TEXTS = ("string", "bytes", "mixed")
+
+
+def in_order(times: pd.Index, what: str) -> NDArray[np.int64] | None:
+    """Order of the points of one series by their time stamps, None if they stand in it; `what` names the series.
+
+    Raises a ValueError if a stamp is missing or occurs twice, if stamps are of several types that have no order, or
+    texts that do not stand in their order.
+    """
+    if isinstance(times, pd.RangeIndex) and times.step > 0:
+        return None
+    if times.hasnans:
+        raise ValueError(f"every point of {what} must have a time stamp, got a missing one in its index")
+    if not times.is_unique:
+        twice = plain(times[times.duplicated()][0])
+        raise ValueError(f"the points of {what} must have different time stamps, got {twice!r} twice in its index")
+    text = are_texts(times)
+    if times.is_monotonic_increasing and not (text and isinstance(times, pd.CategoricalIndex)):
+        return None
+    if text:
+        values = np.asarray(times, dtype=object)
+        later = int(np.flatnonzero([b < a for a, b in zip(values[:-1], values[1:], strict=True)])[0])
+        raise text_refused(values[later], values[later + 1], what)
+    return np.asarray(sorted_stamps(times, what), dtype=np.int64)
+
+
+def sorted_stamps(times: pd.Index, what: str) -> NDArray[np.intp]:
+    """The places of time stamps in their order; a ValueError if they have none."""
+    try:
+        return np.asarray(times.argsort())
+    except TypeError:
+        kinds = sorted({type(time).__name__ for time in times})
+        raise ValueError(f"the time stamps of {what} must be of one type, got {' and '.join(kinds)}") from None
+
+
+def are_texts(times: pd.Index) -> bool:
+    """Whether time stamps are texts, whose order says nothing; the order of ordered categories does."""
+    if isinstance(times, pd.CategoricalIndex):
+        return not times.ordered and are_texts(times.categories)
+    return times.dtype.kind in "OSU" and pd.api.types.infer_dtype(times, skipna=True) in ("string", "bytes")
+
+
+def text_refused(first: Any, second: Any, what: str) -> ValueError:
+    """The error for texts that do not stand in the order of texts."""
+    return ValueError(
+        f"the time stamps of {what} are texts whose order as texts is not the order of the rows, {plain(first)!r} before "
+        f"{plain(second)!r}: make numbers or dates of them, as pd.to_datetime does, or number the rows"
+    )
+
+
+def plain(value: Any) -> Any:
+    """A value of NumPy as Python's own, for messages."""
+    return value.item() if isinstance(value, np.generic) else value
