@@ -258,6 +258,7 @@ def test_a_series_without_gaps_is_copied():
     [(Increments(), 2), (DelayEmbedding(n_lags=3), 3), (DelayEmbedding(n_lags=2, dilation=4), 5)],
     ids=str,
 )
+@pytest.mark.filterwarnings("ignore:X has more channels:UserWarning")
 def test_too_short_a_series_is_named(augmentation, needed):
     series = ragged((9, 9, needed - 1, 9))
     message = (
@@ -274,12 +275,12 @@ def test_too_short_a_series_is_named(augmentation, needed):
 
 
 NAMES = {
-    Increments(): ["x|increment", "y|increment"],
-    CumulativeSum(): ["x|sum", "y|sum"],
+    Increments(): ["d x", "d y"],
+    CumulativeSum(): ["sum x", "sum y"],
     AddTime(): ["time", "x", "y"],
     AddBasepoint(): ["x", "y"],
-    LeadLag(): ["x|lead", "y|lead", "x|lag", "y|lag"],
-    DelayEmbedding(n_lags=3, dilation=2): ["x|lag 0", "y|lag 0", "x|lag 2", "y|lag 2", "x|lag 4", "y|lag 4"],
+    LeadLag(): ["lead x", "lead y", "lag x", "lag y"],
+    DelayEmbedding(n_lags=3, dilation=2): ["x", "y", "lag 2 x", "lag 2 y", "lag 4 x", "lag 4 y"],
     StandardizeChannels(): ["x", "y"],
     FillMissing(): ["x", "y"],
 }
@@ -304,7 +305,7 @@ def test_names_of_channels(augmentation, names):
 
 def test_names_run_through_a_pipeline():
     steps = make_pipeline(AddTime(), LeadLag()).fit(multiindex(ragged(n_channels=1)))
-    assert steps.get_feature_names_out().tolist() == ["time|lead", "channel1|lead", "time|lag", "channel1|lag"]
+    assert steps.get_feature_names_out().tolist() == ["lead time", "lead channel1", "lag time", "lag channel1"]
 
 
 def test_the_result_is_a_panel_again():

@@ -256,6 +256,7 @@ def test_overflow_is_said_and_not_returned(dtype):
         ISSTransformer(scale=None).fit_transform(X)
 
 
+@pytest.mark.filterwarnings("ignore:X has more channels:UserWarning")
 def test_one_time_point_is_too_few_for_two_letters():
     with pytest.raises(ValueError, match="n_timepoints must be at least 2 for words of 2 letters, got 1"):
         ISSTransformer().fit([np.ones((2, 5)), np.ones((2, 1))])

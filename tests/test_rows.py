@@ -1,7 +1,7 @@
 """The row of a series is the row it came in with: every estimator, container, output and index.
 
-The estimators are those of the table of adapters, so that a new one is tested too. `python -m tests.test_rows` counts the
-cases.
+The estimators are those of the table of adapters, so that a new one is tested too.
+`python -m tests.test_rows` counts the cases.
 """
 
 import functools

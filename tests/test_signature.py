@@ -87,6 +87,7 @@ def test_logsignature_of_two_lines_is_the_series_of_baker_campbell_hausdorff(dep
 
 
 @pytest.mark.parametrize(("n_channels", "depth"), [(2, 8), (3, 5), (9, 3)])
+@pytest.mark.filterwarnings("ignore:X has more channels:UserWarning")
 def test_brackets_are_those_of_iisignature(n_channels, depth):
     X = np.zeros((1, n_channels, 2))
     names = SignatureTransformer(kind="logsignature", depth=depth).fit(X).get_feature_names_out()
@@ -149,6 +150,7 @@ def test_batches_do_not_change_the_features(rng, monkeypatch, kind):
 
 @pytest.mark.parametrize("depth", [20, 1000])
 @pytest.mark.parametrize("kind", ["signature", "logsignature"])
+@pytest.mark.filterwarnings("ignore:X has more channels:UserWarning")
 def test_too_deep_for_memory_fails_at_once_with_the_size(kind, depth):
     with pytest.raises(ValueError, match=rf'kind="{kind}", depth={depth} would give .* features .* GiB'):
         SignatureTransformer(kind=kind, depth=depth).fit(np.zeros((1, 10, 3)))
@@ -173,6 +175,7 @@ def test_a_refused_fit_leaves_nothing_fitted():
         fresh.transform(X)
 
 
+@pytest.mark.filterwarnings("ignore:X has more channels:UserWarning")
 def test_logsignatures_of_very_many_channels_are_refused():
     X = np.zeros((1, 256, 2))
     assert SignatureTransformer("logsignature", 2).fit_transform(X).shape == (1, 256 + 256 * 255 // 2)

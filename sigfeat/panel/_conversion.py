@@ -9,7 +9,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sigfeat.panel._frames import as_array, holds_series, is_frame, is_missing, is_nested, refuse_long_table, with_frames
+from sigfeat.panel._frames import (
+    as_array,
+    holds_series,
+    is_frame,
+    is_missing,
+    is_nested,
+    refuse_long_table,
+    with_frames,
+)
 from sigfeat.panel._labels import channel_names, labelled, series_index
 from sigfeat.panel._times import are_texts, in_order, plain, sorted_stamps, text_refused
 
@@ -60,9 +68,9 @@ def to_panel(X: Any, *, series: Any = None, time: Any = None) -> Floats:
 
     Notes
     -----
-    Points with time stamps, which are the index of a frame or of a cell, are sorted by them. The stamps of a series must
-    be different and of one type. Texts must stand in the order of the rows already: as texts, "10:00" comes before
-    "9:00".
+    Points with time stamps, which are the index of a frame or of a cell, are sorted by them. The stamps of a series
+    must be different and of one type. Texts must stand in the order of the rows already: as texts, "10:00" comes
+    before "9:00".
 
     Examples
     --------
@@ -91,7 +99,8 @@ def to_panel(X: Any, *, series: Any = None, time: Any = None) -> Floats:
             f"got shape {panel.shape} as (n_samples, n_channels, n_timepoints)"
         )
     names = None if is_table(X) else channel_names(X)
-    return labelled(np.ascontiguousarray(panel), series_index(X), names)
+    result: Floats = labelled(np.ascontiguousarray(panel), series_index(X), names)
+    return result
 
 
 def series_lengths(panel: Floats) -> NDArray[np.int64]:
@@ -304,7 +313,9 @@ def _plain_cells(column: list[Any]) -> list[Floats]:
     times = [cell.index for cell in column]
     if set(map(type, times)) != {pd.RangeIndex} or min(index.step for index in times) < 0:
         return []
-    values = [cell._values for cell in column]  # the public attribute makes a view of each, which takes most of the time
+    values = [
+        cell._values for cell in column
+    ]  # the public attribute makes a view of each, which takes most of the time
     plain = set(map(type, values)) == {np.ndarray} and {array.dtype for array in values} <= _FLOATS
     return values if plain else []
 

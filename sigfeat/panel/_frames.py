@@ -16,7 +16,7 @@ def is_frame(X: Any) -> bool:
     """Whether X has rows and named columns, of whatever library it is."""
     if isinstance(X, pd.DataFrame):
         return True
-    if isinstance(X, np.ndarray | list | tuple | str) or not hasattr(X, "__getitem__"):
+    if isinstance(X, np.ndarray | pd.Series | list | tuple | str) or not hasattr(X, "__getitem__"):
         return False
     return hasattr(X, "column_names") or hasattr(X, "columns") or _is_dataset(X)
 
@@ -37,8 +37,8 @@ def as_frame(X: Any) -> Any:
     names = list(X.column_names if hasattr(X, "column_names") else X.columns)
     refuse_twice(names, "columns")
     index = getattr(X, "index", None)
-    columns = {name: np.asarray(X[name]) for name in names}
-    columns = {name: list(values) if values.ndim > 1 else values for name, values in columns.items()}
+    arrays = {name: np.asarray(X[name]) for name in names}
+    columns = {name: list(values) if values.ndim > 1 else values for name, values in arrays.items()}
     return pd.DataFrame(columns, index=index if isinstance(index, pd.Index) else None)
 
 

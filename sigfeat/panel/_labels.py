@@ -133,5 +133,3 @@ def _equal(a: Any, b: Any) -> bool:
     if a is b:
         return True
     return a is not None and b is not None and len(a) == len(b) and bool(np.all(np.asarray(a) == np.asarray(b)))
-
-

@@ -55,8 +55,8 @@ def are_texts(times: pd.Index) -> bool:
 def text_refused(first: Any, second: Any, what: str) -> ValueError:
     """The error for texts that do not stand in the order of texts."""
     return ValueError(
-        f"the time stamps of {what} are texts whose order as texts is not the order of the rows, {plain(first)!r} before "
-        f"{plain(second)!r}: make numbers or dates of them, as pd.to_datetime does, or number the rows"
+        f"the time stamps of {what} are texts whose order as texts is not the order of the rows, {plain(first)!r} "
+        f"before {plain(second)!r}: make numbers or dates of them, as pd.to_datetime does, or number the rows"
     )
 
 

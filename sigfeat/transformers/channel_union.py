@@ -146,8 +146,8 @@ class ChannelUnion(PanelAugmentation, _BaseComposition):
         for (name, _), panel in zip(fitted, panels, strict=True):
             if panel.ndim != 3 or len(panel) != len(X):
                 raise TypeError(
-                    f"transformer_list must hold augmentations, which give panels, but {name!r} gives an array of shape "
-                    f"{panel.shape}; features stand side by side in a FeatureUnion"
+                    f"transformer_list must hold augmentations, which give panels, but {name!r} gives an array of "
+                    f"shape {panel.shape}; features stand side by side in a FeatureUnion"
                 )
             own = series_lengths(panel)
             if (own > lengths).any():
