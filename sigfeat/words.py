@@ -1,12 +1,16 @@
 """Words: what an iterated sum runs along."""
 
 import itertools
+import json
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-_LETTER = re.compile(r"\[\s*(\d+(?:\s*,\s*\d+)*)\s*\]")
+_CHANNEL = r'\s*"(?:[^"\\]|\\.)*"\s*|[^\[\],|<>"\\]+'
+SHOWN = 20  # channels in a message
+_CHANNELS = re.compile(_CHANNEL)
+LETTER = re.compile(rf"\[(?:{_CHANNEL})(?:,(?:{_CHANNEL}))*\]")  # channels by number, name or quoted name
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -55,13 +59,16 @@ class Word:
         object.__setattr__(self, "letters", tuple(tuple(sorted(letter)) for letter in self.letters))
 
     @classmethod
-    def parse(cls, text: str) -> "Word":
+    def parse(cls, text: str, labels: Sequence[str] = ()) -> "Word":
         """Word from its text form, channels counted from 1.
 
         Parameters
         ----------
         text : str
             Letters in brackets, channels of a letter separated by commas.
+        labels : sequence of str, default=()
+            Labels of all channels, as from `channel_labels`. A channel may be written as its number or as its label; a
+            number is always a place, and a channel whose name is a number is written in quotes.
 
         Returns
         -------
@@ -72,18 +79,36 @@ class Word:
         TypeError
             If `text` is not a string.
         ValueError
-            If `text` is no word.
+            If `text` is no word, or names a channel that is not in `labels`.
+
+        Examples
+        --------
+        >>> from sigfeat import Word
+        >>> Word.parse("[speed][speed,temp]", ["speed", "temp"]) == Word.parse("[1][1,2]")
+        True
         """
         if not isinstance(text, str):
             raise TypeError(
                 f"a word must be given as text such as '[1][1,2]', got {text!r} of type {type(text).__name__}"
             )
-        if not text.strip() or _LETTER.sub("", text).strip():
-            raise ValueError(f"word {text!r} cannot be read: letters are channels in brackets, such as '[1][1,2]'")
-        letters = tuple(tuple(int(channel) for channel in letter.split(",")) for letter in _LETTER.findall(text))
-        if min(map(min, letters)) < 1:
-            raise ValueError(f"word {text!r} names channel 0, but channels are counted from 1")
-        return cls(tuple(tuple(channel - 1 for channel in letter) for letter in letters))
+        unreadable = f"word {text!r} cannot be read: letters are channels in brackets, such as '[1][1,2]'"
+        if not text.strip() or LETTER.sub("", text).strip():
+            raise ValueError(unreadable)
+        places = {label: c for c, label in enumerate(labels) if not label.isdecimal()}
+        letters = []
+        for letter in channels_of_letters(text):
+            if "" in letter:
+                raise ValueError(unreadable)
+            letters.append(tuple(int(c) - 1 if c.isdecimal() else places.get(c, -1) for c in letter))
+            for channel, place in zip(letter, letters[-1], strict=True):
+                if place < 0 and channel.isdecimal():
+                    raise ValueError(f"word {text!r} names channel 0, but channels are counted from 1")
+                if place < 0 and not places:
+                    raise ValueError(unreadable)
+                if place < 0:
+                    known = ", ".join(labels[:SHOWN]) + ", ..." * (len(labels) > SHOWN)
+                    raise ValueError(f"word {text!r} names channel {channel}, but the channels of X are {known}")
+        return cls(tuple(letters))
 
     @property
     def length(self) -> int:
@@ -100,9 +125,64 @@ class Word:
         """Channels that occur, counted from 0."""
         return frozenset(itertools.chain.from_iterable(self.letters))
 
+    def spell(self, labels: Sequence[str]) -> str:
+        """Text form with the labels of the channels in place of their numbers.
+
+        Parameters
+        ----------
+        labels : sequence of str
+            Labels of all channels, as from `channel_labels`.
+
+        Returns
+        -------
+        text : str
+
+        Examples
+        --------
+        >>> from sigfeat import Word
+        >>> Word.parse("[1][1,2]").spell(["speed", "temp"])
+        '[speed][speed,temp]'
+        """
+        return "".join("[" + ",".join(labels[channel] for channel in letter) + "]" for letter in self.letters)
+
     def __str__(self) -> str:
         """Text form, channels counted from 1."""
         return "".join("[" + ",".join(str(channel + 1) for channel in letter) + "]" for letter in self.letters)
+
+
+def channel_labels(names: Sequence[str] | None, n_channels: int) -> list[str]:
+    """Text by which each channel stands in the names of features.
+
+    Parameters
+    ----------
+    names : sequence of str or None
+        Names of the channels; None where they have none.
+    n_channels : int
+        Number of channels.
+
+    Returns
+    -------
+    labels : list of str
+        The names, or the numbers from 1 on where there are no names or two channels have the same name. A name is
+        quoted as in JSON where it could be misread: if it is empty, starts or ends with a blank, is a number, or
+        contains a character that cannot be printed or one of ``[],|<>"`` and the backslash.
+
+    Examples
+    --------
+    >>> from sigfeat.words import channel_labels
+    >>> print(*channel_labels(["speed", "a,b", "7"], 3))
+    speed "a,b" "7"
+    >>> channel_labels(None, 3)
+    ['1', '2', '3']
+    """
+    labels = [] if names is None else [_label(str(name)) for name in names]
+    return labels if len(set(labels)) == n_channels else [str(c + 1) for c in range(n_channels)]
+
+
+def channels_of_letters(text: str) -> list[list[str]]:
+    """Channels of each letter in the text of a word, or of the brackets in that of a Lie bracket, as labels."""
+    letters = (_CHANNELS.findall(letter[1:-1]) for letter in LETTER.findall(text))
+    return [[_stripped(channel) for channel in letter] for letter in letters]
 
 
 def words_of_length(n_channels: int, length: int) -> list[Word]:
@@ -183,6 +263,20 @@ def _letters_of_weight(n_channels: int, weight: int) -> Iterator[tuple[tuple[int
         for letter in itertools.combinations_with_replacement(range(n_channels), first):
             for rest in rests:
                 yield (letter, *rest)
+
+
+def _label(name: str) -> str:
+    plain = name and name == name.strip() and name.isprintable() and not name.isdecimal()
+    return name if plain and not re.search(r'[\[\],|<>"\\]', name) else json.dumps(name, ensure_ascii=False)
+
+
+def _stripped(channel: str) -> str:
+    """A channel in the text of a word as its label; quotes stay only where they are needed."""
+    channel = channel.strip()
+    try:
+        return _label(json.loads(channel)) if channel.startswith('"') else channel
+    except ValueError:  # no string of JSON, and so the label of no channel
+        return channel
 
 
 def _check_positive(**numbers: int) -> None:

@@ -4,15 +4,26 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from sklearn.base import clone
+from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_selection import SelectKBest
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import RidgeClassifier
-from sklearn.pipeline import FeatureUnion
+from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import sigfeat
-from sigfeat import ISSTransformer, PathDevelopmentTransformer, SignatureTransformer
+from sigfeat import (
+    ISSTransformer,
+    MHAEmbedder,
+    PathDevelopmentTransformer,
+    SignatureTransformer,
+)
 from sigfeat.plotting import (
     importance_by,
     name_parts,
@@ -55,6 +66,12 @@ def turn_about_y(angles):
         ("dev3[SO(5)](2,4)", ("none", "dev3[SO(5)](2,4)", "none", "none", "none", "none")),
         ("dev6[SU(2)](2,2)|im|min|3/4-4/4", ("none", "dev6[SU(2)](2,2)", "im", "min", "3/4-4/4", "none")),
         ("a__hyena2[5]|mean", ("a", "hyena2[5]", "none", "mean", "none", "none")),
+        ("[speed][speed,temp]|real|end", ("none", "[speed][speed,temp]", "real", "end", "none", "2")),
+        ("u__v__[a__b][end]|real|end", ("u__v", "[a__b][end]", "real", "end", "none", "2")),
+        ('iss[2]__["a|b",c][1]|real|max|0/2-1/2', ("iss[2]", '["a|b",c][1]', "real", "max", "0/2-1/2", "2")),
+        ('[["]|[__\\""],[b c]]|logsignature', ("none", '[["]|[__\\""],[b c]]', "logsignature", "none", "none", "2")),
+        ("pca12", ("none", "pca12", "none", "none", "none", "none")),
+        ("12,5", ("none", "12,5", "none", "none", "none", "none")),
     ],
 )
 def test_parts_of_a_name(name, parts):
@@ -109,6 +126,90 @@ def test_bars_are_the_importances_of_a_fitted_model(axes):
     assert len(by_word.patches) == 3
     assert by_word.get_ylabel() == "word, the first 3 of 9"
     assert sum(importance_by(forest, names, total="sum").values()) == pytest.approx(1)
+
+
+def only_speed_matters(n_series=80, seed=0):
+    """Panel of frames whose classes differ in the channel "speed", and the classes."""
+    rng = np.random.default_rng(seed)
+    X, y = rng.standard_normal((n_series, 3, 40)), np.arange(n_series) % 2
+    X[y == 1, 1] += 2 * np.sin(np.arange(40) / 3)
+    return [pd.DataFrame(x.T, columns=["temp", "speed", "a,b"]) for x in X], y
+
+
+FEATURES = {
+    "words": ISSTransformer(),
+    "low rank": ISSTransformer(functionals="low_rank", n_functionals=200),
+    "signature": SignatureTransformer(depth=2),
+    "logarithm": SignatureTransformer("logsignature", depth=2, windows=2),
+    "a union of pipelines": FeatureUnion(
+        [
+            ("words", make_pipeline(ISSTransformer(), StandardScaler())),
+            ("low", ISSTransformer(functionals="low_rank", n_functionals=100)),
+        ]
+    ),
+    "selected": make_pipeline(ISSTransformer(), SelectKBest(k=50)),
+}
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_the_channel_that_matters_is_first(name, axes):
+    X, y = only_speed_matters()
+    if "Signature" in str(FEATURES[name]):
+        pytest.importorskip("iisignature", reason="iisignature is an extra")
+    model = make_pipeline(clone(FEATURES[name]), StandardScaler(), RidgeClassifier(100)).fit(X, y)
+    plot_importance(model, by="channel", axes=axes)
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert labels[0] == "speed"
+    assert set(labels) == {"speed", "temp", '"a,b"'} or name == "selected"  # which keeps features of "speed" only
+    assert axes.get_ylabel() == "channel"
+    widths = [bar.get_width() for bar in axes.patches]
+    np.testing.assert_allclose(np.linalg.norm(widths), np.linalg.norm(model[-1].coef_))
+    assert importance_by(model[-1], model[:-1], by="channel") == importance_by(model, by="channel")
+    by_number = clone(model).fit(np.stack([frame.to_numpy().T for frame in X]), y)
+    assert list(importance_by(by_number, by="channel"))[0] == "2"
+
+
+def test_importance_of_several_channels_is_divided_equally():
+    names = ["[1]|real|end", '[1][speed,"a,b"]|real|end', "[[1],[[1],[speed]]]|logsignature"]
+    found = importance_by([1.0, 3.0, 4.0], names, by="channel", total="sum")
+    assert found == {"1": 4.0, "speed": 3.0, '"a,b"': 1.0}
+    found = importance_by([[1.0, 0.0, 1.0], [0.0, 3.0, 1.0]], names, by="channel")
+    assert found == {"1": 5**0.5, "speed": 2.0, '"a,b"': 3**0.5}
+
+
+def test_low_rank_channels_are_those_with_taps():
+    X, _ = only_speed_matters()
+    iss = ISSTransformer(functionals="low_rank", n_functionals=20, depth=1, n_thresholds=1).fit(X)
+    drawn, weights = iss.functionals_, np.arange(20.0)
+    expected = {"temp": 0.0, "speed": 0.0, '"a,b"': 0.0}
+    for chain, weight in enumerate(weights):
+        seen = drawn.channels[chain, 0][drawn.taps[chain, 0].any(axis=1)]
+        for channel in seen:
+            expected[list(expected)[channel]] += weight / len(seen)
+    for source in (iss, FrozenEstimator(iss)):
+        assert importance_by(weights, source, by="channel", total="sum") == pytest.approx(expected)
+
+
+def test_a_name_of_a_channel_is_no_formula(axes):
+    plot_importance([1.0, 2.0], ["[a$b$]|real|end", "[c]|real|end"], by="channel", axes=axes)
+    assert axes.get_yticklabels()[1].get_text() == r"a\$b\$"
+
+
+def test_features_without_channels_are_named():
+    X, y = only_speed_matters(16)
+    low_rank = ISSTransformer(functionals="low_rank", n_functionals=3).fit(X)
+    names = low_rank.get_feature_names_out()
+    with pytest.raises(ValueError, match="'<1.1>|real|ppv1' does not; low-rank features need the fitted transformer"):
+        importance_by(np.ones(len(names)), names, by="channel")
+    for features in (MHAEmbedder(objective="random", d_model=8, n_heads=2), make_pipeline(ISSTransformer(), PCA(2))):
+        model = make_pipeline(features, RidgeClassifier()).fit(X, y)
+        with pytest.raises(ValueError, match="needs features that list their channels, which '(mha|pca).*' does not$"):
+            importance_by(model, by="channel")
+    model = make_pipeline(PathDevelopmentTransformer(), RidgeClassifier()).fit(X, y)
+    with pytest.raises(ValueError, match="cannot compare channels: every feature depends on all 3"):
+        importance_by(model, by="channel")
+    with pytest.raises(TypeError, match="names must be given unless importances is a fitted pipeline"):
+        importance_by([1.0])
 
 
 def test_largest_bar_is_on_top(axes):

@@ -59,11 +59,12 @@ plt.show()
 
 # %%
 # With statistics of windows there are hundreds of features, and a part of the name puts those together that share it.
+# ``by="channel"`` tells which channel matters; a word of two channels counts half for each.
 
 model[0].set_params(pooling=("end", "mean", "max", "min"), windows=("dyadic", 1), decay="auto")
 model.fit(X[:150], y[:150])
-figure, places = plt.subplots(1, 3, figsize=(9, 3), layout="constrained")
-for axes, part in zip(places, ("level", "pooling", "window"), strict=True):
+figure, places = plt.subplots(1, 4, figsize=(11, 3), layout="constrained")
+for axes, part in zip(places, ("channel", "level", "pooling", "window"), strict=True):
     plot_importance(model[-1], model[0].get_feature_names_out(), by=part, axes=axes)
     axes.set_xlabel("importance")
 figure.suptitle(f"{len(model[0].get_feature_names_out())} features", x=0.02, ha="left", fontsize=11)

@@ -1,90 +1,29 @@
-"""How much features count, by what their names say of them."""
-
-import re
-from typing import NamedTuple
+"""How much features count, by what their names and their transformers say of them."""
 
 import numpy as np
 
 from sigfeat.plotting._axes import COLOURS, axes_or_new, plain
-
-WINDOW = re.compile(r"\d+/\d+-\d+/\d+")
-POOLING = re.compile(r"(end|mean|max|min|last|argmax|mpv|largest|smallest|(ppv|mipv)\d*)")
-LETTERS = re.compile(r"\[\d+(?:,\d+)*\]|<\d+\.\d+>")
-WORD = re.compile(r"[\[\]<>\d.,]+")
-NONE = "none"
+from sigfeat.plotting._channels import channels_of, names_of
+from sigfeat.plotting._names import PARTS, name_parts
 
 
-class NameParts(NamedTuple):
-    """What a feature's name says; "none" for what it does not.
-
-    Parameters
-    ----------
-    union : str
-        Name of the feature's transformer in a `FeatureUnion` or `ColumnTransformer`.
-    word : str
-        Word, functional, element of a development, or component of an embedding.
-    kind : str
-        Semiring, kind of signature, or filter.
-    pooling : str
-        Statistic over time.
-    window : str
-        Part of the series.
-    level : str
-        Number of letters of the word.
-    """
-
-    union: str
-    word: str
-    kind: str
-    pooling: str
-    window: str
-    level: str
-
-
-PARTS = NameParts._fields
-
-
-def name_parts(name):
-    """Parts of the name of a feature.
-
-    Parameters
-    ----------
-    name : str
-        As `get_feature_names_out` of any transformer of sigfeat, a pipeline or a `FeatureUnion` of them gives it.
-
-    Returns
-    -------
-    parts : NameParts
-        Strings `union`, `word`, `kind`, `pooling`, `window` and `level`.
-
-    Examples
-    --------
-    >>> from sigfeat.plotting import name_parts
-    >>> name_parts("iss__[1][1,2]|max_plus|mean|1/2-2/2")  # doctest: +NORMALIZE_WHITESPACE
-    NameParts(union='iss', word='[1][1,2]', kind='max_plus', pooling='mean', window='1/2-2/2', level='2')
-    >>> name_parts("dev3[SO(5)](2,4)").level
-    'none'
-    """
-    union, _, rest = str(name).rpartition("__")
-    word, *others = rest.split("|")
-    window = others.pop() if others and WINDOW.fullmatch(others[-1]) else NONE
-    pooling = others.pop() if others and POOLING.fullmatch(others[-1]) else NONE
-    level = str(len(LETTERS.findall(word))) if WORD.fullmatch(word) else NONE
-    return NameParts(union or NONE, word, "|".join(others) or NONE, pooling, window, level)
-
-
-def importance_by(importances, names, by="word", total="norm"):
-    """Importance of groups of features that share a part of their names.
+def importance_by(importances, names=None, by="word", total="norm"):
+    """Importance of groups of features that share a part of their names, or a channel.
 
     Parameters
     ----------
     importances : array-like of shape (n_features,) or (n_outputs, n_features), or estimator
-        Coefficients or other importances; a fitted estimator is asked for its `coef_` or `feature_importances_`.
-    names : array-like of shape (n_features,)
-        Names of the features, from `get_feature_names_out`.
-    by : {"feature", "union", "word", "kind", "pooling", "window", "level"} or callable, default="word"
+        Coefficients or other importances; a fitted estimator is asked for its `coef_` or `feature_importances_`, a
+        fitted pipeline for those of its last step.
+    names : array-like of shape (n_features,), fitted transformer, or None, default=None
+        Names of the features, from `get_feature_names_out`, or the transformer, pipeline or union of transformers that
+        makes them. None, where `importances` is a fitted pipeline: the steps before its last one.
+    by : {"feature", "channel", "union", "word", "kind", "pooling", "window", "level"} or callable, default="word"
         What is put together: features that agree in this part of their name (see `name_parts`), or for which the
-        function of the name gives the same. "feature": each on its own.
+        function of the name gives the same. "feature": each on its own. "channel": features that depend on the same
+        channel of the series. Where a feature depends on several channels, its importance (its square, for
+        ``total="norm"``) is divided equally between them. The names of words and of signatures spell their channels;
+        for low-rank features give the fitted transformer in place of the names.
     total : {"norm", "sum"}, default="norm"
         Importance of several features together: the root of their sum of squares, as the coefficients of standardised
         features want it, or their sum, for importances that add up.
@@ -99,7 +38,8 @@ def importance_by(importances, names, by="word", total="norm"):
     TypeError
         If an estimator has neither coefficients nor importances.
     ValueError
-        If there are not as many names as importances, or `by` or `total` is not known.
+        If there are not as many names as importances, or `by` or `total` is not known; for ``by="channel"``, if a
+        feature does not list its channels, as embeddings do not, or if every feature depends on all channels.
 
     Examples
     --------
@@ -109,25 +49,31 @@ def importance_by(importances, names, by="word", total="norm"):
     {'[1]': 5.0, '[1][2]': 1.0}
     >>> importance_by([3.0, 4.0, -1.0], names, by="pooling", total="sum")
     {'max': 4.0, 'end': 2.0}
+    >>> importance_by([3.0, 4.0, -1.0], names, by="channel", total="sum")
+    {'1': 6.5, '2': -0.5}
     """
     values = np.atleast_2d(_values(importances))
+    features = importances[:-1] if names is None and hasattr(importances, "steps") else names
+    if features is None:
+        raise TypeError("names must be given unless importances is a fitted pipeline")
+    names = names_of(features)
     if values.ndim != 2 or values.shape[1] != len(names):
         raise ValueError(f"names must have an entry for each importance, got {len(names)} and shape {values.shape}")
     if total not in ("norm", "sum"):
         raise ValueError(f'total must be "norm" or "sum", got {total!r}')
-    if not callable(by) and by not in ("feature", *PARTS):
-        raise ValueError(f"by must be one of feature, {', '.join(PARTS)}, or a function, got {by!r}")
+    if not callable(by) and by not in ("feature", *PARTS, "channel"):
+        raise ValueError(f"by must be one of feature, {', '.join(PARTS)}, channel, or a function, got {by!r}")
     each = np.square(values).sum(axis=0) if total == "norm" else values.sum(axis=0)
     sums: dict[str, float] = {}
-    for name, value in zip(names, each, strict=True):
-        group = str(name) if by == "feature" else by(name) if callable(by) else getattr(name_parts(name), by)
-        sums[group] = sums.get(group, 0.0) + float(value)
+    for groups, value in zip(_groups(features, names, by), each, strict=True):
+        for group in groups:
+            sums[group] = sums.get(group, 0.0) + float(value) / len(groups)
     if total == "norm":
         sums = {group: value**0.5 for group, value in sums.items()}
     return dict(sorted(sums.items(), key=lambda item: -item[1]))
 
 
-def plot_importance(importances, names, by="word", *, total="norm", n_largest=20, color=None, axes=None):
+def plot_importance(importances, names=None, by="word", *, total="norm", n_largest=20, color=None, axes=None):
     """Bars of how much groups of features count, the largest on top.
 
     Parameters
@@ -172,7 +118,7 @@ def plot_importance(importances, names, by="word", *, total="norm", n_largest=20
     shown = dict(list(found.items())[:n_largest])
     axes = plain(axes_or_new(axes))
     axes.barh(range(len(shown)), list(shown.values()), color=color or COLOURS[0], height=0.7)
-    axes.set_yticks(range(len(shown)), list(shown))
+    axes.set_yticks(range(len(shown)), [str(group).replace("$", r"\$") for group in shown])  # no formulas
     axes.set_ylim(len(shown) - 0.5, -0.5)
     what = by if isinstance(by, str) else "group"
     axes.set_ylabel(what if len(shown) == len(found) else f"{what}, the first {len(shown)} of {len(found)}")
@@ -180,7 +126,18 @@ def plot_importance(importances, names, by="word", *, total="norm", n_largest=20
     return axes
 
 
+def _groups(features, names, by):
+    """Groups of each feature, one unless it depends on several channels."""
+    if by == "channel":
+        return channels_of(features)
+    if by == "feature":
+        return [(str(name),) for name in names]
+    return [(by(name) if callable(by) else getattr(name_parts(name), by),) for name in names]
+
+
 def _values(importances):
+    if hasattr(importances, "steps"):
+        importances = importances.steps[-1][1]
     for attribute in ("coef_", "feature_importances_"):
         if hasattr(importances, attribute):
             return np.asarray(getattr(importances, attribute), float)

@@ -14,6 +14,7 @@ from sigfeat._validation import (
     validate_panel,
 )
 from sigfeat.panel import is_table, labelled, series_index, to_panel
+from sigfeat.words import channel_labels
 
 
 class PanelTransformer(TransformerMixin, BaseEstimator):
@@ -59,6 +60,10 @@ class PanelTransformer(TransformerMixin, BaseEstimator):
                 f"n_timepoints must be at least {needed} for {what}, "
                 f"got {lengths[i]} (n_features={lengths[i]}) in series {i}"
             )
+
+    def _channel_labels(self):
+        """Text by which each channel seen at fit stands in the names of features."""
+        return channel_labels(self.feature_names_in_ if self._has_channel_names() else None, self.n_channels_)
 
     def __sklearn_is_fitted__(self):
         return self._fitted_mark in vars(self)

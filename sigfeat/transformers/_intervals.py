@@ -14,6 +14,7 @@ from sigfeat._kernels.pooling import POOLINGS
 from sigfeat._validation import Interval, StrOptions, check_is_fitted
 from sigfeat.filters import FILTERS, draw_filters
 from sigfeat.transformers._base import FeatureTransformer
+from sigfeat.transformers._feature_table import WHOLE, FeatureTableMixin, combined, only_where_used, selected
 from sigfeat.transformers._memory import check_output_size
 from sigfeat.transformers._poolings import check_poolings, threshold_between, threshold_series
 from sigfeat.transformers._targets import check_target
@@ -39,8 +40,8 @@ INTERVAL_CONSTRAINTS: dict = {
 }
 
 
-class IntervalTransformer(FeatureTransformer):
-    """Subclasses give their sources, see `interval_features`, train, and name their rows of values."""
+class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
+    """Subclasses give their sources, see `interval_features`, train, and name and describe their rows of values."""
 
     def _fit_intervals(self, X, lengths, y, n_outputs, kept=None):
         """Filters, and what is to be pooled; `n_outputs` real values for each filter at each time.
@@ -136,6 +137,13 @@ class IntervalTransformer(FeatureTransformer):
         names = [f"{row}{ending}" for row in self._row_names() for ending in self._endings]
         return names if self._kept is None else [names[k] for k in self._kept]
 
+    def _feature_columns(self):
+        endings = [ending.split("|")[1:] for ending in self._endings]
+        pooled = {"pooling": [ending[0] for ending in endings], "window": [(*ending, WHOLE)[1] for ending in endings]}
+        rows = self._row_columns() | {"threshold": self.thresholds_.tolist()}
+        columns = only_where_used(combined(rows, pooled))
+        return columns if self._kept is None else selected(columns, self._kept)
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = self.fit_mode == "supervised"
@@ -176,6 +184,10 @@ class IntervalTransformer(FeatureTransformer):
         """Take over what was trained beside the filters."""
 
     def _row_names(self):
+        raise NotImplementedError
+
+    def _row_columns(self):
+        """Columns of the table of features for the rows of values, in the order of `_row_names`."""
         raise NotImplementedError
 
 

@@ -6,8 +6,10 @@ from sigfeat.words import Word, count_words, words_of_length, words_of_weight
 WORD_BYTES = 500  # of one Word object, about
 
 
-def chosen_words(words, depth, n_channels, n_columns, n_samples, dtype, name):
+def chosen_words(words, depth, n_channels, n_columns, n_samples, dtype, name, labels=()):
     """Words, as a tuple, that `words` and `depth` ask for, of `n_columns` features each.
+
+    labels: of the channels, by which words may name them; see `Word.parse`.
 
     Raises a ValueError if a word cannot be read or names a missing channel, or the features would not fit into memory.
     """
@@ -17,7 +19,7 @@ def chosen_words(words, depth, n_channels, n_columns, n_samples, dtype, name):
         check_output_size(n_samples, n_words * n_columns, dtype, what, n_words * WORD_BYTES)
         level = words_of_length if words == "length" else words_of_weight
         return tuple(word for k in range(1, depth + 1) for word in level(n_channels, k))
-    chosen = tuple(Word.parse(text) for text in words)
+    chosen = tuple(Word.parse(text, labels) for text in words)
     for word in chosen:
         if max(word.channels) >= n_channels:
             raise ValueError(f"words: {word} names channel {max(word.channels) + 1}, but X has {n_channels} channels")

@@ -18,6 +18,14 @@ from sigfeat.nn.threads import thread_limit
 from sigfeat.transformers._base import FeatureTransformer
 from sigfeat.transformers._development_stream import DevelopmentStream
 from sigfeat.transformers._devices import check_device
+from sigfeat.transformers._feature_table import (
+    WHOLE,
+    FeatureTableMixin,
+    combined,
+    entry_columns,
+    only_where_used,
+    selected,
+)
 from sigfeat.transformers._memory import check_output_size
 from sigfeat.transformers._paths import path_increments, path_units
 from sigfeat.transformers._poolings import check_poolings, threshold_between, threshold_series
@@ -28,7 +36,7 @@ BATCH_BYTES = 1 << 28
 SMALLER = "take a smaller dim, fewer developments or windows"
 
 
-class PathDevelopmentTransformer(FeatureTransformer):
+class PathDevelopmentTransformer(FeatureTableMixin, FeatureTransformer):
     """Developments of a path in a matrix Lie group, random or trained.
 
     For the path through the points of a series, X_0 = I and X_t = X_{t-1} exp(sum over c of A_c dx_c(t)) with
@@ -450,6 +458,15 @@ class PathDevelopmentTransformer(FeatureTransformer):
         endings = [statistic + window for statistic in statistics for window in self._endings]
         developments = range(1, len(self._elements) + 1)
         return [f"dev{d}{entry}{ending}" for d in developments for entry in entries for ending in endings]
+
+    def _feature_columns(self):
+        sizes = len(self._elements), self._group.dim, 1 + self._group.is_complex
+        entries = entry_columns(self._group.label, *sizes, self._channel_labels())
+        entries |= {"threshold": self.thresholds_.ravel().tolist()}
+        firsts = np.arange(len(self._elements))[:, np.newaxis] * self.thresholds_.shape[1]
+        entries = selected(entries, (firsts + self._varying).ravel())
+        windows = {"window": [ending.removeprefix("|") or WHOLE for ending in self._endings]}
+        return only_where_used(combined(entries, {"pooling": list(self._pooling)}, windows))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

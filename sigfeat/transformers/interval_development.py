@@ -13,6 +13,7 @@ from sigfeat._validation import Interval, StrOptions, _fit_context
 from sigfeat.nn.development import random_algebra
 from sigfeat.nn.groups import GROUPS
 from sigfeat.nn.intervals import IntervalDevelopment
+from sigfeat.transformers._feature_table import entry_columns
 from sigfeat.transformers._intervals import INTERVAL_CONSTRAINTS, IntervalTransformer
 from sigfeat.transformers._paths import path_increments, path_units
 
@@ -240,6 +241,11 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
             for name in self._filter_names
             for part in parts
         ]
+
+    def _row_columns(self):
+        filters = {"filter": [name.removeprefix("|") for name in self._filter_names]}
+        sizes = len(self.algebra_), self._group.dim, self._n_parts
+        return entry_columns(self._group.label, *sizes, self._channel_labels(), filters)
 
 
 class StepsOf:

@@ -8,6 +8,7 @@ import numpy as np
 from sigfeat._kernels.interval_features import Sums
 from sigfeat._validation import Interval, StrOptions, _fit_context
 from sigfeat.semirings import SEMIRINGS
+from sigfeat.transformers._feature_table import combined, word_columns
 from sigfeat.transformers._intervals import INTERVAL_CONSTRAINTS, IntervalTransformer
 from sigfeat.transformers._moments import channel_moments
 from sigfeat.transformers._poolings import check_poolings
@@ -28,7 +29,8 @@ class IntervalISSTransformer(IntervalTransformer):
     ----------
     words : {"length", "weight"} or list of str, default="weight"
         "length": all words of 1 to `depth` single channels. "weight": all words of monomials of total degree
-        1 to `depth`. A list: exactly these words, as texts such as "[1][1,2]" with channels counted from 1.
+        1 to `depth`. A list: exactly these words, as texts such as "[1][1,2]" with channels counted from 1, or
+        "[speed][speed,temp]" with the names of the channels of a panel that has them.
     depth : int, default=2
         Largest length or weight of the words; not used where `words` is a list.
     filter : {"exponential", "box", "random", "learnt"}, default="exponential"
@@ -191,7 +193,8 @@ class IntervalISSTransformer(IntervalTransformer):
                 f'semiring must be "real" for sums over intervals, got {self.semiring!r}: its sums have no inverses'
             )
         n_columns = self.n_filters * len(check_poolings(self.pooling)) * len(fine_windows(self.windows)[1])
-        self.words_ = chosen_words(self.words, self.depth, X.shape[1], n_columns, len(X), X.dtype, type(self).__name__)
+        labels, name = self._channel_labels(), type(self).__name__
+        self.words_ = chosen_words(self.words, self.depth, X.shape[1], n_columns, len(X), X.dtype, name, labels)
         self.shift_, self.scale_ = np.zeros(X.shape[1]), np.ones(X.shape[1])
         if self.scale is not None:
             mean, deviation = channel_moments(X, lengths)
@@ -211,4 +214,9 @@ class IntervalISSTransformer(IntervalTransformer):
         return layer, series
 
     def _row_names(self):
-        return [f"{word}{name}" for word in self.words_ for name in self._filter_names]
+        labels = self._channel_labels()
+        return [f"{word.spell(labels)}{name}" for word in self.words_ for name in self._filter_names]
+
+    def _row_columns(self):
+        filters = {"filter": [name.removeprefix("|") for name in self._filter_names]}
+        return combined(word_columns(self.words_, self._channel_labels()), filters)

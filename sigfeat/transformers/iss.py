@@ -11,6 +11,14 @@ from sigfeat._kernels.pooling import POOLINGS
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted
 from sigfeat.semirings import SEMIRINGS
 from sigfeat.transformers._base import FeatureTransformer
+from sigfeat.transformers._feature_table import (
+    FeatureTableMixin,
+    combined,
+    functional_columns,
+    only_where_used,
+    window_columns,
+    word_columns,
+)
 from sigfeat.transformers._low_rank import (
     COMPETING,
     SUMS,
@@ -31,7 +39,7 @@ WORDS = "words"
 OF_WORDS = {"decay": 0.1, "pooling": ("end", "mean", "max", "min"), "windows": ("dyadic", 2), "quantile": 0.5}
 
 
-class ISSTransformer(FeatureTransformer):
+class ISSTransformer(FeatureTableMixin, FeatureTransformer):
     """Iterated sums of a series, along words or along random functionals of low rank, pooled over time.
 
     For a word w = l_1 ... l_k whose letters are monomials in the channels:
@@ -47,7 +55,8 @@ class ISSTransformer(FeatureTransformer):
     words : {"length", "weight"} or list of str, default="weight"
         "length": all words of 1 to `depth` single channels. "weight": all words of monomials of total degree
         1 to `depth`, the full iterated-sums signature. A list: exactly these words, as texts such as
-        "[1][1,2]" with channels counted from 1. Not used by functionals.
+        "[1][1,2]" with channels counted from 1, or "[speed][speed,temp]" with the names of the channels of a panel
+        that has them. Not used by functionals.
     semiring : {"real", "max_plus", "min_plus", "max_times"} or tuple of str, default="real"
         Sum and product. "max_times" takes values >= 0 only, and no functionals. Functionals take the semirings of a
         tuple in turn.
@@ -140,6 +149,9 @@ class ISSTransformer(FeatureTransformer):
 
     Notes
     -----
+    Features of words are named after the channels where the panel has names for them, ``[speed][speed,temp]|real|end``;
+    names that could be misread are quoted. `feature_table` lists what each feature looks at.
+
     The defaults were chosen by cross-validation on training data (`benchmarks/settings.py`). The plain signature is
     ``ISSTransformer(depth, decay=0, pooling="end", windows="whole", scale=None)``.
 
@@ -301,7 +313,8 @@ class ISSTransformer(FeatureTransformer):
         pooling, (n_fine, runs) = check_poolings(chosen["pooling"]), fine_windows(chosen["windows"])
         self._windows, self._quantile = chosen["windows"], chosen["quantile"]
         n_columns = len(pooling) * len(runs)
-        words = chosen_words(self.words, self.depth, X.shape[1], n_columns, len(X), X.dtype, type(self).__name__)
+        labels, name = self._channel_labels(), type(self).__name__
+        words = chosen_words(self.words, self.depth, X.shape[1], n_columns, len(X), X.dtype, name, labels)
         # From here on `transform` knows the parameters by these: the kernels rely on the size of the output.
         self._ring, self._depth, self._strict = SEMIRINGS[self.semiring], self.depth, self.strict
         self._n_letters, self._weight = max(word.length for word in words), max(word.weight for word in words)
@@ -310,7 +323,7 @@ class ISSTransformer(FeatureTransformer):
         self._check_sign(X)
         self.words_ = words
         self.shift_, self.scale_ = self._learn_scale(X, lengths)
-        fade = self._ring.fade(chosen["decay"])
+        self._decay, fade = float(chosen["decay"]), self._ring.fade(chosen["decay"])
         self._loop = {"strict": self._strict, "fade": fade, "shift": self.shift_, "scale": self.scale_}
         self._trees = None if self._is_full(pooling) else PrefixTrees(words, X.shape[1], n_fine)
         self.thresholds_ = np.zeros(len(words))
@@ -414,7 +427,17 @@ class ISSTransformer(FeatureTransformer):
     def _feature_names(self):
         if "_low_rank" in vars(self):
             return self._low_rank.names()
-        return [f"{word}{ending}" for word in self.words_ for ending in self._endings]
+        labels = self._channel_labels()
+        return [f"{word.spell(labels)}{ending}" for word in self.words_ for ending in self._endings]
+
+    def _feature_columns(self):
+        labels = self._channel_labels()
+        if "_low_rank" in vars(self):
+            return functional_columns(self._low_rank, labels)
+        how = {"semiring": [self._ring.name], "decay": [self._decay]}
+        words = word_columns(self.words_, labels) | {"threshold": self.thresholds_.tolist()}
+        columns = combined(words, how, {"pooling": list(self._pooled[0])}, window_columns(self._windows))
+        return only_where_used(columns)
 
     def _name_endings(self, pooling):
         windows = [f"|{name}" if name else "" for name in window_names(self._windows)]

@@ -7,6 +7,7 @@ import numpy as np
 
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted
 from sigfeat.transformers._base import FeatureTransformer
+from sigfeat.transformers._feature_table import FeatureTableMixin, combined, labels_of, window_columns
 from sigfeat.transformers._memory import check_output_size
 from sigfeat.transformers._windows import window_bounds, window_names
 from sigfeat.words import count_words, words_of_length
@@ -15,7 +16,7 @@ BATCH_BYTES = 2**28
 MOST_CHANNELS = 255  # of iisignature's logarithm from depth 3 on
 
 
-class SignatureTransformer(FeatureTransformer):
+class SignatureTransformer(FeatureTableMixin, FeatureTransformer):
     """Signature, or its logarithm, of the piecewise-linear path through the points of a series.
 
     For channels c_1, ..., c_k and the path X through the points x_1, ..., x_T: S_{c_1 ... c_k} = integral
@@ -62,9 +63,9 @@ class SignatureTransformer(FeatureTransformer):
     in batches of 256 MiB, in float64; the result has the dtype of X. There is no `n_jobs`: iisignature keeps
     Python's lock while it computes. Processes help, as in ``GridSearchCV(..., n_jobs=2)``.
 
-    Features are named ``[1][2]|signature``, channels counted from 1; a logarithm's
-    ``[[1],[[1],[2]]]|logsignature`` spells the Lie brackets of iisignature.basis. Windows add their share of
-    the series, ``[1][2]|signature|0/2-1/2``. Logarithms of depth 3 and more take at most 255 channels.
+    Features are named ``[1][2]|signature``, channels counted from 1, or by their names where the panel has names; a
+    logarithm's ``[[1],[[1],[2]]]|logsignature`` spells the Lie brackets of iisignature.basis. Windows add their share
+    of the series, ``[1][2]|signature|0/2-1/2``. Logarithms of depth 3 and more take at most 255 channels.
 
     References
     ----------
@@ -162,13 +163,26 @@ class SignatureTransformer(FeatureTransformer):
                 out[batch] = features(paths)
 
     def _feature_names(self):
-        if self.kind == "logsignature":
-            words = _brackets(self.n_channels_, self.depth)
-        else:
-            levels = (words_of_length(self.n_channels_, k) for k in range(1, self.depth + 1))
-            words = [str(word) for level in levels for word in level]
+        words = [spelled for spelled, _ in self._spelled_words()]
         endings = [f"|{self.kind}|{name}" if name else f"|{self.kind}" for name in window_names(self.windows)]
         return [f"{word}{ending}" for word in words for ending in endings]
+
+    def _feature_columns(self):
+        labels, words = self._channel_labels(), self._spelled_words()
+        rows = {
+            "word": [spelled for spelled, _ in words],
+            "channels": [labels_of(set(letters), labels) for _, letters in words],
+            "level": [len(letters) for _, letters in words],
+        }
+        return combined(rows, {"kind": [self.kind]}, window_columns(self.windows))
+
+    def _spelled_words(self):
+        """Text of each word or bracket, and its channels, letter by letter."""
+        labels = self._channel_labels()
+        if self.kind == "logsignature":
+            return [(_bracket(word, labels), word) for word in _lyndon_basis(self.n_channels_, self.depth)]
+        levels = (words_of_length(self.n_channels_, k) for k in range(1, self.depth + 1))
+        return [(word.spell(labels), tuple(c for (c,) in word.letters)) for level in levels for word in level]
 
     def _features(self):
         """Give the function from paths (n, length, n_channels), float64, to values (n, n_words)."""
@@ -225,10 +239,10 @@ def _count_brackets(n_channels, depth):
     return sum(count // k for k, count in primitive.items())
 
 
-def _brackets(n_channels, depth):
-    """Spell the Lyndon basis in the order of iisignature.basis, which writes "?" from channel 10 on."""
-    words = sorted(_lyndon_words(n_channels, depth), key=lambda word: (len(word), word))
-    return [_bracket(word) for word in words]
+def _lyndon_basis(n_channels, depth):
+    """Lyndon words, channels counted from 0, in the order of iisignature.basis."""
+    words = (tuple(c - 1 for c in word) for word in _lyndon_words(n_channels, depth))
+    return sorted(words, key=lambda word: (len(word), word))
 
 
 def _lyndon_words(n_channels, depth):
@@ -242,8 +256,9 @@ def _lyndon_words(n_channels, depth):
             word.pop()
 
 
-def _bracket(word):
+def _bracket(word, labels):
+    """Spell a Lyndon word as a Lie bracket; iisignature.basis itself writes "?" from channel 10 on."""
     if len(word) == 1:
-        return f"[{word[0]}]"
+        return f"[{labels[word[0]]}]"
     cut = min(range(1, len(word)), key=lambda i: word[i:])  # the least suffix is the longest Lyndon one
-    return f"[{_bracket(word[:cut])},{_bracket(word[cut:])}]"
+    return f"[{_bracket(word[:cut], labels)},{_bracket(word[cut:], labels)}]"

@@ -1,0 +1,147 @@
+"""What each feature of a transformer looks at, as a table with one row per feature."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+
+from sigfeat._validation import check_is_fitted
+from sigfeat.functionals import n_parts
+from sigfeat.transformers._windows import window_names
+
+WHOLE = "0/1-1/1"
+WITH_THRESHOLD = ("ppv", "mpv", "mipv")
+
+
+class FeatureTableMixin:
+    """For a transformer that gives the columns of its table, each one value per feature, in `_feature_columns`."""
+
+    def feature_table(self):
+        """What each feature looks at.
+
+        Returns
+        -------
+        table : pandas.DataFrame
+            One row per feature, in the order of `transform`, with the names of the features as index. Columns where
+            they apply:
+
+            * "word": the word, functional or entry, as in the name; "level": its number of letters; "weight": the sum
+              of their degrees;
+            * "channels": tuple of the channels that the feature depends on, by name, or by number from 1 on as text;
+            * "semiring", "decay", "pooling" and "window", the last as fractions of the series, "0/1-1/1" for all of it;
+            * "threshold": of the poolings "ppv", "mpv" and "mipv", in the units of the scaled series; else NaN;
+            * "letter_channels", "dilations": of each letter of a functional, its channels and the steps between the
+              points of its window; "n_lags": points of a window; "differences": whether letters look at differences
+              of the series;
+            * "kind" of a signature, "filter" of sums over intervals, "development", "row", "column" and "part" ("re" or
+              "im") of an entry of a development.
+
+        Raises
+        ------
+        NotFittedError
+            If the transformer is not fitted.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sigfeat import ISSTransformer
+        >>> X = np.random.default_rng(0).standard_normal((10, 3, 50))
+        >>> iss = ISSTransformer(functionals="low_rank", n_functionals=4, n_thresholds=1, random_state=1).fit(X)
+        >>> iss.feature_table().loc["<2.1>|real|ppv", ["channels", "dilations", "differences"]].to_dict()
+        {'channels': ('2', '3'), 'dilations': (1,), 'differences': True}
+        """
+        check_is_fitted(self)
+        names = pd.Index(self.get_feature_names_out(), name="feature")
+        return pd.DataFrame(self._feature_columns(), index=names)
+
+    def _feature_columns(self):
+        raise NotImplementedError
+
+
+def combined(*tables):
+    """Columns for all combinations of a row of each table; the rows of the last table change fastest."""
+    sizes = [len(next(iter(table.values()))) for table in tables]
+    places = list(itertools.product(*map(range, sizes)))
+    return {
+        name: [values[place[k]] for place in places] for k, table in enumerate(tables) for name, values in table.items()
+    }
+
+
+def window_columns(windows):
+    """The windows."""
+    return {"window": [name or WHOLE for name in window_names(windows)]}
+
+
+def word_columns(words, labels):
+    """Words, and the labels of their channels."""
+    return {
+        "word": [word.spell(labels) for word in words],
+        "channels": [labels_of(word.channels, labels) for word in words],
+        "level": [word.length for word in words],
+        "weight": [word.weight for word in words],
+    }
+
+
+def entry_columns(label, n_developments, dim, n_parts, labels, *between):
+    """Entries of developments, which all depend on all channels; tables `between` run faster than an entry's place."""
+    places = list(itertools.product(range(1, dim + 1), repeat=2))
+    columns = combined(
+        {"development": list(range(1, n_developments + 1))},
+        {"row": [row for row, _ in places], "column": [column for _, column in places]},
+        *between,
+        {"part": ["re", "im"] if n_parts > 1 else ["re"]},
+    )
+    entries = list(zip(columns["development"], columns["row"], columns["column"], strict=True))
+    words = [f"dev{development}[{label}]({row},{column})" for development, row, column in entries]
+    return {"word": words, "channels": [tuple(labels)] * len(words)} | columns
+
+
+def selected(columns, places):
+    """Rows of a table at some places."""
+    return {name: [values[place] for place in places] for name, values in columns.items()}
+
+
+def labels_of(channels, labels):
+    """Labels of some channels, in the order of the channels."""
+    return tuple(labels[c] for c in sorted(channels))
+
+
+def only_where_used(columns):
+    """The columns, with NaN as threshold where the pooling has none."""
+    pairs = zip(columns["pooling"], columns["threshold"], strict=True)
+    return columns | {"threshold": [float(value) if name in WITH_THRESHOLD else np.nan for name, value in pairs]}
+
+
+def functional_columns(low_rank, labels):
+    """Features of a fitted `LowRank`, in their order."""
+    functionals, settings = low_rank.functionals, low_rank.settings
+    n_chains, depth = functionals.n_chains, functionals.depth
+    if settings.kind == "competing":  # which letter wins depends on all of its group
+        poolings = dict.fromkeys(name for name, _ in settings.columns)
+        order = itertools.product(range(n_chains), poolings, range(depth))
+        rows = [(c, range(j, j + 1), range(depth), name, np.nan) for c, name, j in order]
+    else:
+        rows = [
+            (c, run, run, name, low_rank.thresholds[c, n_parts(depth) - n_parts(depth - level + 1) + i, q])
+            for level in range(1, depth + 1)
+            for c, i in itertools.product(range(n_chains), range(depth - level + 1))
+            for run in [range(i, i + level)]
+            for name, q in settings.columns
+        ]
+    used = functionals.taps.any(axis=-1)
+    seen = [[set(functionals.channels[c, j, used[c, j]].tolist()) for j in range(depth)] for c in range(n_chains)]
+    columns = {
+        "word": ["".join(f"<{c + 1}.{j + 1}>" for j in own) for c, own, *_ in rows],
+        "channels": [labels_of(set().union(*(seen[c][j] for j in group)), labels) for c, _, group, *_ in rows],
+        "level": [len(own) for _, own, *_ in rows],
+        "letter_channels": [tuple(labels_of(seen[c][j], labels) for j in own) for c, own, *_ in rows],
+        "dilations": [tuple(functionals.dilations[c, own].tolist()) for c, own, *_ in rows],
+        "n_lags": [functionals.taps.shape[3]] * len(rows),
+        "differences": [bool(functionals.differenced[c]) for c, *_ in rows],
+        "pooling": [name for *_, name, _ in rows],
+        "threshold": [threshold for *_, threshold in rows],
+    }
+    if settings.kind != "competing":
+        columns["semiring"] = [functionals.semirings[c] for c, *_ in rows]
+        columns["decay"] = [float(functionals.decays[c]) for c, *_ in rows]
+    return combined(only_where_used(columns), window_columns(settings.windows))
