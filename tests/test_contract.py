@@ -521,7 +521,7 @@ def test_a_feature_union_names_its_parts():
     one = ISSTransformer(depth=1, pooling="end", windows="whole")
     union = FeatureUnion([("real", one), ("tropical", clone(one).set_params(semiring="max_plus"))])
     frame = union.set_output(transform="pandas").fit_transform(multiindex(ragged()))
-    assert frame.columns.tolist()[2:4] == ["real__[3]|real|end", "tropical__[1]|max_plus|end"]
+    assert frame.columns.tolist()[2:4] == ["real__[channel3]|real|end", "tropical__[channel1]|max_plus|end"]
     assert frame.shape == (6, 6)
 
 
