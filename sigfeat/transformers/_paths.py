@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sigfeat._rounding import difference_rounding
 from sigfeat.transformers._moments import channel_moments
 
 SMALLEST_UNIT = 1e-300  # whose inverse is still a number
@@ -32,4 +33,7 @@ def path_units(X, lengths):
     deviation = channel_moments(X, lengths)[1]
     with np.errstate(over="ignore"):
         units = np.sqrt(relative) * np.sqrt(largest) * np.sqrt(deviation)
-    return np.where(relative > 0, np.clip(units, SMALLEST_UNIT, np.finfo(np.float64).max), 1.0)
+    units = np.clip(units, SMALLEST_UNIT, np.finfo(np.float64).max)
+    rounding = difference_rounding(X) * np.nanmax(np.abs(X), axis=(0, 2))
+    still = relative * largest <= rounding
+    return np.where(still, np.where(relative > 0, np.maximum(1.0, rounding), 1.0), units)

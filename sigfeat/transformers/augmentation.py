@@ -4,6 +4,7 @@ from numbers import Integral
 
 import numpy as np
 
+from sigfeat._rounding import difference_rounding
 from sigfeat._validation import Interval, StrOptions
 from sigfeat.transformers._base import PanelAugmentation
 from sigfeat.transformers._moments import channel_moments
@@ -18,6 +19,11 @@ class Increments(PanelAugmentation):
         Whether a zero is put before the first sample, so that the first increment is x_1 and the length is
         kept; else there is one point less.
 
+    Attributes
+    ----------
+    constant_ : ndarray of shape (n_channels_,), float64
+        The increment of each channel in which all training series have the same, up to rounding; NaN for all others.
+
     Raises
     ------
     ValueError
@@ -26,6 +32,12 @@ class Increments(PanelAugmentation):
     See Also
     --------
     CumulativeSum : The inverse of Increments(basepoint=True).
+
+    Notes
+    -----
+    Times such as 0, 0.01, 0.02, ... are rounded, and so their increments differ in their last digits. What comes after,
+    which sees the increments alone, could not know that these differences mean nothing. Therefore an increment that is
+    equal to `constant_` up to rounding of the two values is replaced by it.
 
     Examples
     --------
@@ -42,8 +54,26 @@ class Increments(PanelAugmentation):
     def _needed_timepoints(self):
         return 1 if self.basepoint else 2
 
+    def _learn(self, X, lengths):
+        self._rounding, self.constant_ = difference_rounding(X), np.full(X.shape[1], np.nan)
+        moving = lengths > 1
+        if not moving.any():
+            return
+        with np.errstate(over="ignore", invalid="ignore"):  # `transform` raises
+            increments = np.diff(X[moving], axis=2)
+            mean = channel_moments(increments, lengths[moving] - 1)[0]
+            farthest = np.nanmax(np.abs(increments - mean[:, np.newaxis]), axis=(0, 2))
+            rounding = self._rounding * np.nanmax(np.abs(X[moving]), axis=(0, 2))
+        same = farthest <= rounding
+        self.constant_[same] = mean[same]
+
     def _augment(self, X, lengths):
-        return np.diff(X, axis=2, prepend=X.dtype.type(0)) if self.basepoint else np.diff(X, axis=2)
+        increments = np.diff(X, axis=2)
+        for c in np.flatnonzero(~np.isnan(self.constant_)):
+            own, size = increments[:, c], np.abs(X[:, c])
+            rounding = self._rounding[c] * np.maximum(size[:, 1:], size[:, :-1])
+            own[np.abs(own - self.constant_[c]) <= rounding] = self.constant_[c]
+        return np.concatenate([X[:, :, :1], increments], axis=2) if self.basepoint else increments
 
     def _name_channels(self, names):
         return [f"{name}|increment" for name in names]
