@@ -16,7 +16,7 @@ from sigfeat._kernels.low_rank import (
     pooled_low_rank,
 )
 from sigfeat.functionals import Functionals, draw_functionals, n_parts
-from sigfeat.transformers._moments import channel_moments, difference_deviation
+from sigfeat.transformers._moments import channel_moments, difference_factors
 from sigfeat.transformers._streams import FunctionalStream
 from sigfeat.transformers._windows import fine_windows, window_names
 
@@ -232,7 +232,7 @@ def _moments(X, lengths, scale):
     if X.shape[2] > 1:
         long_enough = lengths > 1
         if long_enough.any():
-            factors[1] = 1 / difference_deviation(X[long_enough], lengths[long_enough])
+            factors[1] = difference_factors(X[long_enough], lengths[long_enough])
     return (mean if scale == "standard" else shift), factors
 
 

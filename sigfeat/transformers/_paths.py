@@ -36,4 +36,4 @@ def path_units(X, lengths):
     units = np.clip(units, SMALLEST_UNIT, np.finfo(np.float64).max)
     rounding = difference_rounding(X) * np.nanmax(np.abs(X), axis=(0, 2))
     still = relative * largest <= rounding
-    return np.where(still, np.where(relative > 0, np.maximum(1.0, rounding), 1.0), units)
+    return np.where(still, np.maximum(1.0, np.where(relative > 0, rounding, 0.0)), units)

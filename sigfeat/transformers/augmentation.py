@@ -4,7 +4,7 @@ from numbers import Integral
 
 import numpy as np
 
-from sigfeat._rounding import difference_rounding
+from sigfeat._rounding import difference_rounding, within_rounding
 from sigfeat._validation import Interval, StrOptions
 from sigfeat.transformers._base import PanelAugmentation
 from sigfeat.transformers._moments import channel_moments
@@ -37,7 +37,7 @@ class Increments(PanelAugmentation):
     -----
     Times such as 0, 0.01, 0.02, ... are rounded, and so their increments differ in their last digits. What comes after,
     which sees the increments alone, could not know that these differences mean nothing. Therefore an increment that is
-    equal to `constant_` up to rounding of the two values is replaced by it.
+    equal to `constant_` up to rounding of the series is replaced by it.
 
     Examples
     --------
@@ -70,8 +70,7 @@ class Increments(PanelAugmentation):
     def _augment(self, X, lengths):
         increments = np.diff(X, axis=2)
         for c in np.flatnonzero(~np.isnan(self.constant_)):
-            own, size = increments[:, c], np.abs(X[:, c])
-            rounding = self._rounding[c] * np.maximum(size[:, 1:], size[:, :-1])
+            own, rounding = increments[:, c], self._rounding[c] * np.nanmax(np.abs(X[:, c]), axis=1, keepdims=True)
             own[np.abs(own - self.constant_[c]) <= rounding] = self.constant_[c]
         return np.concatenate([X[:, :, :1], increments], axis=2) if self.basepoint else increments
 
@@ -286,11 +285,17 @@ class StandardizeChannels(PanelAugmentation):
 
     def _learn(self, X, lengths):
         self.mean_, self.scale_ = channel_moments(X, lengths)
+        with np.errstate(over="ignore"):
+            deviation = np.nanmax(np.abs(X - self.mean_[:, np.newaxis]), axis=(0, 2))
+        constant = within_rounding(deviation, np.abs(self.mean_), X.dtype)
+        self._rounding = np.where(constant, deviation, 0.0)
 
     def _augment(self, X, lengths):
         panel = X.astype(np.float64)
         if self.with_mean:
             panel -= self.mean_[:, np.newaxis]
+            for c in np.flatnonzero(self._rounding):  # what comes after would take it for a channel of that size
+                panel[:, c][np.abs(panel[:, c]) <= self._rounding[c]] = 0.0
         if self.with_std:
             panel /= self.scale_[:, np.newaxis]
         return panel.astype(X.dtype, copy=False)
