@@ -15,9 +15,10 @@ from sigfeat import (
     StandardizeChannels,
 )
 from sigfeat.classifiers import iss_classifier
+from sigfeat.nn.supervised import standardised_numbers
 from tests.test_contract import every_feature_transformer, target
 
-N = 24
+N = 100  # so long that increments of a clock are far smaller than the clock
 CLOCKS = {
     "AddTime": lambda n: np.arange(n) / (n - 1),
     "0.01 t": lambda n: 0.01 * np.arange(n),
@@ -99,7 +100,7 @@ def test_accuracy_does_not_hang_on_the_length(clock, dtype):
 
     classifier = iss_classifier(n_functionals=200).fit(series(X, 200), y)
     scores = [classifier.score(series(X_test, n), y_test) for n in (199, 200, 201)]
-    assert min(scores) > 0.93
+    assert min(scores) > 0.9
     features = {n: classifier[:-1].transform(series(X_test, n)) for n in (199, 200)}
     change = np.abs(features[199] - features[200]) * features[200].shape[1] ** 0.5  # in standard deviations
     assert np.sqrt(np.square(change).mean()) < 0.25
@@ -183,3 +184,8 @@ def test_a_feature_that_is_constant_up_to_rounding_becomes_zero():
         X[:, 1] = -1e5 * (1 + 3 * np.finfo(dtype).eps * np.sign(X[:, 0]))
         for power in (0.5, 1.0):
             assert (FeatureScaler(power=power).fit_transform(X)[:, 1] == 0).all()
+
+
+def test_targets_that_are_constant_up_to_rounding_stay_small():
+    target = 1e9 * (1 + np.finfo(float).eps * np.sign(np.random.default_rng(0).standard_normal((50, 1))))
+    assert np.abs(standardised_numbers(target)).max() < 1e-12

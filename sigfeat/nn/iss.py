@@ -307,19 +307,12 @@ def train_functionals(
 def _thresholds(
     layer: LowRankISS, series: NDArray[Any], lengths: NDArray[Any], seed: int
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """One random quantile of the values of each part on some of the series, and their standard deviation.
-
-    The deviation is 1 where it is within rounding of the terms of the values: taps of mean zero add large terms up to
-    nothing in a channel that is constant.
-    """
+    """One random quantile of the values of each part on some of the series, and their deviation, 1 for constants."""
     rng = np.random.default_rng(seed)
     chosen = rng.permutation(len(series))[:THRESHOLD_SERIES]
-    own, functionals = torch.from_numpy(lengths[chosen]), layer.functionals
-    absolute = dataclasses.replace(functionals, taps=np.abs(functionals.taps))
+    own = torch.from_numpy(lengths[chosen])
     with torch.no_grad():
-        rows = layer._rows(torch.from_numpy(series[chosen]), own)
-        values = layer.of_rows(rows, own).transpose(0, 2).flatten(2).numpy()
-        terms = LowRankISS(absolute, layer.n_channels).of_rows(rows.abs(), own).abs().amax(dim=(0, 3)).numpy()
+        values = layer(torch.from_numpy(series[chosen]), own).transpose(0, 2).flatten(2).numpy()
         inside = layer.inside(own, series.shape[1]).transpose(0, 2).flatten(2).numpy()
     shape = layer.functionals.n_chains, n_parts(layer.functionals.depth)
     thresholds, deviations = np.zeros((*shape, 1)), np.ones(shape)
@@ -328,7 +321,7 @@ def _thresholds(
         if known.size:
             thresholds[chain, part] = np.quantile(known, rng.random())
             deviation = known.std()
-            constant = deviation == 0 or within_rounding(deviation, terms[chain, part], known.dtype)
+            constant = within_rounding(deviation, np.abs(known).max(), known.dtype)
             deviations[chain, part] = 1.0 if constant else deviation
     return thresholds, deviations
 

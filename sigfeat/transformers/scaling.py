@@ -15,8 +15,8 @@ class FeatureScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Standardised features, all together of the weight of one: blocks of any number of features weigh the same.
 
     Each feature is raised to a power, keeping its sign, has its mean on the training data subtracted, is divided by its
-    standard deviation there, and by the root of the number of features. A feature that is constant on the training data,
-    up to rounding of its largest value, becomes zero.
+    standard deviation there, and by the root of the number of features. A feature that is constant on the training
+    data, up to rounding of its largest value, becomes zero.
 
     Parameters
     ----------
