@@ -3,13 +3,13 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 ROUNDINGS = 10  # of a value on its way, at most
 DIFFERENCE_ROUNDINGS = 2  # of the larger of two values that are subtracted: one or two of each
 
 
-def within_rounding(spread: Any, largest: Any, dtype: DTypeLike) -> Any:
+def within_rounding(spread: Any, largest: Any, dtype: Any) -> Any:
     """Whether a spread of values is within the rounding errors of operands in this dtype, `largest` in absolute value.
 
     The spread is a standard deviation, or any other distance from the mean; both arguments are numbers or arrays.

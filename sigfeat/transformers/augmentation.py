@@ -57,14 +57,13 @@ class Increments(PanelAugmentation):
     def _learn(self, X, lengths):
         self._rounding, self.constant_ = difference_rounding(X), np.full(X.shape[1], np.nan)
         moving = lengths > 1
-        if not moving.any():
-            return
-        with np.errstate(over="ignore", invalid="ignore"):  # `transform` raises
+        with np.errstate(over="ignore"):
             increments = np.diff(X[moving], axis=2)
-            mean = channel_moments(increments, lengths[moving] - 1)[0]
-            farthest = np.nanmax(np.abs(increments - mean[:, np.newaxis]), axis=(0, 2))
-            rounding = self._rounding * np.nanmax(np.abs(X[moving]), axis=(0, 2))
-        same = farthest <= rounding
+        if not moving.any() or np.isinf(increments).any():  # `transform` raises
+            return
+        mean = channel_moments(increments, lengths[moving] - 1)[0]
+        farthest = np.nanmax(np.abs(increments - mean[:, np.newaxis]), axis=(0, 2))
+        same = farthest <= self._rounding * np.nanmax(np.abs(X[moving]), axis=(0, 2))
         self.constant_[same] = mean[same]
 
     def _augment(self, X, lengths):
