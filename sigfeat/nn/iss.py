@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
+from sigfeat._rounding import within_rounding
 from sigfeat.functionals import Functionals, n_parts
 from sigfeat.nn.supervised import TrainingSettings, train
 from sigfeat.nn.threads import thread_limit
@@ -306,7 +307,7 @@ def train_functionals(
 def _thresholds(
     layer: LowRankISS, series: NDArray[Any], lengths: NDArray[Any], seed: int
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """One random quantile of the values of each part on some of the series, and their standard deviation."""
+    """One random quantile of the values of each part on some of the series, and their deviation, 1 for constants."""
     rng = np.random.default_rng(seed)
     chosen = rng.permutation(len(series))[:THRESHOLD_SERIES]
     own = torch.from_numpy(lengths[chosen])
@@ -319,7 +320,9 @@ def _thresholds(
         known = values[part, chain][inside[part, chain]]
         if known.size:
             thresholds[chain, part] = np.quantile(known, rng.random())
-            deviations[chain, part] = known.std() or 1.0
+            deviation = known.std()
+            constant = within_rounding(deviation, np.abs(known).max(), known.dtype)
+            deviations[chain, part] = 1.0 if constant else deviation
     return thresholds, deviations
 
 

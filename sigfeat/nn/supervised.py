@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 
+from sigfeat._rounding import within_rounding
 from sigfeat.nn.development import LongStepError
 
 # Both were chosen, as the defaults of the transformer, by cross-validation on training parts of archive data sets.
@@ -174,7 +175,8 @@ def standardised_numbers(target: NDArray[Any]) -> NDArray[Any]:
     size = np.abs(target).max(axis=0)
     target = target / np.where(size > 0, size, 1.0)  # huge numbers have huger squares
     deviation = target.std(axis=0)
-    standard: NDArray[Any] = (target - target.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
+    constant = within_rounding(deviation, 1.0, target.dtype)
+    standard: NDArray[Any] = (target - target.mean(axis=0)) / np.where(constant, 1.0, deviation)
     return standard
 
 

@@ -16,7 +16,7 @@ from sigfeat._kernels.low_rank import (
     pooled_low_rank,
 )
 from sigfeat.functionals import Functionals, draw_functionals, n_parts
-from sigfeat.transformers._moments import channel_moments
+from sigfeat.transformers._moments import channel_moments, difference_factors
 from sigfeat.transformers._streams import FunctionalStream
 from sigfeat.transformers._windows import fine_windows, window_names
 
@@ -230,13 +230,9 @@ def _moments(X, lengths, scale):
     mean, deviation = channel_moments(X, lengths)
     factors[0] = 1 / deviation
     if X.shape[2] > 1:
-        with np.errstate(over="ignore"):
-            differences = np.diff(X, axis=2)
-        if np.isinf(differences).any():
-            raise ValueError("differences of neighbouring points of X overflow: scale the series")
         long_enough = lengths > 1
         if long_enough.any():
-            factors[1] = 1 / channel_moments(differences[long_enough], lengths[long_enough] - 1)[1]
+            factors[1] = difference_factors(X[long_enough], lengths[long_enough])
     return (mean if scale == "standard" else shift), factors
 
 

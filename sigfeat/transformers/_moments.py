@@ -2,16 +2,49 @@
 
 import numpy as np
 
+from sigfeat._rounding import difference_rounding, within_rounding
+
 
 def channel_moments(X, lengths):
-    """Mean and standard deviation over all series and own times, float64; 1 for the deviation of a constant channel."""
-    size = np.nanmax(np.abs(X), axis=(0, 2)).astype(np.float64)  # huge values have huger squares
+    """Mean and standard deviation over all series and own times, float64; 1 for the deviation of a constant channel.
+
+    A channel is constant if its deviation is within rounding of its largest value; where such an error is larger than
+    1, it stands in place of the 1.
+    """
+    mean, deviation, size = _moments(X, lengths)
+    constant = within_rounding(deviation, size, X.dtype)
+    constant |= deviation < np.finfo(np.float64).tiny  # whose inverse overflows
+    error = np.where(deviation > 0, np.finfo(X.dtype).eps * size, 0.0)
+    return mean, np.where(constant, np.maximum(1.0, error), deviation)
+
+
+def difference_factors(X, lengths):
+    """One over the standard deviation of the differences x(t + 1) - x(t) of each channel, 0 for constant ones.
+
+    Differences are constant if their deviation is within rounding of the values of X that are subtracted. A factor of
+    1 would keep their rounding errors: letters whose taps have mean zero add them up to noise of either sign, which
+    depends on the length of the series. Every series needs at least 2 points.
+    """
+    with np.errstate(over="ignore"):
+        differences = np.diff(X, axis=2)
+    if np.isinf(differences).any():
+        raise ValueError("differences of neighbouring points of X overflow: scale the series")
+    _, deviation, size = _moments(differences, lengths - 1)
+    rounding = difference_rounding(X) * np.nanmax(np.abs(X), axis=(0, 2))
+    constant = (deviation <= rounding) | within_rounding(deviation, size, X.dtype)
+    constant |= deviation < np.finfo(np.float64).tiny  # whose inverse overflows
+    return np.where(constant, 0.0, 1 / np.where(constant, 1.0, deviation))
+
+
+def _moments(X, lengths):
+    """Mean, standard deviation and largest absolute value of each channel."""
+    low, high = np.nanmin(X, axis=(0, 2)), np.nanmax(X, axis=(0, 2))
+    size = np.maximum(np.abs(low), np.abs(high)).astype(np.float64)  # huge values have huger squares
     size[size < np.finfo(np.float64).tiny] = 1.0
     relative = X / size[:, np.newaxis]
     if lengths.min() == X.shape[2]:
         mean, deviation = relative.mean(axis=(0, 2)), relative.std(axis=(0, 2))
     else:
         mean, deviation = np.nanmean(relative, axis=(0, 2)), np.nanstd(relative, axis=(0, 2))
-    constant = deviation <= 10 * np.finfo(X.dtype).eps * np.abs(mean)
-    constant |= deviation * size < np.finfo(np.float64).tiny  # whose inverse overflows
-    return mean * size, np.where(constant, 1.0, deviation * size)
+    mean = np.where(low == high, low, mean * size)  # without rounding: a constant minus its mean is zero
+    return mean, deviation * size, size

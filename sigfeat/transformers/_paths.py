@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sigfeat._rounding import difference_rounding
 from sigfeat.transformers._moments import channel_moments
 
 SMALLEST_UNIT = 1e-300  # whose inverse is still a number
@@ -23,7 +24,8 @@ def path_units(X, lengths):
     """Unit of each channel: between its standard deviation and the size of the increments of a whole series.
 
     The latter is the root of the mean over the series of the sum of squared increments. For noise both are about the
-    same but for a factor root T; for a smooth path the sum of squares goes to zero with the step.
+    same but for a factor root T; for a smooth path the sum of squares goes to zero with the step. The unit of a
+    channel that does not move, up to rounding of its values, is 1, or the rounding error where that is larger.
     """
     increments = np.abs(path_increments(X, lengths))
     largest = increments.max(axis=(0, 1))
@@ -32,4 +34,7 @@ def path_units(X, lengths):
     deviation = channel_moments(X, lengths)[1]
     with np.errstate(over="ignore"):
         units = np.sqrt(relative) * np.sqrt(largest) * np.sqrt(deviation)
-    return np.where(relative > 0, np.clip(units, SMALLEST_UNIT, np.finfo(np.float64).max), 1.0)
+        moved = relative * largest
+    units = np.clip(units, SMALLEST_UNIT, np.finfo(np.float64).max)
+    rounding = difference_rounding(X) * np.nanmax(np.abs(X), axis=(0, 2))
+    return np.where(moved <= rounding, np.maximum(1.0, np.where(moved > 0, rounding, 0.0)), units)

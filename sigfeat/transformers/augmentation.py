@@ -4,6 +4,7 @@ from numbers import Integral
 
 import numpy as np
 
+from sigfeat._rounding import difference_rounding, within_rounding
 from sigfeat._validation import Interval, StrOptions
 from sigfeat.transformers._base import PanelAugmentation
 from sigfeat.transformers._moments import channel_moments
@@ -18,6 +19,11 @@ class Increments(PanelAugmentation):
         Whether a zero is put before the first sample, so that the first increment is x_1 and the length is
         kept; else there is one point less.
 
+    Attributes
+    ----------
+    constant_ : ndarray of shape (n_channels_,), float64
+        The increment of each channel in which all training series have the same, up to rounding; NaN for all others.
+
     Raises
     ------
     ValueError
@@ -26,6 +32,12 @@ class Increments(PanelAugmentation):
     See Also
     --------
     CumulativeSum : The inverse of Increments(basepoint=True).
+
+    Notes
+    -----
+    Times such as 0, 0.01, 0.02, ... are rounded, and so their increments differ in their last digits. What comes after,
+    which sees the increments alone, could not know that these differences mean nothing. Therefore an increment that is
+    equal to `constant_` up to rounding of the series is replaced by it.
 
     Examples
     --------
@@ -42,8 +54,24 @@ class Increments(PanelAugmentation):
     def _needed_timepoints(self):
         return 1 if self.basepoint else 2
 
+    def _learn(self, X, lengths):
+        self._rounding, self.constant_ = difference_rounding(X), np.full(X.shape[1], np.nan)
+        moving = lengths > 1
+        with np.errstate(over="ignore"):
+            increments = np.diff(X[moving], axis=2)
+        if not moving.any() or np.isinf(increments).any():  # `transform` raises
+            return
+        mean = channel_moments(increments, lengths[moving] - 1)[0]
+        farthest = np.nanmax(np.abs(increments - mean[:, np.newaxis]), axis=(0, 2))
+        same = farthest <= self._rounding * np.nanmax(np.abs(X[moving]), axis=(0, 2))
+        self.constant_[same] = mean[same]
+
     def _augment(self, X, lengths):
-        return np.diff(X, axis=2, prepend=X.dtype.type(0)) if self.basepoint else np.diff(X, axis=2)
+        increments = np.diff(X, axis=2)
+        for c in np.flatnonzero(~np.isnan(self.constant_)):
+            own, rounding = increments[:, c], self._rounding[c] * np.nanmax(np.abs(X[:, c]), axis=1, keepdims=True)
+            own[np.abs(own - self.constant_[c]) <= rounding] = self.constant_[c]
+        return np.concatenate([X[:, :, :1], increments], axis=2) if self.basepoint else increments
 
     def _name_channels(self, names):
         return [f"d {name}" for name in names]
@@ -257,11 +285,17 @@ class StandardizeChannels(PanelAugmentation):
 
     def _learn(self, X, lengths):
         self.mean_, self.scale_ = channel_moments(X, lengths)
+        with np.errstate(over="ignore"):
+            deviation = np.nanmax(np.abs(X - self.mean_[:, np.newaxis]), axis=(0, 2))
+        constant = within_rounding(deviation, np.abs(self.mean_), X.dtype)
+        self._rounding = np.where(constant, deviation, 0.0)
 
     def _augment(self, X, lengths):
         panel = X.astype(np.float64)
         if self.with_mean:
             panel -= self.mean_[:, np.newaxis]
+            for c in np.flatnonzero(self._rounding):  # what comes after would take it for a channel of that size
+                panel[:, c][np.abs(panel[:, c]) <= self._rounding[c]] = 0.0
         if self.with_std:
             panel /= self.scale_[:, np.newaxis]
         return panel.astype(X.dtype, copy=False)

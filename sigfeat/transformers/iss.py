@@ -126,7 +126,8 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
     shift_, scale_ : ndarray of shape (n_channels_,)
         A channel is used as (x - shift_) * scale_.
     difference_scale_ : ndarray of shape (n_channels_,)
-        Factor of the differences x(t + 1) - x(t), at which some of the functionals look; not with "words".
+        Factor of the differences x(t + 1) - x(t), at which some of the functionals look, 0 where all are the same up to
+        rounding; not with "words".
     thresholds_ : ndarray of shape (n_words,) or (n_functionals, n_parts, n_thresholds)
         Thresholds of "ppv", "mpv" and "mipv"; zeros where none is asked for.
     history_ : list of dict

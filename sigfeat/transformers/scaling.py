@@ -5,6 +5,7 @@ from numbers import Real
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 
+from sigfeat._rounding import within_rounding
 from sigfeat._validation import Interval, _fit_context, check_is_fitted, validate_data
 
 ROWS_AT_ONCE = 256
@@ -14,8 +15,8 @@ class FeatureScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Standardised features, all together of the weight of one: blocks of any number of features weigh the same.
 
     Each feature is raised to a power, keeping its sign, has its mean on the training data subtracted, is divided by its
-    standard deviation there, and by the root of the number of features. A feature that is constant on the training data
-    becomes zero.
+    standard deviation there, and by the root of the number of features. A feature that is constant on the training
+    data, up to rounding of its largest value, becomes zero.
 
     Parameters
     ----------
@@ -75,14 +76,15 @@ class FeatureScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self : FeatureScaler
         """
         X = validate_data(self, X, dtype=[np.float64, np.float32])
-        mean, square, zeros = np.zeros((3, X.shape[1]))
+        mean, square, zeros, largest = np.zeros((4, X.shape[1]))
         for part in self._parts(X):
             mean += part.sum(axis=0, dtype=np.float64) / len(X)
+            np.maximum(largest, np.abs(part).max(axis=0), out=largest)
         for part in self._parts(X):
             square += np.square(part - mean).sum(axis=0) / len(X)
             zeros += (part == 0).sum(axis=0) / len(X)
         deviation = np.sqrt(square)
-        constant = deviation <= 10 * np.finfo(X.dtype).eps * np.abs(mean)
+        constant = within_rounding(deviation, largest, X.dtype)
         if self.sparse:
             deviation += zeros**4
         scale = np.zeros(X.shape[1])
