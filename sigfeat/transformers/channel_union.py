@@ -22,7 +22,7 @@ class ChannelUnion(PanelAugmentation, _BaseComposition):
 
     Parameters
     ----------
-    transformer_list : list of (str, transformer)
+    transformer_list : list of (str, transformer), default=(("raw", "passthrough"),)
         Names, and augmentations or pipelines of them; "passthrough" stands for the series themselves.
 
     Attributes
@@ -62,7 +62,7 @@ class ChannelUnion(PanelAugmentation, _BaseComposition):
 
     _parameter_constraints = {"transformer_list": [list, tuple]}
 
-    def __init__(self, transformer_list):
+    def __init__(self, transformer_list=(("raw", PASSTHROUGH),)):
         self.transformer_list = transformer_list
 
     @property
