@@ -5,7 +5,6 @@ from collections import Counter
 import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import make_union
-from sklearn.utils import get_tags
 
 from sigfeat._validation import _BaseComposition
 from sigfeat.panel import labelled, series_lengths
@@ -61,15 +60,10 @@ class ChannelUnion(PanelAugmentation, _BaseComposition):
     """
 
     _parameter_constraints = {"transformer_list": [list, tuple]}
+    _allow_missing = True  # the parts say whether they do
 
     def __init__(self, transformer_list=(("raw", PASSTHROUGH),)):
         self.transformer_list = transformer_list
-
-    @property
-    def _allow_missing(self):
-        """Whether all parts take missing values; those of the series themselves go through."""
-        parts = [part for _, part in self._parts() if part != PASSTHROUGH]
-        return bool(parts) and all(get_tags(part).input_tags.allow_nan for part in parts)
 
     def get_params(self, deep=True):
         """Parameters, and with `deep` those of the parts as ``name__parameter``.
@@ -118,8 +112,12 @@ class ChannelUnion(PanelAugmentation, _BaseComposition):
                     f'transformer_list must hold transformers or "passthrough", got {part!r} of name {name!r}'
                 )
 
+    def _check_panel(self, X, y=None, *, reset):
+        if reset:
+            self._check_parts()
+        return super()._check_panel(X, y, reset=reset)
+
     def _learn(self, X, lengths):
-        self._check_parts()
         X = self._named(X)
         fitted = [(name, part if part == PASSTHROUGH else clone(part).fit(X)) for name, part in self._parts()]
         self._n_out = [panel.shape[1] for panel in self._panels(fitted, X[:1], lengths[:1])]
