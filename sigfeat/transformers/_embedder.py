@@ -20,6 +20,7 @@ from sigfeat.transformers._devices import check_device
 from sigfeat.transformers._memory import check_output_size
 from sigfeat.transformers._moments import channel_moments
 from sigfeat.transformers._persistence import load_estimator, save_estimator
+from sigfeat.transformers._states import ModuleStateMixin
 from sigfeat.transformers._windows import fine_windows, window_names
 
 BATCH_BYTES = 1 << 25  # of one array of the widest part of an encoder, for the series that go through it together
@@ -38,7 +39,7 @@ KNOWN_AFTER_FIT = (
 SMALLER = "take a smaller d_model or fewer windows"
 
 
-class Embedder(CallbackSupportMixin, FeatureTransformer):
+class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
     """An encoder of series, whose pooled tokens are the features.
 
     Subclasses set `encoder_`, `mean_`, `scale_` and `pooling_` in `fit`, then call `_finish`.

@@ -15,12 +15,13 @@ from sigfeat.nn.supervised import TrainingSettings, train
 from sigfeat.nn.threads import thread_limit
 from sigfeat.transformers._devices import check_device
 from sigfeat.transformers._moments import channel_moments
+from sigfeat.transformers._states import ModuleStateMixin
 from sigfeat.transformers._targets import check_target
 
 SERIES_AT_ONCE = 64  # in predictions
 
 
-class IntervalNetworkClassifier(ClassifierMixin, BaseEstimator):
+class IntervalNetworkClassifier(ModuleStateMixin, ClassifierMixin, BaseEstimator):
     """A network whose layers are sums over all intervals of what the layer before found, trained as a whole.
 
     For tasks in which one event tells which other event counts. Series are standardised; mean, largest and last value
