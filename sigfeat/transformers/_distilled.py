@@ -17,10 +17,11 @@ from sigfeat.nn.fidelity import fidelity, skill
 from sigfeat.nn.supervised import split_rows
 from sigfeat.nn.training import n_epochs
 from sigfeat.transformers._embedder import Embedder, recommended_steps
+from sigfeat.transformers._nested import DefaultPartsMixin
 from sigfeat.transformers.teacher import MHAEmbedder
 
 
-class DistilledEmbedder(Embedder):
+class DistilledEmbedder(DefaultPartsMixin, Embedder):
     """An embedder that learns to give its teacher's tokens.
 
     Subclasses give what their encoder has of its own in `_own_spec`.
@@ -142,8 +143,7 @@ class DistilledEmbedder(Embedder):
     def _teacher(self):
         """The teacher as it is given, frozen or not, after a check of its parameters."""
         if self.teacher is None:
-            names = ("device", "dtype", "random_state", "n_jobs", "verbose")
-            return MHAEmbedder(**{name: getattr(self, name) for name in names})
+            return self._default_parts()["teacher"]
         if isinstance(self.teacher, FrozenEstimator):
             frozen = self.teacher.estimator
             if not isinstance(frozen, Embedder):
@@ -154,6 +154,10 @@ class DistilledEmbedder(Embedder):
         else:
             self.teacher._validate_params()
         return self.teacher
+
+    def _default_parts(self):
+        names = ("device", "dtype", "random_state", "n_jobs", "verbose")
+        return {} if self.teacher is not None else {"teacher": MHAEmbedder(**{n: getattr(self, n) for n in names})}
 
     def _fit_teacher(self, X, y, context):
         teacher = clone(self._teacher())
