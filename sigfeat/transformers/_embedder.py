@@ -5,7 +5,6 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from joblib import effective_n_jobs
 from sklearn.utils import check_random_state, check_scalar
 
 from sigfeat._validation import CallbackSupportMixin, Interval, StrOptions, check_is_fitted
@@ -17,6 +16,7 @@ from sigfeat.nn.threads import thread_limit
 from sigfeat.nn.training import StepSettings, train
 from sigfeat.transformers._base import FeatureTransformer
 from sigfeat.transformers._devices import check_device
+from sigfeat.transformers._jobs import N_JOBS, granted_threads
 from sigfeat.transformers._memory import check_output_size
 from sigfeat.transformers._moments import channel_moments
 from sigfeat.transformers._persistence import load_estimator, save_estimator
@@ -56,7 +56,7 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
         "device": [str, torch.device],
         "dtype": [StrOptions({"float32", "float64"}), None],
         "random_state": ["random_state"],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
         "verbose": ["verbose"],
     }
 
@@ -267,7 +267,7 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
     def _computing(self):
         """Weights on their device, threads as granted, and no gradients; spectra of filters are not kept behind it."""
         self.encoder_.to(self._where())
-        with thread_limit(effective_n_jobs(self.n_jobs)), torch.no_grad():
+        with thread_limit(granted_threads(self.n_jobs)), torch.no_grad():
             try:
                 yield
             finally:
@@ -297,7 +297,7 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
             epochs=_Epochs(self, context),
             **settings,
         )
-        with thread_limit(effective_n_jobs(self.n_jobs)):
+        with thread_limit(granted_threads(self.n_jobs)):
             return train(objective, inputs, held_out, settings)
 
     def _check_points(self, lengths, spec):

@@ -33,8 +33,8 @@ class DefaultPartsMixin:
         Parameters
         ----------
         **params : dict
-            Parameters, as ``name`` or ``name__parameter``. Where `name` is None, and this changes its default estimator,
-            the changed one takes its place.
+            Parameters, as ``name`` or ``name__parameter``. Where `name` is None, and this changes its default
+            estimator, the changed one takes its place.
 
         Returns
         -------

@@ -4,7 +4,6 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from joblib import effective_n_jobs
 from sklearn.utils import check_random_state
 
 from sigfeat._kernels.path_development import Plan, segments_of
@@ -18,6 +17,7 @@ from sigfeat.nn.threads import thread_limit
 from sigfeat.transformers._base import FeatureTransformer
 from sigfeat.transformers._development_stream import DevelopmentStream
 from sigfeat.transformers._devices import check_device
+from sigfeat.transformers._jobs import N_JOBS, granted_threads
 from sigfeat.transformers._memory import check_output_size
 from sigfeat.transformers._paths import path_increments, path_units
 from sigfeat.transformers._poolings import check_poolings, threshold_between, threshold_series
@@ -86,7 +86,7 @@ class PathDevelopmentTransformer(FeatureTransformer):
     random_state : int, RandomState instance or None, default=0
         Of the elements, and of the order of the series in training.
     n_jobs : int or None, default=None
-        Threads, in joblib's convention. The features of given elements do not depend on it.
+        Threads, in joblib's convention, no more than CPUs. The features of given elements do not depend on it.
 
     Attributes
     ----------
@@ -174,7 +174,7 @@ class PathDevelopmentTransformer(FeatureTransformer):
         "device": [str, torch.device],
         "dtype": [StrOptions({"float32", "float64"}), None],
         "random_state": ["random_state"],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
     }
 
     def __init__(
@@ -379,7 +379,7 @@ class PathDevelopmentTransformer(FeatureTransformer):
             self._group,
             elements.shape[1],
             len(elements),
-            n_threads=effective_n_jobs(self.n_jobs),
+            n_threads=granted_threads(self.n_jobs),
             generator=torch.Generator(),  # replaced at once, but torch's own must not be drawn from
             dtype=precision,
         )
@@ -401,7 +401,7 @@ class PathDevelopmentTransformer(FeatureTransformer):
             device=self.device,
             seed=seed,
         )
-        with thread_limit(effective_n_jobs(self.n_jobs)):
+        with thread_limit(granted_threads(self.n_jobs)):
             features = PooledDevelopment(layer, poolings, *self._windows)
             self.history_, _ = train(features, increments, lengths, target, settings)
         return layer.algebra.detach().cpu().numpy().astype(elements.dtype)
@@ -428,7 +428,7 @@ class PathDevelopmentTransformer(FeatureTransformer):
 
     def _plan(self, dtype):
         algebra = self._elements.astype(np.result_type(dtype, np.complex64) if self._group.is_complex else dtype)
-        return Plan(algebra, self._group.involution, self._group.is_compact, effective_n_jobs(self.n_jobs))
+        return Plan(algebra, self._group.involution, self._group.is_compact, granted_threads(self.n_jobs))
 
     def _increments(self, X, lengths):
         """Steps of the paths in units of the algebra elements, in the precision to compute in."""

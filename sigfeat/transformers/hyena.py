@@ -64,7 +64,7 @@ class HyenaEmbeddingTransformer(DistilledEmbedder):
     random_state : int, RandomState instance or None, default=0
         Of the first weights, the distortions and the order of the series; given to the teacher if that is None.
     n_jobs : int or None, default=None
-        Threads, in joblib's convention.
+        Threads, in joblib's convention, no more than CPUs.
     verbose : int, default=0
         1 for a progress bar.
 

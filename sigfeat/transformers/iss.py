@@ -3,7 +3,6 @@
 from numbers import Integral, Real
 
 import numpy as np
-from joblib import effective_n_jobs
 
 from sigfeat._kernels.iterated_sums import PrefixTrees, end_values, pooled_values, running_values
 from sigfeat._kernels.low_rank import LOW_RANK_POOLINGS, MAX_THRESHOLDS
@@ -11,6 +10,7 @@ from sigfeat._kernels.pooling import POOLINGS
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted
 from sigfeat.semirings import SEMIRINGS
 from sigfeat.transformers._base import FeatureTransformer
+from sigfeat.transformers._jobs import N_JOBS, granted_threads
 from sigfeat.transformers._low_rank import (
     COMPETING,
     SUMS,
@@ -106,7 +106,7 @@ class ISSTransformer(FeatureTransformer):
     random_state : int, RandomState instance or None, default=0
         Of the functionals and their thresholds, and of the training.
     n_jobs : int or None, default=None
-        Threads over series, in joblib's convention. The features do not depend on it.
+        Threads over series, in joblib's convention, no more than CPUs. The features do not depend on it.
 
     Attributes
     ----------
@@ -215,7 +215,7 @@ class ISSTransformer(FeatureTransformer):
         "batch_size": [Interval(Integral, 2, None, closed="left")],
         "device": "no_validation",  # torch looks at it
         "random_state": ["random_state"],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
     }
 
     def __init__(
@@ -340,7 +340,7 @@ class ISSTransformer(FeatureTransformer):
 
     def _training(self):
         names = ("max_epochs", "lr", "batch_size", "device")
-        return {name: getattr(self, name) for name in names} | {"n_threads": effective_n_jobs(self.n_jobs)}
+        return {name: getattr(self, name) for name in names} | {"n_threads": granted_threads(self.n_jobs)}
 
     def transform(self, X):
         """Pooled iterated sums.
@@ -356,7 +356,7 @@ class ISSTransformer(FeatureTransformer):
         """
         check_is_fitted(self)
         X, lengths = self._check_panel(X, reset=False)
-        low_rank, n_threads = vars(self).get("_low_rank"), effective_n_jobs(self.n_jobs)
+        low_rank, n_threads = vars(self).get("_low_rank"), granted_threads(self.n_jobs)
         what = "words" if low_rank is None else "functionals"
         if low_rank is not None:
             check_low_rank_device(self.device)

@@ -75,7 +75,7 @@ class MHAEmbedder(Embedder):
     random_state : int, RandomState instance or None, default=0
         Of the first weights and of everything random in training.
     n_jobs : int or None, default=None
-        Threads, in joblib's convention.
+        Threads, in joblib's convention, no more than CPUs.
     verbose : int, default=0
         1 for a progress bar.
 
