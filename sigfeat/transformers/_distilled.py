@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import get_tags
 
+from sigfeat._messages import plain
 from sigfeat._validation import Interval, _fit_context, check_is_fitted
 from sigfeat.nn.distillation import Distillation, copy_weights
 from sigfeat.nn.encoder import Encoder, EncoderSpec
@@ -29,7 +30,7 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
 
     _shared_constraints = {
         **Embedder._shared_constraints,
-        "teacher": [Embedder, FrozenEstimator, None],
+        "teacher": "no_validation",  # but below, in a sentence without names of private classes
         "d_model": [Interval(Integral, 1, None, closed="left"), None],
         "n_layers": [Interval(Integral, 1, None, closed="left"), None],
         "d_ff": [Interval(Integral, 1, None, closed="left"), None],
@@ -219,6 +220,17 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
             causal=causal,
             **self._own_spec(causal),
         )
+
+    def _without_validation(self):
+        return "a student is trained for n_steps, all of them, so monitor 'train_loss' in its place"
+
+    def _validate_params(self):
+        if not isinstance(self.teacher, Embedder | FrozenEstimator | None):
+            raise ValueError(
+                "teacher must be an embedder such as MHAEmbedder(), a FrozenEstimator that holds one, or None, "
+                f"got {plain(self.teacher)!r}"
+            )
+        super()._validate_params()
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -15,6 +15,7 @@ from sigfeat.nn.processes import processes
 from sigfeat.nn.threads import thread_limit
 from sigfeat.nn.training import StepSettings, train
 from sigfeat.transformers._base import FeatureTransformer
+from sigfeat.transformers._callbacks import check_callbacks
 from sigfeat.transformers._devices import check_device
 from sigfeat.transformers._jobs import N_JOBS, granted_threads
 from sigfeat.transformers._memory import check_output_size
@@ -47,7 +48,7 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
 
     _shared_constraints = {
         "output": [StrOptions({"pooled", "sequence"})],
-        "windows": [StrOptions({"whole"}), Interval(Integral, 1, None, closed="left"), tuple],
+        "windows": [StrOptions({"whole"}), Interval(Integral, 1, None, closed="left"), tuple, list],
         "n_steps": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "lr": [Interval(Real, 0, None, closed="neither")],
@@ -206,6 +207,7 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
         self._check_points(lengths, self._spec(X.shape[1]))
         together = processes(self.device)
         check_device(together.device)
+        check_callbacks(self.callbacks, self._without_validation())
         if self.batch_size % together.count:
             raise ValueError(
                 f"batch_size must be a multiple of the number of processes, {together.count}, got {self.batch_size}"
@@ -302,6 +304,10 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
 
     def _check_points(self, lengths, spec):
         pass
+
+    def _without_validation(self):
+        """Why training knows no validation loss, and what to do; None if it does, or if there is no training."""
+        raise NotImplementedError
 
     def _feature_names(self):
         n_components = self._n_features_out // len(self._endings)

@@ -26,7 +26,7 @@ INTERVAL_CONSTRAINTS: dict = {
     "filter_rank": [Interval(Integral, 1, None, closed="left")],
     "filter_length": [Interval(Integral, 2, None, closed="left"), None],
     "pooling": [StrOptions(set(POOLINGS)), tuple, list],
-    "windows": [StrOptions({"whole"}), Interval(Integral, 1, None, closed="left"), tuple],
+    "windows": [StrOptions({"whole"}), Interval(Integral, 1, None, closed="left"), tuple, list],
     "quantile": [Interval(Real, 0, 1, closed="both")],
     "fit_mode": [StrOptions({"random", "supervised"})],
     "task": [StrOptions({"auto", "classification", "regression"})],

@@ -15,6 +15,7 @@ from sigfeat.nn.pooled_development import TRAINABLE_POOLINGS, PooledDevelopment
 from sigfeat.nn.supervised import TrainingSettings, train
 from sigfeat.nn.threads import thread_limit
 from sigfeat.transformers._base import FeatureTransformer
+from sigfeat.transformers._callbacks import NONE_HELD_OUT, check_callbacks
 from sigfeat.transformers._development_stream import DevelopmentStream
 from sigfeat.transformers._devices import check_device
 from sigfeat.transformers._jobs import N_JOBS, granted_threads
@@ -161,7 +162,7 @@ class PathDevelopmentTransformer(FeatureTransformer):
         "fit_mode": [StrOptions({"random", "supervised"})],
         "scale": [Interval(Real, 0, None, closed="neither"), None],
         "pooling": [StrOptions({"final", *POOLINGS}), tuple, list],
-        "windows": [StrOptions({"whole"}), Interval(Integral, 1, None, closed="left"), tuple],
+        "windows": [StrOptions({"whole"}), Interval(Integral, 1, None, closed="left"), tuple, list],
         "quantile": [Interval(Real, 0, 1, closed="both")],
         "task": [StrOptions({"auto", "classification", "regression"})],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
@@ -242,6 +243,8 @@ class PathDevelopmentTransformer(FeatureTransformer):
         pooling = ("end",) if self.pooling == "final" else check_poolings(self.pooling, otherwise='be "final" or ')
         target = check_target(y, X, self.task) if self.fit_mode == "supervised" else None
         check_device(self.device)
+        held_out = target is None or self.validation_fraction > 0
+        check_callbacks(self.callbacks, None if held_out else NONE_HELD_OUT)
         n_columns = self.n_developments * group.n_varying * len(pooling) * len(windows[1])
         what = f"PathDevelopmentTransformer with {self.n_developments} developments in {group.label}"
         workspace = 2 * len(X) * n_columns * X.itemsize + 2 * self.n_developments * X.shape[1] * group.dim**2 * 16

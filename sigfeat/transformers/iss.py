@@ -7,6 +7,7 @@ import numpy as np
 from sigfeat._kernels.iterated_sums import PrefixTrees, end_values, pooled_values, running_values
 from sigfeat._kernels.low_rank import LOW_RANK_POOLINGS, MAX_THRESHOLDS
 from sigfeat._kernels.pooling import POOLINGS
+from sigfeat._messages import plain
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted
 from sigfeat.semirings import SEMIRINGS
 from sigfeat.transformers._base import FeatureTransformer
@@ -200,7 +201,7 @@ class ISSTransformer(FeatureTransformer):
         "strict": ["boolean"],
         "decay": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
         "pooling": [StrOptions({"auto", *POOLINGS, *LOW_RANK_POOLINGS}), tuple, list],
-        "windows": [StrOptions({"auto", "whole"}), Interval(Integral, 1, None, closed="left"), tuple],
+        "windows": [StrOptions({"auto", "whole"}), Interval(Integral, 1, None, closed="left"), tuple, list],
         "scale": [StrOptions({"standard", "std"}), None],
         "quantile": [Interval(Real, 0, 1, closed="both"), StrOptions({"auto"})],
         "functionals": [StrOptions({WORDS, SUMS, COMPETING})],
@@ -295,7 +296,7 @@ class ISSTransformer(FeatureTransformer):
     def _fit_words(self, X, lengths):
         chosen = {name: OF_WORDS[name] if _is_auto(own := getattr(self, name)) else own for name in OF_WORDS}
         if not isinstance(self.semiring, str):
-            raise ValueError(f'semiring must be one name for functionals="words", got {self.semiring!r}')
+            raise ValueError(f'semiring must be one name for functionals="words", got {plain(self.semiring)!r}')
         if self.fit_mode == "supervised":
             raise ValueError('fit_mode="supervised" needs functionals="low_rank", got functionals="words"')
         pooling, (n_fine, runs) = check_poolings(chosen["pooling"]), fine_windows(chosen["windows"])

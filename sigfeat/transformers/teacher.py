@@ -11,6 +11,7 @@ from sigfeat.nn.pretraining import Masked, Supervision
 from sigfeat.nn.processes import processes
 from sigfeat.nn.supervised import split_rows, standardised_numbers
 from sigfeat.nn.training import n_epochs
+from sigfeat.transformers._callbacks import NONE_HELD_OUT
 from sigfeat.transformers._embedder import MANY_SERIES, Embedder, recommended_steps
 from sigfeat.transformers._targets import check_target
 
@@ -313,6 +314,11 @@ class MHAEmbedder(Embedder):
             dropout=float(self.dropout),
             n_heads=int(self.n_heads),
         )
+
+    def _without_validation(self):
+        if self.objective == "random" or self.validation_fraction > 0:
+            return None
+        return NONE_HELD_OUT
 
     def _encoder_label(self):
         return "mha"
