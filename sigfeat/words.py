@@ -50,7 +50,8 @@ class Word:
     def __post_init__(self) -> None:
         if not self.letters or not all(self.letters):
             raise ValueError(
-                f"a word needs at least one letter and a letter at least one channel, got letters={plain(self.letters)!r}"
+                "a word needs at least one letter and a letter at least one channel, "
+                f"got letters={plain(self.letters)!r}"
             )
         if min(map(min, self.letters)) < 0:
             raise ValueError(f"channels of a word are counted from 0, got letters={plain(self.letters)!r}")

@@ -75,7 +75,7 @@ def test_values_in_messages_are_plain(case):
     X, y = panel()
     with pytest.raises(ValueError, match=message) as raised:
         estimator.fit(X, y)
-    assert not any(part in str(raised.value) for part in ("np.", "array(", "sigfeat.", "_", "\n"))
+    assert not any(part in str(raised.value) for part in ("np.", "array(", "sigfeat.", " _", "\n"))
 
 
 # -------------------------------------------------------------------------------------------------- callbacks
@@ -104,7 +104,7 @@ def monitors():
 def test_early_stopping_without_held_out_series_says_how_to_hold_some_out(estimator):
     X, y = panel()
     for callback in monitors():
-        with pytest.raises(ValueError, match=r"callbacks: \w+ monitors 'valid_loss.*' .* so set validation_fraction"):
+        with pytest.raises(ValueError, match=r"callbacks: \w+ monitors 'valid_loss.*', .* so set validation_fraction"):
             clone(estimator).set_params(callbacks=[callback]).fit(X, y)
     stopping = clone(estimator).set_params(callbacks=[monitors()[0]], validation_fraction=0.25)
     assert len(stopping.fit(X, y).history_)

@@ -121,7 +121,8 @@ def _tensor(state: TensorState) -> Tensor:
 
 
 def _module_state(module: nn.Module, known: dict[int, Any]) -> ModuleState:
-    return ModuleState(type(module), _inside(_pack, module.__getstate__(), known))
+    state = module.__getstate__()  # type: ignore[no-untyped-call]
+    return ModuleState(type(module), _inside(_pack, state, known))
 
 
 def _module(state: ModuleState, known: dict[int, Any]) -> nn.Module:

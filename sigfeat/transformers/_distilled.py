@@ -28,7 +28,7 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
     Subclasses give what their encoder has of its own in `_own_spec`.
     """
 
-    _shared_constraints = {
+    _shared_constraints: dict = {
         **Embedder._shared_constraints,
         "teacher": "no_validation",  # but below, in a sentence without names of private classes
         "d_model": [Interval(Integral, 1, None, closed="left"), None],

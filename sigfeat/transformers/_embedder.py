@@ -46,7 +46,7 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
     Subclasses set `encoder_`, `mean_`, `scale_` and `pooling_` in `fit`, then call `_finish`.
     """
 
-    _shared_constraints = {
+    _shared_constraints: dict = {
         "output": [StrOptions({"pooled", "sequence"})],
         "windows": [StrOptions({"whole"}), Interval(Integral, 1, None, closed="left"), tuple, list],
         "n_steps": [Interval(Integral, 1, None, closed="left")],

@@ -251,7 +251,7 @@ def _moments(X, lengths, scale):
 
 def _is_count(value) -> bool:
     """Whether it is a whole number from 1 on, also as a float."""
-    return isinstance(value, Real) and not isinstance(value, bool) and value >= 1 and float(value).is_integer()
+    return isinstance(value, Real) and not isinstance(value, bool) and float(value) >= 1 and float(value).is_integer()
 
 
 def _is_auto(value) -> bool:

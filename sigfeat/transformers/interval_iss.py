@@ -6,7 +6,6 @@ from numbers import Integral
 import numpy as np
 
 from sigfeat._kernels.interval_features import Sums
-from sigfeat._messages import plain
 from sigfeat._validation import Interval, StrOptions, _fit_context
 from sigfeat.semirings import SEMIRINGS
 from sigfeat.transformers._intervals import INTERVAL_CONSTRAINTS, IntervalTransformer
@@ -189,7 +188,7 @@ class IntervalISSTransformer(IntervalTransformer):
         X, lengths = self._check_panel(X, reset=True)
         if self.semiring != "real":
             raise ValueError(
-                f'semiring must be "real" for sums over intervals, got {plain(self.semiring)!r}: its sums have no inverses'
+                f'semiring must be "real" for sums over intervals, got {self.semiring!r}: its sums have no inverses'
             )
         n_columns = self.n_filters * len(check_poolings(self.pooling)) * len(fine_windows(self.windows)[1])
         self.words_ = chosen_words(self.words, self.depth, X.shape[1], n_columns, len(X), X.dtype, type(self).__name__)
