@@ -257,7 +257,7 @@ BAD = {
     ),
     "a wrong number of targets": (SUPERVISED, [0, 1, 0], "y must have one entry per series, 6, got 3"),
     "a missing target": (SUPERVISED, [0.5, np.nan, 1.5, 1, 2, 3], "Input y contains NaN"),
-    "text for regression": ({**SUPERVISED, "task": "regression"}, list("ababab"), "y must hold numbers for .*, got .a."),
+    "text for regression": ({**SUPERVISED, "task": "regression"}, list("ababab"), "y must hold numbers for .* got"),
     "columns of classes": ({**SUPERVISED, "task": "classification"}, np.eye(6, 3, dtype=int), r"got shape \(6, 3\)"),
     "divergence": (
         {**SUPERVISED, "lr": 1e30, "group": "GL", "max_epochs": 5},
