@@ -140,10 +140,13 @@ def _refuse_one_series(estimator, X, reset):
 
 def _check_entries(y, n_samples, X):
     """Raise a ValueError unless y, if given, has one entry per series."""
-    if y is None or _num_samples(y) == n_samples:
+    try:
+        n_entries = n_samples if y is None else _num_samples(y)
+    except TypeError:  # whoever learns from it says what it is
         return
-    hint = "" if is_table(X) else "; to_panel(X) has one row per series, as searches and splits of scikit-learn need"
-    raise ValueError(f"y must have one entry per series, {n_samples}, got {_num_samples(y)}{hint}")
+    if n_entries != n_samples:
+        hint = "" if is_table(X) else "; to_panel(X) has one row per series, as searches and splits of scikit-learn need"
+        raise ValueError(f"y must have one entry per series, {n_samples}, got {n_entries}{hint}")
 
 
 def _warn_of_swapped_axes(X, panel):

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sigfeat._messages import plain
 from sigfeat.panel._frames import (
     as_array,
     holds_series,
@@ -20,7 +21,7 @@ from sigfeat.panel._frames import (
     with_frames,
 )
 from sigfeat.panel._labels import channel_names, labelled, series_index
-from sigfeat.panel._times import are_texts, in_order, plain, sorted_stamps, text_refused
+from sigfeat.panel._times import are_texts, in_order, sorted_stamps, text_refused
 
 Floats = NDArray[np.floating[Any]]
 _FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sigfeat._messages import plain
+
 TEXTS = ("string", "bytes", "mixed")
 
 
@@ -58,8 +60,3 @@ def text_refused(first: Any, second: Any, what: str) -> ValueError:
         f"the time stamps of {what} are texts whose order as texts is not the order of the rows, {plain(first)!r} "
         f"before {plain(second)!r}: make numbers or dates of them, as pd.to_datetime does, or number the rows"
     )
-
-
-def plain(value: Any) -> Any:
-    """A value of NumPy as Python's own, for messages."""
-    return value.item() if isinstance(value, np.generic) else value
