@@ -4,7 +4,6 @@ import contextlib
 import warnings
 
 import numpy as np
-import pandas as pd
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._set_output import _get_output_config
@@ -17,7 +16,16 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from sigfeat.panel import Panel, channel_names, is_table, refuse_long_table, series_lengths, to_panel, with_frames
+from sigfeat.panel import (
+    Panel,
+    channel_names,
+    is_pandas,
+    is_table,
+    refuse_long_table,
+    series_lengths,
+    to_panel,
+    with_frames,
+)
 
 try:
     from sklearn.callback import CallbackSupportMixin
@@ -126,7 +134,7 @@ def _refuse_one_series(estimator, X, reset):
     if len(shape) == 1 and shape[0]:
         one = np.asarray(X).dtype.kind in "fiub"
     if not reset and not estimator._fitted_on_table and estimator.n_channels_ > 1:
-        if isinstance(X, pd.DataFrame | pd.Series):
+        if is_pandas(X, "DataFrame", "Series"):
             known = getattr(estimator, "feature_names_in_", None)
             one |= known is not None and is_table(X) and list(X.axes[-1]) == known.tolist()
         else:
@@ -145,16 +153,18 @@ def _check_entries(y, n_samples, X):
     except TypeError:  # whoever learns from it says what it is
         return
     if n_entries != n_samples:
-        hint = "" if is_table(X) else "; to_panel(X) has one row per series, as searches and splits of scikit-learn need"
+        hint = (
+            "" if is_table(X) else "; to_panel(X) has one row per series, as searches and splits of scikit-learn need"
+        )
         raise ValueError(f"y must have one entry per series, {n_samples}, got {n_entries}{hint}")
 
 
 def _warn_of_swapped_axes(X, panel):
     """Warn where an array, or arrays, have more channels than time points."""
     _, n_channels, n_timepoints = panel.shape
-    if n_channels <= n_timepoints or isinstance(X, pd.DataFrame | Panel):
+    if n_channels <= n_timepoints or isinstance(X, Panel) or is_pandas(X, "DataFrame"):
         return
-    if isinstance(X, list) and any(isinstance(item, pd.DataFrame | pd.Series) for item in X):
+    if isinstance(X, list) and any(is_pandas(item, "DataFrame", "Series") for item in X):
         return
     swapped = "[x.T for x in X]" if isinstance(X, list) or np.ndim(X) == 1 else "X.transpose(0, 2, 1)"
     warnings.warn(
@@ -166,7 +176,7 @@ def _warn_of_swapped_axes(X, panel):
 
 
 def _validate_table(estimator, X, reset):
-    if isinstance(X, pd.DataFrame):
+    if is_pandas(X, "DataFrame"):
         refuse_long_table(X)
     if isinstance(X, np.ma.MaskedArray):
         X = to_panel(X)[:, 0]

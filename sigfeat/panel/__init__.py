@@ -1,7 +1,7 @@
 """Panels: the one form in which series enter every transformer."""
 
 from sigfeat.panel._conversion import is_table, series_lengths, to_panel
-from sigfeat.panel._frames import refuse_long_table, with_frames
+from sigfeat.panel._frames import is_pandas, refuse_long_table, with_frames
 from sigfeat.panel._labels import Panel, channel_names, labelled, series_index
 from sigfeat.panel._times import in_order
 
@@ -9,6 +9,7 @@ __all__ = [
     "Panel",
     "channel_names",
     "in_order",
+    "is_pandas",
     "is_table",
     "labelled",
     "refuse_long_table",

@@ -1,13 +1,14 @@
 """Panels of every kind as one array."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Sequence
 from itertools import filterfalse
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from sigfeat._messages import plain
@@ -17,11 +18,15 @@ from sigfeat.panel._frames import (
     is_frame,
     is_missing,
     is_nested,
+    is_pandas,
     refuse_long_table,
     with_frames,
 )
 from sigfeat.panel._labels import channel_names, labelled, series_index
 from sigfeat.panel._times import are_texts, in_order, sorted_stamps, text_refused
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Floats = NDArray[np.floating[Any]]
 _FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}
@@ -86,7 +91,7 @@ def to_panel(X: Any, *, series: Any = None, time: Any = None) -> Floats:
     X = with_frames(X)
     if series is not None or time is not None:
         X = _indexed_by(X, series, time)
-    if isinstance(X, pd.DataFrame):
+    if is_pandas(X, "DataFrame"):
         panel = _from_frame(X)
     elif isinstance(X, list | tuple):
         panel = _from_items(X)
@@ -141,7 +146,7 @@ def series_lengths(panel: Floats) -> NDArray[np.int64]:
 def is_table(X: Any) -> bool:
     """Whether X has one row per series of one channel, so that scikit-learn's own rules for tables hold."""
     if is_frame(X):
-        return not (isinstance(X, pd.DataFrame) and (X.index.nlevels > 1 or is_nested(X)))
+        return not (is_pandas(X, "DataFrame") and (X.index.nlevels > 1 or is_nested(X)))
     if isinstance(X, list | tuple):
         if not X:
             return False
@@ -174,7 +179,7 @@ def _as_array(values: Any) -> NDArray[Any]:
             values = values.astype(np.float64)
         return np.asarray(values.filled(np.nan) if values.dtype.kind == "f" else values)
     array = np.asarray(as_array(values))
-    if array.dtype == object and isinstance(values, pd.DataFrame | pd.Series):
+    if array.dtype == object and is_pandas(values, "DataFrame", "Series"):
         array = np.where(values.isna(), np.nan, array)
     return array
 
@@ -196,7 +201,7 @@ def _numbers(values: Any, what: str) -> Floats:
 
 def _no_number(values: Any, array: NDArray[Any], i: int) -> str:
     """What is no number at place i of an array and, if it comes from a DataFrame, in which column."""
-    if not isinstance(values, pd.DataFrame):
+    if not is_pandas(values, "DataFrame"):
         return f"got {array.flat[i]!r}"
     c = i % array.shape[1]
     texts = [value for value in array[:, c] if isinstance(value, str | bytes | complex)]
@@ -232,7 +237,7 @@ def _from_items(X: Sequence[Any] | NDArray[Any]) -> Floats:
     for i, item in enumerate(X):
         what = f"series {i} of X"
         array = _numbers(item, what)
-        if isinstance(item, pd.DataFrame):
+        if is_pandas(item, "DataFrame"):
             array = array.T
             if columns is not None and not item.columns.equals(columns):
                 raise ValueError(
@@ -244,7 +249,7 @@ def _from_items(X: Sequence[Any] | NDArray[Any]) -> Floats:
                 f"series {i} of X must have shape (n_channels, n_timepoints), or (n_timepoints,) "
                 f"for one channel, got {array.shape}"
             )
-        if isinstance(item, pd.DataFrame | pd.Series):
+        if is_pandas(item, "DataFrame", "Series"):
             order = in_order(item.index, what)
             array = array if order is None else array[..., order]
         items.append(array[np.newaxis] if array.ndim == 1 else array)
@@ -310,6 +315,10 @@ def _common(dtypes: set[Any]) -> type:
 
 def _plain_cells(column: list[Any]) -> list[Floats]:
     """Values of cells that are all numbers with their places as times; else nothing. Takes a fifth of the time."""
+    if not is_pandas(column[0], "Series"):
+        return []
+    import pandas as pd
+
     if set(map(type, column)) != {pd.Series}:
         return []
     times = list(map(attrgetter("index"), column))
@@ -337,13 +346,13 @@ def _cell(cell: Any, i: int, name: str) -> Floats:
         raise ValueError(
             f"all channels of a series must be 1-D and have the same length, got shape {array.shape} in {what}"
         )
-    order = in_order(cell.index, what) if isinstance(cell, pd.Series) else None
+    order = in_order(cell.index, what) if is_pandas(cell, "Series") else None
     return array if order is None else array[order]
 
 
 def _indexed_by(X: Any, series: Any, time: Any) -> pd.DataFrame:
     """A long table with an index of instances and times."""
-    if not isinstance(X, pd.DataFrame):
+    if not is_pandas(X, "DataFrame"):
         raise TypeError(f"series and time name columns of a long table, but X is {type(X).__name__}")
     if any(name in X.index.names for name in (series, time) if name is not None):
         X = X.reset_index()
@@ -364,7 +373,7 @@ def _from_multiindex(X: pd.DataFrame) -> Floats:
     level = X.index.levels[1]
     text = are_texts(level)
     if text:
-        level = pd.Index(np.asarray(level, dtype=object), dtype=object)
+        level = level.astype(object)
     if not level.is_monotonic_increasing:
         times = np.argsort(sorted_stamps(level, "X"))[times]
     series = _numbered(instances, len(X.index.levels[0]))

@@ -1,10 +1,15 @@
 """Frames of any library, as frames of pandas."""
 
+from __future__ import annotations
+
+import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SERIES_COLUMNS = {"series", "series_id", "id", "instance", "instances", "case", "case_id", "unique_id", "sample"}
 TIME_COLUMNS = {"time", "times", "timepoint", "timepoints", "timestamp", "date", "datetime", "t", "ds", "step"}
@@ -12,11 +17,16 @@ FEW_COLUMNS = 8  # at most so many has a table that may be a long one
 FEWEST_ROWS = 6  # of a table whose numbers, and not its names, say that it is long
 
 
+def is_pandas(X: Any, *names: str) -> bool:
+    """Whether X is of one of these classes of pandas, which is not loaded to find that out."""
+    return "pandas" in sys.modules and isinstance(X, tuple(getattr(sys.modules["pandas"], name) for name in names))
+
+
 def is_frame(X: Any) -> bool:
     """Whether X has rows and named columns, of whatever library it is."""
-    if isinstance(X, pd.DataFrame):
+    if is_pandas(X, "DataFrame"):
         return True
-    if isinstance(X, np.ndarray | pd.Series | list | tuple | str) or not hasattr(X, "__getitem__"):
+    if isinstance(X, np.ndarray | list | tuple | str) or is_pandas(X, "Series") or not hasattr(X, "__getitem__"):
         return False
     return hasattr(X, "column_names") or hasattr(X, "columns") or _is_dataset(X)
 
@@ -26,14 +36,16 @@ def as_frame(X: Any) -> Any:
 
     pandas, polars, pyarrow, dask, modin and xarray's data sets are known by what they can do, not by their names.
     """
-    if isinstance(X, pd.DataFrame) or not is_frame(X):
+    if is_pandas(X, "DataFrame") or not is_frame(X):
         return X
     if _is_dataset(X):
         return X.to_dataframe(dim_order=sorted(X.dims, key=lambda name: name == "time"))
     for lazy in ("compute", "collect"):  # dask, polars
         X = getattr(X, lazy)() if hasattr(X, lazy) else X
-    if isinstance(X, pd.DataFrame):
+    if is_pandas(X, "DataFrame"):
         return X
+    import pandas as pd
+
     names = list(X.column_names if hasattr(X, "column_names") else X.columns)
     refuse_twice(names, "columns")
     index = getattr(X, "index", None)
@@ -82,7 +94,12 @@ def is_nested(frame: pd.DataFrame) -> bool:
 
 def is_missing(cell: Any) -> bool:
     """Whether a cell holds None, NaN or pandas' NA, and no series."""
-    return cell is None or cell is pd.NA or isinstance(cell, float | np.floating) and bool(np.isnan(cell))
+    return cell is None or is_pandas_na(cell) or isinstance(cell, float | np.floating) and bool(np.isnan(cell))
+
+
+def is_pandas_na(cell: Any) -> bool:
+    """Whether a cell is pandas' NA, which compares with nothing."""
+    return "pandas" in sys.modules and cell is sys.modules["pandas"].NA
 
 
 def refuse_long_table(frame: pd.DataFrame) -> None:
@@ -122,14 +139,14 @@ def _may_name(column: pd.Series) -> bool:
     if column.dtype.kind == "f":
         values = column.to_numpy()
         return bool(np.isfinite(values).all() and (values == np.floor(values)).all())
-    return column.dtype.kind in "iuMOU" or isinstance(column.dtype, pd.StringDtype | pd.CategoricalDtype)
+    return column.dtype.kind in "iuMOU" or is_pandas(column.dtype, "StringDtype", "CategoricalDtype")
 
 
 def _grows_within(series: pd.Series, times: pd.Series) -> bool:
     """Whether each of at least two series has several times, in order, and all begin at the same one."""
     if times.dtype.kind not in "iufM":
         return False
-    codes, names = pd.factorize(series)
+    codes, names = series.factorize()
     if len(names) < 2 or codes.min() < 0 or np.bincount(codes).min() < 3:
         return False
     order = np.argsort(codes, kind="stable")

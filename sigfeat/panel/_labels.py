@@ -1,12 +1,16 @@
 """What the series and the channels of a panel are called."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from sigfeat.panel._frames import as_frame, refuse_twice
+from sigfeat.panel._frames import as_frame, is_pandas, refuse_twice
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Panel(np.ndarray[Any, Any]):
@@ -99,8 +103,8 @@ def labelled(array: Any, index: pd.Index | None, names: Any) -> Any:
 
 def series_index(X: Any) -> pd.Index | None:
     """What the series of X are called, in their order; None where they have no names of their own."""
-    index = getattr(as_frame(X), "index", None)
-    if not isinstance(index, pd.Index):
+    index: Any = getattr(as_frame(X), "index", None)
+    if not is_pandas(index, "Index"):
         return None
     return first_appearances(index) if index.nlevels == 2 else index
 
@@ -122,8 +126,8 @@ def channel_names(X: Any) -> NDArray[np.object_] | None:
         return X.channel_names
     if isinstance(X, list | tuple) and len(X):
         X = X[0]
-    columns = getattr(X, "columns", None)
-    if not isinstance(columns, pd.Index) or not all(isinstance(name, str) for name in columns):
+    columns: Any = getattr(X, "columns", None)
+    if not is_pandas(columns, "Index") or not all(isinstance(name, str) for name in columns):
         return None
     refuse_twice(columns, "channels")
     return np.asarray(columns, dtype=object)

@@ -4,13 +4,18 @@ Points are sorted by their time stamps, which are different and of one type. Tex
 comes behind "10:00", so they must stand in the order of the rows already.
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from sigfeat._messages import plain
+from sigfeat.panel._frames import is_pandas
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TEXTS = ("string", "bytes", "mixed")
 
@@ -21,7 +26,7 @@ def in_order(times: pd.Index, what: str) -> NDArray[np.int64] | None:
     Raises a ValueError if a stamp is missing or occurs twice, if stamps are of several types that have no order, or
     texts that do not stand in their order.
     """
-    if isinstance(times, pd.RangeIndex) and times.step > 0:
+    if is_pandas(times, "RangeIndex") and times.step > 0:
         return None
     if times.hasnans:
         raise ValueError(f"every point of {what} must have a time stamp, got a missing one in its index")
@@ -29,7 +34,7 @@ def in_order(times: pd.Index, what: str) -> NDArray[np.int64] | None:
         twice = plain(times[times.duplicated()][0])
         raise ValueError(f"the points of {what} must have different time stamps, got {twice!r} twice in its index")
     text = are_texts(times)
-    if times.is_monotonic_increasing and not (text and isinstance(times, pd.CategoricalIndex)):
+    if times.is_monotonic_increasing and not (text and is_pandas(times, "CategoricalIndex")):
         return None
     if text:
         values = np.asarray(times, dtype=object)
@@ -49,8 +54,10 @@ def sorted_stamps(times: pd.Index, what: str) -> NDArray[np.intp]:
 
 def are_texts(times: pd.Index) -> bool:
     """Whether time stamps are texts, whose order says nothing; the order of ordered categories does."""
-    if isinstance(times, pd.CategoricalIndex):
+    if is_pandas(times, "CategoricalIndex"):
         return not times.ordered and are_texts(times.categories)
+    import pandas as pd
+
     return times.dtype.kind in "OSU" and pd.api.types.infer_dtype(times, skipna=True) in ("string", "bytes")
 
 

@@ -3,7 +3,6 @@
 import functools
 
 import numpy as np
-import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from sigfeat._validation import (
@@ -234,6 +233,8 @@ def _indexed_by_series(transform):
         features = transform(self, X)
         if _get_output_config("transform", self)["dense"] != "pandas":
             return features
+        import pandas as pd
+
         return pd.DataFrame(features, index=series_index(X), copy=False)
 
     return wrapped
