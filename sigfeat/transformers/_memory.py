@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 
 WORTH_A_LOOK = 2**24  # bytes; less is granted unseen, for reading the limits would cost as much as filling it
+WORD_BYTES = 600  # of one Word object of some letters and its part of the prefix trees, measured from above
+NAME_BYTES = 120  # of the name of a feature
 
 
 def check_output_size(n_samples, n_features, dtype, what, workspace=0, remedy="lower the depth"):
@@ -17,10 +19,10 @@ def check_output_size(n_samples, n_features, dtype, what, workspace=0, remedy="l
         return
     available = available_memory()
     if size + workspace > available:
-        beside = f" and {_gibibytes(workspace)} to work in" if workspace else ""
+        beside = f" and {gibibytes(workspace)} to work in" if workspace else ""
         raise ValueError(
             f"{what} would give {Decimal(n_features):.6g} features for each of {n_samples} series, "
-            f"{_gibibytes(size)}{beside}, but {_gibibytes(available)} of memory are available: "
+            f"{gibibytes(size)}{beside}, but {gibibytes(available)} of memory are available: "
             f"{remedy} or transform fewer series at once"
         )
 
@@ -59,7 +61,8 @@ def _physical_memory():
         return sys.maxsize
 
 
-def _gibibytes(size):
+def gibibytes(size):
+    """Spell a number of bytes."""
     return f"{Decimal(size) / 2**30:.3g} GiB"
 
 
