@@ -168,7 +168,7 @@ def test_more_words_than_iisignature_can_count_are_refused_at_once(kind, n_chann
         SignatureTransformer(kind=kind, depth=depth).fit(np.zeros((1, n_channels, 2)))
 
 
-@pytest.mark.parametrize(("n_channels", "depth"), [(1290, 2), (72, 4), (2, 20)])
+@pytest.mark.parametrize(("n_channels", "depth"), [(1290, 2), (2, 20)])
 def test_the_largest_signatures_that_iisignature_can_count(n_channels, depth):
     values = SignatureTransformer(depth=depth).fit_transform(np.ones((1, n_channels, 2)).cumsum(axis=2))
     assert values.shape == (1, sum(n_channels**k for k in range(1, depth + 1)))

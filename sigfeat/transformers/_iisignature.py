@@ -110,8 +110,8 @@ def _check_count(formula, count, kind, n_channels, depth):
     if isinstance(count, str) or count > MAX_COUNT:
         raise ValueError(
             f'{formula} must be at most {MAX_COUNT} for SignatureTransformer with kind="{kind}", for iisignature '
-            f"counts in 32 bits, got {count} for n_channels={n_channels}, depth={depth}: lower the depth, or take fewer "
-            "channels"
+            f"counts in 32 bits, got {count} for n_channels={n_channels}, depth={depth}: lower the depth, or "
+            "take fewer channels"
         )
 
 
