@@ -20,6 +20,7 @@ from sigfeat import (
     AddTime,
     CumulativeSum,
     DelayEmbedding,
+    FeatureScaler,
     FillMissing,
     HyenaEmbeddingTransformer,
     Increments,
@@ -457,6 +458,8 @@ OTHER_VALUES = {  # of which at least one is not the value of any transformer ab
 @every_transformer
 def test_parameters_that_are_set_after_fit_wait_for_the_next_fit(transformer):
     X = padded(ragged())
+    if isinstance(transformer, FillMissing):
+        X[2, 1, 1:3] = np.nan
     fitted = fit(transformer, X)
     values, names = fitted.transform(X), fitted.get_feature_names_out().tolist()
     for name, value in fitted.get_params(deep=False).items():
@@ -469,6 +472,13 @@ def test_parameters_that_are_set_after_fit_wait_for_the_next_fit(transformer):
         assert fitted.transform(X[:, :, :9]).shape[0] == len(X)
     fitted.set_params(**clone(transformer).get_params(deep=False)).fit(X, target(transformer, X))
     np.testing.assert_array_equal(fitted.transform(X), values)
+
+
+def test_a_scaler_keeps_the_parameters_of_fit():
+    X = np.maximum(np.random.default_rng(0).normal(size=(9, 4)), 0.0)
+    fitted = FeatureScaler().fit(X)
+    expected = fitted.transform(X)
+    np.testing.assert_array_equal(fitted.set_params(power=0.5, sparse=True).transform(X), expected)
 
 
 # ----------------------------------------------------------------------------------- life in scikit-learn

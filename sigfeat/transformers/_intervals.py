@@ -73,7 +73,7 @@ class IntervalTransformer(FeatureTransformer):
         self._filter_names = [f"|{self.filter}{j + 1}" for j in range(self.n_filters)]
         self._n_features_out = n_rows * n_columns if self._kept is None else len(self._kept)
 
-    def _check_size(self, X, lengths, n_outputs, n_factors, workspace=0, remedy="lower n_filters"):
+    def _check_size(self, X, lengths, n_outputs, n_factors, workspace=0, remedy="lower n_filters", itemsize=8):
         """Raise unless features fit into memory: `n_outputs` real values for each filter, of `n_factors` factors."""
         names, n_windows = check_poolings(self.pooling), len(fine_windows(self.windows)[1])
         n_rows, longest = n_outputs * self.n_filters, X.shape[2]
@@ -82,8 +82,8 @@ class IntervalTransformer(FeatureTransformer):
             workspace += 3 * threshold_bytes(len(X), 8 * longest * n_rows)
         if self.filter != "exponential":
             lags = max(2, int(np.median(lengths)) // 2 if self.filter_length is None else self.filter_length)
-            n_fft = min(max(STRETCH * lags, SHORTEST), 2 * longest)
-            each = 4 * self.filter_rank * self.n_filters * n_factors * 16 * n_fft + 8 * n_rows * n_fft
+            n_fft = min(max(STRETCH * lags, SHORTEST), longest + min(lags, longest))
+            each = 4 * self.filter_rank * self.n_filters * n_factors * itemsize * n_fft + 8 * n_rows * n_fft
             workspace += each * min(effective_n_jobs(self.n_jobs), len(X))
             workspace += 64 * lags * self.n_filters * self.filter_rank
         workspace += 8 * len(X) * n_features  # in float64, before it has the dtype of X

@@ -195,7 +195,8 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
         group = GROUPS[self.group](int(self.dim))
         n_outputs = self.n_developments * group.dim**2 * (1 + group.is_complex)
         workspace = 4 * self.n_developments * X.shape[1] * group.dim**2 * 16 + 4 * X.shape[2] * group.dim**2 * 16
-        self._check_size(X, lengths, n_outputs, group.dim**2, workspace, "take a smaller dim or lower n_filters")
+        remedy = "take a smaller dim or lower n_filters"
+        self._check_size(X, lengths, n_outputs, group.dim**2, workspace, remedy, itemsize=8 * (1 + group.is_complex))
         scale = LONGER * group.usual_scale if self.scale is None else self.scale
         generator = torch.Generator().manual_seed(int(check_random_state(self.random_state).randint(2**31)))
         elements = random_algebra(group, 1, self.n_developments * X.shape[1], generator=generator, dtype=torch.float64)

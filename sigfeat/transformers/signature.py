@@ -6,7 +6,7 @@ import numpy as np
 
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted
 from sigfeat.transformers._base import FeatureTransformer
-from sigfeat.transformers._iisignature import check_limits, check_points, load_iisignature, prepared
+from sigfeat.transformers._iisignature import check_limits, check_points, load_iisignature, preparation_cost, prepared
 from sigfeat.transformers._memory import NAME_BYTES, WORD_BYTES, check_output_size
 from sigfeat.transformers._windows import window_bounds, window_names
 from sigfeat.words import count_words, words_of_length
@@ -129,7 +129,10 @@ class SignatureTransformer(FeatureTransformer):
         self._kind, self._depth, self._windows = self.kind, int(self.depth), self.windows
         n_words = self._n_words()
         n_features = n_words * len(window_names(self._windows))
-        self._check_series(X, lengths, n_features, n_features * NAME_BYTES + n_words * WORD_BYTES)
+        workspace = n_features * NAME_BYTES + n_words * WORD_BYTES
+        if self._kind == "logsignature" and self._depth > 2:
+            workspace += preparation_cost(X.shape[1], self._depth)[1]
+        self._check_series(X, lengths, n_features, workspace)
         self._n_features_out = n_features
         return self
 
