@@ -20,6 +20,7 @@ from sigfeat import (
     AddTime,
     CumulativeSum,
     DelayEmbedding,
+    FeatureScaler,
     FillMissing,
     HyenaEmbeddingTransformer,
     Increments,
@@ -417,6 +418,68 @@ def test_a_single_time_point_works_or_gives_one_clear_sentence(transformer):
             fresh.fit(X).transform(X)
     else:
         assert np.isfinite(fit_transform(transformer, X)).all()
+
+
+# ------------------------------------------------------------------------------------ parameters after fit
+
+
+HOW_TO_COMPUTE = {"n_jobs", "device", "verbose"}  # may be changed after fit; features do not depend on them
+OTHER_VALUES = {  # of which at least one is not the value of any transformer above
+    **dict.fromkeys(["basepoint", "with_mean", "with_std", "strict", "causal", "gate_norm", "control"], (True, False)),
+    **dict.fromkeys(["depth", "n_lags", "dilation", "n_filters", "n_developments", "n_functionals"], (2, 4)),
+    **dict.fromkeys(["n_thresholds", "filter_rank", "filter_length", "d_state", "n_layers", "n_heads"], (2, 1)),
+    **dict.fromkeys(["order", "short_filter", "filter_width", "filter_bands"], (2, 1)),
+    **dict.fromkeys(["dim", "d_model", "d_ff", "batch_size", "n_steps", "max_epochs", "patience"], (4, 8)),
+    **dict.fromkeys(
+        ["lr", "weight_decay", "validation_fraction", "quantile", "decay", "masked_ratio", "dropout"], (0.25, 0.75)
+    ),
+    "callbacks": ((),),
+    "dilations": ((1, 2),),
+    "dtype": ("float32",),
+    "filter": ("random", "box"),
+    "fit_mode": ("random", "supervised"),
+    "functionals": ("low_rank", "words"),
+    "group": ("SO", "SE"),
+    "kind": ("logsignature", "dplr", "signature"),
+    "method": ("forward", "zero"),
+    "objective": ("random", "masked"),
+    "output": ("pooled", "sequence"),
+    "pooling": ("max", "end", "mean"),
+    "random_state": (7,),
+    "scale": (0.5, None, "std"),
+    "semiring": ("real", "max_plus"),
+    "task": ("regression",),
+    "teacher": (MHAEmbedder(d_model=8, n_heads=1),),
+    "unit": ("series", "step"),
+    "windows": (3, "whole"),
+    "words": ("length", "weight"),
+}
+
+
+@every_transformer
+def test_parameters_that_are_set_after_fit_wait_for_the_next_fit(transformer):
+    X = padded(ragged())
+    if isinstance(transformer, FillMissing):
+        X[2, 1, 1:3] = np.nan
+    fitted = fit(transformer, X)
+    values, names = fitted.transform(X), fitted.get_feature_names_out().tolist()
+    for name, value in fitted.get_params(deep=False).items():
+        if name in HOW_TO_COMPUTE:
+            continue
+        other = next(other for other in OTHER_VALUES[name] if other is not value and other != value)
+        fitted.set_params(**{name: other})
+        np.testing.assert_array_equal(fitted.transform(X), values, err_msg=f"{name}={other!r}", strict=True)
+        assert fitted.get_feature_names_out().tolist() == names, f"{name}={other!r}"
+        assert fitted.transform(X[:, :, :9]).shape[0] == len(X)
+    fitted.set_params(**clone(transformer).get_params(deep=False)).fit(X, target(transformer, X))
+    np.testing.assert_array_equal(fitted.transform(X), values)
+
+
+def test_a_scaler_keeps_the_parameters_of_fit():
+    X = np.maximum(np.random.default_rng(0).normal(size=(9, 4)), 0.0)
+    fitted = FeatureScaler().fit(X)
+    expected = fitted.transform(X)
+    np.testing.assert_array_equal(fitted.set_params(power=0.5, sparse=True).transform(X), expected)
 
 
 # ----------------------------------------------------------------------------------- life in scikit-learn

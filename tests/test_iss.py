@@ -209,9 +209,9 @@ BAD = {
     "far too many windows": ({"windows": 10**9}, "a number of windows from 1 to 65536, .* got 1000000000"),
     "too deep for memory": (
         {"depth": 15, "words": "length"},
-        r"depth=15, words='length' would give .* GiB and .* GiB to work in, but .* GiB",
+        r"depth=15, words='length' would give .* features along .* words for each of .* GiB, but at most 2,000,000 can",
     ),
-    "much too deep for memory": ({"depth": 500, "words": "weight"}, "depth=500.* GiB"),
+    "much too deep for memory": ({"depth": 500, "words": "weight"}, "depth=500.* at least .* GiB"),
     "a negative depth": ({"depth": 0}, "The 'depth' parameter"),
     "a negative decay": ({"decay": -1.0}, "The 'decay' parameter"),
 }

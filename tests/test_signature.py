@@ -9,6 +9,13 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 from sigfeat import SignatureTransformer
+from sigfeat.transformers._iisignature import (
+    _count_groups,
+    _count_lyndon,
+    _patterns,
+    check_points,
+    preparation_cost,
+)
 
 iisignature = pytest.importorskip("iisignature", reason="iisignature is an extra")
 
@@ -148,12 +155,93 @@ def test_batches_do_not_change_the_features(rng, monkeypatch, kind):
     np.testing.assert_array_equal(SignatureTransformer(kind=kind).fit_transform(X), expected)
 
 
-@pytest.mark.parametrize("depth", [20, 1000])
+@pytest.mark.parametrize(("n_channels", "depth"), [(257, 3), (1626, 2), (85, 4), (216, 3), (10, 1000), (2, 10**9)])
 @pytest.mark.parametrize("kind", ["signature", "logsignature"])
 @pytest.mark.filterwarnings("ignore:X has more channels:UserWarning")
-def test_too_deep_for_memory_fails_at_once_with_the_size(kind, depth):
-    with pytest.raises(ValueError, match=rf'kind="{kind}", depth={depth} would give .* features .* GiB'):
-        SignatureTransformer(kind=kind, depth=depth).fit(np.zeros((1, 10, 3)))
+def test_more_words_than_iisignature_can_count_are_refused_at_once(kind, n_channels, depth):
+    formula = r"n_channels \*\* \(depth \+ 1\)"
+    if kind == "logsignature" and depth == 2:
+        n_channels, formula = 46341, r"n_channels \* \(n_channels \+ 1\)"
+    with pytest.raises(
+        ValueError,
+        match=rf'{formula} must be at most 2147483647 for SignatureTransformer with kind="{kind}", .* got .* '
+        rf"for n_channels={n_channels}, depth={depth}: lower the depth",
+    ):
+        SignatureTransformer(kind=kind, depth=depth).fit(np.zeros((1, n_channels, 2)))
+
+
+@pytest.mark.parametrize(("n_channels", "depth"), [(1290, 2), (2, 20)])
+def test_the_largest_signatures_that_iisignature_can_count(n_channels, depth):
+    values = SignatureTransformer(depth=depth).fit_transform(np.ones((1, n_channels, 2)).cumsum(axis=2))
+    assert values.shape == (1, sum(n_channels**k for k in range(1, depth + 1)))
+    np.testing.assert_allclose(values[0, [0, -1]], [1, 1 / math.factorial(depth)])
+
+
+def test_values_of_a_series_beyond_32_bits_are_refused():
+    check_points(2, 2**30 - 1)
+    with pytest.raises(
+        ValueError, match=r"n_channels \* n_timepoints must be at most 2147483647 .* got 2 \* 1073741824"
+    ):
+        check_points(2, 2**30)
+
+
+def test_signatures_too_large_for_memory_are_refused_at_fit(monkeypatch):
+    monkeypatch.setattr("sigfeat.transformers._memory.available_memory", lambda: 2**28)
+    with pytest.raises(
+        ValueError, match=r"depth=3 would give 1\.0101\d*e\+6 features for each of 2 series, .* to work in"
+    ):
+        SignatureTransformer().fit(np.zeros((2, 100, 3)))
+
+
+@pytest.mark.parametrize(
+    ("n_channels", "depth", "found"), [(40, 3, 0.3), (90, 3, 21), (30, 4, 17), (3, 12, 19), (5, 9, 9)]
+)
+def test_the_cost_of_a_preparation_is_about_what_was_measured(n_channels, depth, found):
+    assert found / 3 < preparation_cost(n_channels, depth)[0] < 3 * found
+
+
+def test_patterns_of_letters_give_all_lyndon_words():
+    for n_channels, depth in ((2, 9), (3, 6), (5, 4)):
+        counted = n_channels + sum(
+            _count_groups(pattern, n_channels) * _count_lyndon(pattern)
+            for level in range(2, depth + 1)
+            for pattern in _patterns(level, n_channels)
+        )
+        assert counted == iisignature.logsiglength(n_channels, depth)
+
+
+def test_a_long_preparation_is_announced_before_it_begins(monkeypatch):
+    X, asked = np.zeros((1, 120, 2)), []
+
+    def prepare(*arguments):
+        asked.append(arguments)
+        raise InterruptedError
+
+    monkeypatch.setattr(iisignature, "prepare", prepare)
+    transformer = SignatureTransformer("logsignature", 3).fit(X)
+    with (
+        pytest.warns(
+            UserWarning, match=r"n_channels=120, depth=3 takes about \d minutes and .* GiB, once .* lower the depth"
+        ),
+        pytest.raises(InterruptedError),
+    ):
+        transformer.transform(X)
+    assert asked == [(120, 3, "S")]
+
+
+@pytest.mark.parametrize(("n_channels", "depth"), [(215, 3), (70, 4), (2, 29)])
+def test_preparations_of_hours_are_refused(n_channels, depth):
+    message = rf"n_channels={n_channels}, depth={depth} would take about \d+ (hours|days) and .* 60 minutes are"
+    with pytest.raises(ValueError, match=message):
+        SignatureTransformer("logsignature", depth).fit(np.zeros((1, n_channels, 2)))
+
+
+def test_preparations_too_large_for_memory_are_refused(monkeypatch):
+    monkeypatch.setattr("sigfeat.transformers._iisignature.available_memory", lambda: 2**30)
+    with pytest.raises(
+        ValueError, match=r"depth=18 would take about .* seconds and .* GiB, but 1 GiB of memory are avail"
+    ):
+        SignatureTransformer("logsignature", 18).fit(np.zeros((1, 2, 2)))
 
 
 def test_overflow_is_one_sentence():
@@ -176,11 +264,9 @@ def test_a_refused_fit_leaves_nothing_fitted():
 
 
 @pytest.mark.filterwarnings("ignore:X has more channels:UserWarning")
-def test_logsignatures_of_very_many_channels_are_refused():
+def test_logsignatures_of_depth_2_take_very_many_channels():
     X = np.zeros((1, 256, 2))
     assert SignatureTransformer("logsignature", 2).fit_transform(X).shape == (1, 256 + 256 * 255 // 2)
-    with pytest.raises(ValueError, match='n_channels must be at most 255 for kind="logsignature" of depth 3, got 256'):
-        SignatureTransformer("logsignature", 3).fit(X)
 
 
 def test_without_iisignature_one_sentence_says_what_to_install(monkeypatch):

@@ -74,13 +74,13 @@ class Sums:
         ordered = sorted(runs, key=lambda run: (len(run), run))
         number = {run: place for place, run in enumerate(ordered)}
         letters = sorted({letter for word in words for letter in word.letters})
-        degree = max(map(len, letters))
+        degree, row = max(map(len, letters)), {letter: place for place, letter in enumerate(letters)}
         self.monomials = np.array([[*letter, *[-1] * (degree - len(letter))] for letter in letters])
         self.nodes = (
             np.array([number[run[:-1]] for run in ordered]),
-            np.array([letters.index(run[-1]) if run else -1 for run in ordered]),
+            np.array([row[run[-1]] if run else -1 for run in ordered]),
             np.array([number[run[1:]] for run in ordered]),
-            np.array([letters.index(run[0]) if run else -1 for run in ordered]),
+            np.array([row[run[0]] if run else -1 for run in ordered]),
         )
         splits = [[(word.letters[:k], word.letters[k:]) for k in range(word.length + 1)] for word in words]
         first = np.cumsum([0, *map(len, splits)])

@@ -1,5 +1,6 @@
 """What all transformers of panels share."""
 
+import copy
 import functools
 
 import numpy as np
@@ -140,6 +141,7 @@ class PanelAugmentation(PanelTransformer, auto_wrap_output_keys=None):  # type: 
         X, lengths = self._check_panel(X, y, reset=True)
         self._check_lengths(lengths)
         self._learn(X, lengths)
+        self._parameters = self.get_params(deep=False)  # those of fit: `transform` and the names do not know later ones
         self._learnt = True
         return self
 
@@ -165,9 +167,10 @@ class PanelAugmentation(PanelTransformer, auto_wrap_output_keys=None):  # type: 
         check_is_fitted(self)
         index = series_index(X)
         X, lengths = self._check_panel(X, reset=False)
-        self._check_lengths(lengths)
+        fitted = self._as_fitted()
+        fitted._check_lengths(lengths)
         with np.errstate(over="ignore", invalid="ignore"):  # told in one sentence
-            panel = self._augment(X, lengths)
+            panel = fitted._augment(X, lengths)
             fits = np.isfinite(panel.sum()) or not np.isinf(panel).any()
         if not fits:
             raise ValueError(f"values of {type(self).__name__} overflow {panel.dtype}: scale the series")
@@ -207,7 +210,13 @@ class PanelAugmentation(PanelTransformer, auto_wrap_output_keys=None):  # type: 
         names = _check_feature_names_in(self, input_features, generate_names=False)
         if names is None or self._fitted_on_table:
             names = [f"channel{c + 1}" for c in range(self.n_channels_)]
-        return np.asarray(self._name_channels(list(names)), dtype=object)
+        return np.asarray(self._as_fitted()._name_channels(list(names)), dtype=object)
+
+    def _as_fitted(self):
+        """A copy that has the parameters of the last fit, whatever has been set since."""
+        fitted = copy.copy(self)
+        vars(fitted).update(self._parameters)
+        return fitted
 
     def _learn(self, X, lengths):
         pass

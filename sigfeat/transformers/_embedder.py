@@ -18,7 +18,7 @@ from sigfeat.transformers._base import FeatureTransformer
 from sigfeat.transformers._callbacks import check_callbacks
 from sigfeat.transformers._devices import check_device
 from sigfeat.transformers._jobs import N_JOBS, granted_threads
-from sigfeat.transformers._memory import check_output_size
+from sigfeat.transformers._memory import check_fitted_size, check_output_size
 from sigfeat.transformers._moments import channel_moments
 from sigfeat.transformers._persistence import load_estimator, save_estimator
 from sigfeat.transformers._states import ModuleStateMixin
@@ -38,6 +38,7 @@ KNOWN_AFTER_FIT = (
     "_endings",
 )
 SMALLER = "take a smaller d_model or fewer windows"
+OF_EACH_WEIGHT = 5  # its gradient, its average, and the two moments of the optimizer
 
 
 class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
@@ -213,7 +214,11 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
                 f"batch_size must be a multiple of the number of processes, {together.count}, got {self.batch_size}"
             )
         together.check_same("X", X)
-        check_output_size(len(X), self.output_size(), X.dtype, f"the output of {type(self).__name__}", remedy=SMALLER)
+        spec = self._spec(X.shape[1])
+        n_weights = spec.n_layers * spec.d_model * (3 * spec.d_model + 2 * spec.d_ff + spec.d_state)
+        workspace = OF_EACH_WEIGHT * n_weights * np.dtype(self.dtype or X.dtype).itemsize
+        what = f"{type(self).__name__} with d_model={spec.d_model}, n_layers={spec.n_layers}, d_ff={spec.d_ff}"
+        check_fitted_size(len(X), self.output_size(), X.dtype, what, workspace, SMALLER)
         return X, lengths
 
     def _finish(self, encoder):

@@ -8,15 +8,15 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_random_state
 
-from sigfeat._kernels.interval_features import Pooling, interval_values, pooled_intervals
+from sigfeat._kernels.interval_features import SHORTEST, STRETCH, Pooling, interval_values, pooled_intervals
 from sigfeat._kernels.pooling import POOLINGS
 from sigfeat._validation import Interval, StrOptions, check_is_fitted
 from sigfeat.filters import FILTERS, draw_filters
 from sigfeat.transformers._base import FeatureTransformer
 from sigfeat.transformers._feature_table import WHOLE, FeatureTableMixin, combined, only_where_used, selected
 from sigfeat.transformers._jobs import N_JOBS, granted_threads
-from sigfeat.transformers._memory import check_output_size
-from sigfeat.transformers._poolings import check_poolings, threshold_between, threshold_series
+from sigfeat.transformers._memory import check_fitted_size, check_output_size
+from sigfeat.transformers._poolings import check_poolings, threshold_between, threshold_bytes, threshold_series
 from sigfeat.transformers._targets import check_target
 from sigfeat.transformers._windows import fine_windows, window_names
 
@@ -50,8 +50,6 @@ class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
         """
         names, (n_fine, runs) = check_poolings(self.pooling), fine_windows(self.windows)
         n_rows, n_columns = n_outputs * self.n_filters, len(names) * len(runs)
-        what = f"{type(self).__name__} with n_filters={self.n_filters}"
-        check_output_size(len(X), n_rows * n_columns, np.float64, what, remedy="lower n_filters")
         rows = None if kept is None else kept()
         self._kept = None if rows is None or rows.all() else np.flatnonzero(np.repeat(rows, n_columns))
         random_state = check_random_state(self.random_state)
@@ -75,6 +73,23 @@ class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
         self._endings = [f"|{name}{window}" for name in names for window in windows]
         self._filter_names = [f"|{self.filter}{j + 1}" for j in range(self.n_filters)]
         self._n_features_out = n_rows * n_columns if self._kept is None else len(self._kept)
+
+    def _check_size(self, X, lengths, n_outputs, n_factors, workspace=0, remedy="lower n_filters", itemsize=8):
+        """Raise unless features fit into memory: `n_outputs` real values for each filter, of `n_factors` factors."""
+        names, n_windows = check_poolings(self.pooling), len(fine_windows(self.windows)[1])
+        n_rows, longest = n_outputs * self.n_filters, X.shape[2]
+        n_features = n_rows * len(names) * n_windows
+        if {"ppv", "mpv"} & set(names):
+            workspace += 3 * threshold_bytes(len(X), 8 * longest * n_rows)
+        if self.filter != "exponential":
+            lags = max(2, int(np.median(lengths)) // 2 if self.filter_length is None else self.filter_length)
+            n_fft = min(max(STRETCH * lags, SHORTEST), longest + min(lags, longest))
+            each = 4 * self.filter_rank * self.n_filters * n_factors * itemsize * n_fft + 8 * n_rows * n_fft
+            workspace += each * min(granted_threads(self.n_jobs), len(X))
+            workspace += 64 * lags * self.n_filters * self.filter_rank
+        workspace += 8 * len(X) * n_features  # in float64, before it has the dtype of X
+        what = f"{type(self).__name__} with n_filters={self.n_filters}"
+        check_fitted_size(len(X), n_features, X.dtype, what, workspace, remedy)
 
     def _learn_thresholds(self, X, lengths, n_rows):
         """Quantile of each row of values over some of the series."""

@@ -17,7 +17,7 @@ from sigfeat._kernels.low_rank import (
     pooled_low_rank,
 )
 from sigfeat._messages import plain
-from sigfeat.functionals import Functionals, draw_functionals, n_parts
+from sigfeat.functionals import MAX_CHANNELS, Functionals, draw_functionals, n_parts
 from sigfeat.transformers._moments import channel_moments, difference_factors
 from sigfeat.transformers._streams import FunctionalStream
 from sigfeat.transformers._windows import fine_windows, window_names
@@ -55,6 +55,12 @@ class LowRankSettings:
         """Number of features."""
         n_of_chain = self.depth if self.kind == COMPETING else n_parts(self.depth)
         return self.n_functionals * n_of_chain * len(self.columns) * len(fine_windows(self.windows)[1])
+
+    def workspace(self, n_channels: int, n_timepoints: int) -> int:
+        """Bytes, about, in which the functionals are drawn and kept: taps, order of channels, thresholds."""
+        n_taps = min(n_channels, MAX_CHANNELS) * min(self.n_lags, n_timepoints)
+        of_letter = 40 * n_taps + 24 * n_channels
+        return self.n_functionals * (self.depth * of_letter + 24 * n_parts(self.depth) * self.n_thresholds)
 
 
 def low_rank_settings(transformer) -> LowRankSettings:

@@ -8,6 +8,10 @@ from pathlib import Path
 import numpy as np
 
 WORTH_A_LOOK = 2**24  # bytes; less is granted unseen, for reading the limits would cost as much as filling it
+WORD_BYTES = 600  # of one Word object of some letters and its part of the prefix trees, measured from above
+NAME_BYTES = 120  # of the name of a feature
+MAX_FEATURES = 2_000_000  # of words: to list and name more takes minutes
+MAX_DEPTH = 64  # up to which words are counted; there are more than MAX_FEATURES of them then
 
 
 def check_output_size(n_samples, n_features, dtype, what, workspace=0, remedy="lower the depth"):
@@ -17,12 +21,30 @@ def check_output_size(n_samples, n_features, dtype, what, workspace=0, remedy="l
         return
     available = available_memory()
     if size + workspace > available:
-        beside = f" and {_gibibytes(workspace)} to work in" if workspace else ""
+        beside = f" and {gibibytes(workspace)} to work in" if workspace else ""
         raise ValueError(
             f"{what} would give {Decimal(n_features):.6g} features for each of {n_samples} series, "
-            f"{_gibibytes(size)}{beside}, but {_gibibytes(available)} of memory are available: "
-            f"{remedy} or transform fewer series at once"
+            f"{gibibytes(size)}{beside}, but {gibibytes(available)} of memory are available: "
+            f"{remedy}, or transform fewer series at once"
         )
+
+
+def check_fitted_size(n_samples, n_features, dtype, what, workspace=0, remedy="lower the depth"):
+    """The same for what is being fitted, which has names too."""
+    check_output_size(n_samples, n_features, dtype, what, workspace + n_features * NAME_BYTES, remedy)
+
+
+def check_word_count(n_samples, n_words, n_columns, dtype, what, word_bytes, workspace, remedy, or_more=False):
+    """The same for words of `n_columns` features each, each an object of so many bytes; refuse also very many."""
+    n_features = n_words * n_columns
+    if n_features > MAX_FEATURES:
+        size = n_samples * n_features * np.dtype(dtype).itemsize
+        at_least = "at least " if or_more else ""
+        raise ValueError(
+            f"{what} would give {at_least}{_count(n_features)} features along {_count(n_words)} words for each of "
+            f"{n_samples} series, {gibibytes(size)}, but at most {_count(MAX_FEATURES)} can be listed: {remedy}"
+        )
+    check_fitted_size(n_samples, n_features, dtype, what, workspace + n_words * word_bytes, remedy)
 
 
 def available_memory(root="/"):
@@ -59,8 +81,13 @@ def _physical_memory():
         return sys.maxsize
 
 
-def _gibibytes(size):
+def gibibytes(size):
+    """Spell a number of bytes."""
     return f"{Decimal(size) / 2**30:.3g} GiB"
+
+
+def _count(number):
+    return f"{number:,}" if number < 10**15 else f"{Decimal(number):.3g}"
 
 
 def _lines(path):

@@ -26,6 +26,11 @@ def threshold_series(n_samples, bytes_of_one):
     return np.unique(np.linspace(0, n_samples - 1, n_chosen).round().astype(int))
 
 
+def threshold_bytes(n_samples, bytes_of_one):
+    """Bytes of the running values of those series, and of what is copied of one of them to be sorted."""
+    return (min(n_samples, max(1, min(THRESHOLD_SERIES, THRESHOLD_BYTES // bytes_of_one))) + 1) * bytes_of_one
+
+
 def quantile_of(values, quantile):
     """Quantile, which is finite also where the difference of two values is not."""
     with np.errstate(over="ignore"):

@@ -1,23 +1,39 @@
 """Which words a transformer runs along."""
 
 from sigfeat._messages import plain
-from sigfeat.transformers._memory import check_output_size
+from sigfeat.transformers._memory import MAX_DEPTH, WORD_BYTES, check_word_count
 from sigfeat.words import Word, count_words, words_of_length, words_of_weight
 
-WORD_BYTES = 500  # of one Word object, about
+FEWER_WORDS = 'lower the depth, choose words or take functionals="low_rank"'
 
 
-def chosen_words(words, depth, n_channels, n_columns, n_samples, dtype, name, labels=()):
+def chosen_words(
+    words,
+    depth,
+    n_channels,
+    n_columns,
+    n_samples,
+    dtype,
+    name,
+    *,
+    labels=(),
+    workspace=0,
+    word_bytes=WORD_BYTES,
+    remedy=FEWER_WORDS,
+):
     """Words, as a tuple, that `words` and `depth` ask for, of `n_columns` features each.
 
     labels: of the channels, by which words may name them; see `Word.parse`.
 
-    Raises a ValueError if a word cannot be read or names a missing channel, or the features would not fit into memory.
+    Raises a ValueError if a word cannot be read or names a missing channel, or there are too many features, or they
+    would not fit into memory, beside `workspace` more bytes: the words are counted before they are listed.
     """
-    if isinstance(words, str):
-        n_words = count_words(n_channels, depth, words)
-        what = f"{name} with depth={depth}, words={words!r}"
-        check_output_size(n_samples, n_words * n_columns, dtype, what, n_words * WORD_BYTES)
+    by_rule = isinstance(words, str)
+    or_more = by_rule and depth > MAX_DEPTH and (words == "weight" or n_channels > 1)
+    n_words = count_words(n_channels, MAX_DEPTH if or_more else depth, words) if by_rule else len(words)
+    what = f"{name} with depth={depth}, words={words!r}" if by_rule else f"{name} with a list of words"
+    check_word_count(n_samples, n_words, n_columns, dtype, what, word_bytes, workspace, remedy, or_more)
+    if by_rule:
         level = words_of_length if words == "length" else words_of_weight
         return tuple(word for k in range(1, depth + 1) for word in level(n_channels, k))
     chosen = tuple(Word.parse(text, labels) for text in words)

@@ -27,9 +27,9 @@ from sigfeat.transformers._feature_table import (
     selected,
 )
 from sigfeat.transformers._jobs import N_JOBS, granted_threads
-from sigfeat.transformers._memory import check_output_size
+from sigfeat.transformers._memory import check_fitted_size, check_output_size
 from sigfeat.transformers._paths import path_increments, path_units
-from sigfeat.transformers._poolings import check_poolings, threshold_between, threshold_series
+from sigfeat.transformers._poolings import check_poolings, threshold_between, threshold_bytes, threshold_series
 from sigfeat.transformers._targets import check_target
 from sigfeat.transformers._windows import fine_windows, whole_series, window_names
 
@@ -259,7 +259,10 @@ class PathDevelopmentTransformer(FeatureTableMixin, FeatureTransformer):
         if target is not None and pooling != ("end",):  # whole paths and their gradients, of a batch
             of_path = X.shape[2] * self.n_developments * group.dim**2 * (1 + group.is_complex) * X.itemsize
             workspace += 10 * min(self.batch_size, len(X)) * of_path
-        check_output_size(len(X), n_columns, X.dtype, what, workspace, SMALLER)
+        if {"ppv", "mpv"} & set(pooling):
+            n_entries = self.n_developments * group.dim**2 * (1 + group.is_complex)
+            workspace += 3 * threshold_bytes(len(X), X.shape[2] * n_entries * 8)
+        check_fitted_size(len(X), n_columns, X.dtype, what, workspace, SMALLER)
         seed = int(check_random_state(self.random_state).randint(2**31))
         generator = torch.Generator().manual_seed(seed)
         elements = random_algebra(group, 1, self.n_developments * X.shape[1], generator=generator, dtype=torch.float64)

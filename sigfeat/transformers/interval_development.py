@@ -194,6 +194,10 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
         """
         X, lengths = self._check_panel(X, y, reset=True)
         group = GROUPS[self.group](int(self.dim))
+        n_outputs = self.n_developments * group.dim**2 * (1 + group.is_complex)
+        workspace = 4 * self.n_developments * X.shape[1] * group.dim**2 * 16 + 4 * X.shape[2] * group.dim**2 * 16
+        remedy = "take a smaller dim or lower n_filters"
+        self._check_size(X, lengths, n_outputs, group.dim**2, workspace, remedy, itemsize=8 * (1 + group.is_complex))
         scale = LONGER * group.usual_scale if self.scale is None else self.scale
         generator = torch.Generator().manual_seed(int(check_random_state(self.random_state).randint(2**31)))
         elements = random_algebra(group, 1, self.n_developments * X.shape[1], generator=generator, dtype=torch.float64)
@@ -204,7 +208,6 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
         self.algebra_ = elements * self._sizes[:, np.newaxis, np.newaxis]
         varying = group.varying().numpy().reshape(-1, 1, 1)  # entries, filters, parts
         repeats = self.n_developments, self.n_filters, self._n_parts
-        n_outputs = self.n_developments * group.dim**2 * self._n_parts
         self._fit_intervals(X, lengths, y, n_outputs, lambda: np.tile(varying, repeats).ravel())
         return self
 

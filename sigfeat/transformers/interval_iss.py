@@ -15,6 +15,9 @@ from sigfeat.transformers._poolings import check_poolings
 from sigfeat.transformers._windows import fine_windows
 from sigfeat.transformers._words import chosen_words
 
+WORD_BYTES = 2000  # of one Word object and its part of the plan of sums, measured from above
+FEWER_WORDS = "lower the depth or n_filters or choose words"
+
 
 class IntervalISSTransformer(IntervalTransformer):
     """Iterated sums over all intervals up to now, weighted by filters, pooled over time.
@@ -193,8 +196,14 @@ class IntervalISSTransformer(IntervalTransformer):
                 f'semiring must be "real" for sums over intervals, got {self.semiring!r}: its sums have no inverses'
             )
         n_columns = self.n_filters * len(check_poolings(self.pooling)) * len(fine_windows(self.windows)[1])
-        labels, name = self._channel_labels(), type(self).__name__
-        self.words_ = chosen_words(self.words, self.depth, X.shape[1], n_columns, len(X), X.dtype, name, labels)
+        labels = self._channel_labels()
+        shape = X.shape[1], n_columns, len(X), X.dtype, type(self).__name__
+        self.words_ = chosen_words(
+            self.words, self.depth, *shape, labels=labels, word_bytes=WORD_BYTES, remedy=FEWER_WORDS
+        )
+        n_runs = sum(word.length * (word.length + 1) // 2 for word in self.words_)
+        n_factors = 1 + (len(self.words_) if isinstance(self.words, str) else n_runs)
+        self._check_size(X, lengths, len(self.words_), n_factors)
         self.shift_, self.scale_ = np.zeros(X.shape[1]), np.ones(X.shape[1])
         if self.scale is not None:
             mean, deviation = channel_moments(X, lengths)

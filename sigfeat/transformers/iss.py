@@ -4,7 +4,13 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from sigfeat._kernels.iterated_sums import PrefixTrees, end_values, pooled_values, running_values
+from sigfeat._kernels.iterated_sums import (
+    WORDS_PER_TREE,
+    PrefixTrees,
+    end_values,
+    pooled_values,
+    running_values,
+)
 from sigfeat._kernels.low_rank import LOW_RANK_POOLINGS, MAX_THRESHOLDS
 from sigfeat._kernels.pooling import POOLINGS
 from sigfeat._messages import plain
@@ -28,9 +34,9 @@ from sigfeat.transformers._low_rank import (
     is_cpu,
     low_rank_settings,
 )
-from sigfeat.transformers._memory import check_output_size
+from sigfeat.transformers._memory import check_fitted_size, check_output_size
 from sigfeat.transformers._moments import channel_moments
-from sigfeat.transformers._poolings import check_poolings, quantile_of, threshold_series
+from sigfeat.transformers._poolings import check_poolings, quantile_of, threshold_bytes, threshold_series
 from sigfeat.transformers._streams import WordStream
 from sigfeat.transformers._targets import check_target
 from sigfeat.transformers._windows import fine_windows, whole_series, window_names
@@ -315,8 +321,11 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
         pooling, (n_fine, runs) = check_poolings(chosen["pooling"]), fine_windows(chosen["windows"])
         self._windows, self._quantile = chosen["windows"], chosen["quantile"]
         n_columns = len(pooling) * len(runs)
-        labels, name = self._channel_labels(), type(self).__name__
-        words = chosen_words(self.words, self.depth, X.shape[1], n_columns, len(X), X.dtype, name, labels)
+        labels = self._channel_labels()
+        shape, workspace = (X.shape[1], n_columns, len(X), X.dtype, type(self).__name__), 0
+        if {"ppv", "mpv"} & set(pooling):
+            workspace = 2 * threshold_bytes(len(X), WORDS_PER_TREE * X.shape[2] * X.itemsize)
+        words = chosen_words(self.words, self.depth, *shape, labels=labels, workspace=workspace)
         # From here on `transform` knows the parameters by these: the kernels rely on the size of the output.
         self._ring, self._depth, self._strict = SEMIRINGS[self.semiring], self.depth, self.strict
         self._n_letters, self._weight = max(word.length for word in words), max(word.weight for word in words)
@@ -343,7 +352,8 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
             target = check_target(y, X, self.task)
         check_low_rank_device(self.device)
         what = f"ISSTransformer with n_functionals={self.n_functionals}, depth={self.depth}"
-        check_output_size(len(X), settings.n_features, X.dtype, what, remedy="lower n_functionals")
+        workspace = settings.workspace(X.shape[1], X.shape[2])
+        check_fitted_size(len(X), settings.n_features, X.dtype, what, workspace, remedy="lower n_functionals or depth")
         self._n_letters = 1 if settings.kind == COMPETING else self.depth
         self._require_timepoints(lengths, self._n_letters, f"functionals of {self._n_letters} letters")
         low_rank = fit_low_rank(settings, X, lengths, self.scale, self.random_state, target, self._training())

@@ -76,6 +76,7 @@ class FeatureScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self : FeatureScaler
         """
         X = validate_data(self, X, dtype=[np.float64, np.float32])
+        self._power, self._sparse = self.power, self.sparse  # from here on `transform` knows the parameters by these
         mean, square, zeros, largest = np.zeros((4, X.shape[1]))
         for part in self._parts(X):
             mean += part.sum(axis=0, dtype=np.float64) / len(X)
@@ -85,7 +86,7 @@ class FeatureScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             zeros += (part == 0).sum(axis=0) / len(X)
         deviation = np.sqrt(square)
         constant = within_rounding(deviation, largest, X.dtype)
-        if self.sparse:
+        if self._sparse:
             deviation += zeros**4
         scale = np.zeros(X.shape[1])
         np.divide(1.0, deviation * np.sqrt(X.shape[1]), out=scale, where=~constant)
@@ -112,7 +113,7 @@ class FeatureScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             rows = scaled[first * ROWS_AT_ONCE : (first + 1) * ROWS_AT_ONCE]
             np.subtract(part, mean, out=rows)
             rows *= scale
-            if self.sparse:
+            if self._sparse:
                 rows[part == 0] = 0.0
         return scaled
 
@@ -120,7 +121,7 @@ class FeatureScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """Rows of X raised to the power, some at a time: copies of all would fill the memory."""
         for first in range(0, len(X), ROWS_AT_ONCE):
             part = X[first : first + ROWS_AT_ONCE]
-            yield part if self.power == 1 else np.copysign(np.abs(part) ** X.dtype.type(self.power), part)
+            yield part if self._power == 1 else np.copysign(np.abs(part) ** X.dtype.type(self._power), part)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

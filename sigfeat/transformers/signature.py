@@ -1,6 +1,5 @@
 """Path signatures as a scikit-learn transformer."""
 
-from functools import lru_cache
 from numbers import Integral
 
 import numpy as np
@@ -8,12 +7,12 @@ import numpy as np
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted
 from sigfeat.transformers._base import FeatureTransformer
 from sigfeat.transformers._feature_table import FeatureTableMixin, combined, labels_of, window_columns
-from sigfeat.transformers._memory import check_output_size
+from sigfeat.transformers._iisignature import check_limits, check_points, load_iisignature, preparation_cost, prepared
+from sigfeat.transformers._memory import NAME_BYTES, WORD_BYTES, check_output_size
 from sigfeat.transformers._windows import window_bounds, window_names
 from sigfeat.words import count_words, words_of_length
 
 BATCH_BYTES = 2**28
-MOST_CHANNELS = 255  # of iisignature's logarithm from depth 3 on
 
 
 class SignatureTransformer(FeatureTableMixin, FeatureTransformer):
@@ -46,8 +45,13 @@ class SignatureTransformer(FeatureTableMixin, FeatureTransformer):
     ImportError
         At fit, if iisignature is not installed.
     ValueError
-        If a series has fewer than 2 points, values are NaN or infinite, or the output would not fit into
-        memory.
+        If a series has fewer than 2 points, values are NaN or infinite, the output would not fit into memory, or
+        n_channels and depth are too large for iisignature.
+
+    Warns
+    -----
+    UserWarning
+        If the preparation of a logarithm takes more than about half a minute.
 
     See Also
     --------
@@ -65,7 +69,11 @@ class SignatureTransformer(FeatureTableMixin, FeatureTransformer):
 
     Features are named ``[1][2]|signature``, channels counted from 1, or by their names where the panel has names; a
     logarithm's ``[[1],[[1],[2]]]|logsignature`` spells the Lie brackets of iisignature.basis. Windows add their share
-    of the series, ``[1][2]|signature|0/2-1/2``. Logarithms of depth 3 and more take at most 255 channels.
+    of the series, ``[1][2]|signature|0/2-1/2``.
+
+    iisignature counts in 32 bits: ``n_channels ** (depth + 1)`` must stay below 2**31, as 215 channels of depth 3 do,
+    except for logarithms up to depth 2. Logarithms of depth 3 and more are prepared once in each process; where that
+    takes more than half a minute or so a warning says how long, and where it takes more than an hour `fit` refuses.
 
     References
     ----------
@@ -115,15 +123,17 @@ class SignatureTransformer(FeatureTableMixin, FeatureTransformer):
         -------
         self : SignatureTransformer
         """
-        _iisignature()
+        load_iisignature()
         X, lengths = self._check_panel(X, y, reset=True)
-        if self.kind == "logsignature" and self.depth > 2 and X.shape[1] > MOST_CHANNELS:
-            raise ValueError(
-                f'n_channels must be at most {MOST_CHANNELS} for kind="logsignature" of depth {self.depth}, '
-                f"got {X.shape[1]}"
-            )
-        n_features = self._n_words() * len(window_names(self.windows))
-        self._check_series(X, lengths, n_features)
+        check_limits(self.kind, X.shape[1], self.depth)
+        # From here on `transform` knows the parameters by these: the sizes of the output depend on them.
+        self._kind, self._depth, self._windows = self.kind, int(self.depth), self.windows
+        n_words = self._n_words()
+        n_features = n_words * len(window_names(self._windows))
+        workspace = n_features * NAME_BYTES + n_words * WORD_BYTES
+        if self._kind == "logsignature" and self._depth > 2:
+            workspace += preparation_cost(X.shape[1], self._depth)[1]
+        self._check_series(X, lengths, n_features, workspace)
         self._n_features_out = n_features
         return self
 
@@ -143,14 +153,14 @@ class SignatureTransformer(FeatureTableMixin, FeatureTransformer):
         check_is_fitted(self)
         X, lengths = self._check_panel(X, reset=False)
         self._check_series(X, lengths, self._n_features_out)
-        out = np.zeros((len(X), self._n_words(), len(window_names(self.windows))), X.dtype)
+        out = np.zeros((len(X), self._n_words(), len(window_names(self._windows))), X.dtype)
         for length in np.unique(lengths).tolist():
             rows = np.flatnonzero(lengths == length)
-            for window, (start, stop) in enumerate(window_bounds(self.windows, length).tolist()):
+            for window, (start, stop) in enumerate(window_bounds(self._windows, length).tolist()):
                 first = max(start - 1, 0)
                 if stop - first > 1:
                     self._fill(out[:, :, window], X[:, :, first:stop], rows)
-        self._check_overflow(out, f"a {self.kind} of depth {self.depth} overflows")
+        self._check_overflow(out, f"a {self._kind} of depth {self._depth} overflows")
         return out.reshape(len(X), -1)
 
     def _fill(self, out, X, rows):
@@ -164,7 +174,7 @@ class SignatureTransformer(FeatureTableMixin, FeatureTransformer):
 
     def _feature_names(self):
         words = [spelled for spelled, _ in self._spelled_words()]
-        endings = [f"|{self.kind}|{name}" if name else f"|{self.kind}" for name in window_names(self.windows)]
+        endings = [f"|{self._kind}|{name}" if name else f"|{self._kind}" for name in window_names(self._windows)]
         return [f"{word}{ending}" for word in words for ending in endings]
 
     def _feature_columns(self):
@@ -174,60 +184,44 @@ class SignatureTransformer(FeatureTableMixin, FeatureTransformer):
             "channels": [labels_of(set(letters), labels) for _, letters in words],
             "level": [len(letters) for _, letters in words],
         }
-        return combined(rows, {"kind": [self.kind]}, window_columns(self.windows))
+        return combined(rows, {"kind": [self._kind]}, window_columns(self._windows))
 
     def _spelled_words(self):
         """Text of each word or bracket, and its channels, letter by letter."""
         labels = self._channel_labels()
-        if self.kind == "logsignature":
-            return [(_bracket(word, labels), word) for word in _lyndon_basis(self.n_channels_, self.depth)]
-        levels = (words_of_length(self.n_channels_, k) for k in range(1, self.depth + 1))
+        if self._kind == "logsignature":
+            return [(_bracket(word, labels), word) for word in _lyndon_basis(self.n_channels_, self._depth)]
+        levels = (words_of_length(self.n_channels_, k) for k in range(1, self._depth + 1))
         return [(word.spell(labels), tuple(c for (c,) in word.letters)) for level in levels for word in level]
 
     def _features(self):
         """Give the function from paths (n, length, n_channels), float64, to values (n, n_words)."""
-        iisignature = _iisignature()
-        if self.kind == "signature":
-            return lambda paths: iisignature.sig(paths, self.depth)
+        iisignature = load_iisignature()
+        if self._kind == "signature":
+            return lambda paths: iisignature.sig(paths, self._depth)
         if self.n_channels_ == 1:  # all brackets vanish, and iisignature asks for two channels
             return lambda paths: paths[:, -1] - paths[:, 0]
-        method, basis = _prepared(self.n_channels_, self.depth)
+        method, basis = prepared(self.n_channels_, self._depth)
         return lambda paths: iisignature.logsig(paths, basis, method)
 
     def _n_words(self):
-        if self.kind == "logsignature":
-            return _count_brackets(self.n_channels_, self.depth)
-        return count_words(self.n_channels_, self.depth, "length")
+        if self._kind == "logsignature":
+            return _count_brackets(self.n_channels_, self._depth)
+        return count_words(self.n_channels_, self._depth, "length")
 
     def _rows_per_batch(self, length):
         return max(1, BATCH_BYTES // (8 * (length * self.n_channels_ + self._n_words())))
 
-    def _check_series(self, X, lengths, n_features):
-        self._require_timepoints(lengths, 2, f"a {self.kind}")
-        workspace = 8 * min(len(X), self._rows_per_batch(X.shape[2])) * self._n_words()
-        if self.kind == "logsignature":
-            workspace += 2 * 8 * count_words(self.n_channels_, self.depth, "length")
-        what = f'SignatureTransformer with kind="{self.kind}", depth={self.depth}'
+    def _check_series(self, X, lengths, n_features, workspace=0):
+        self._require_timepoints(lengths, 2, f"a {self._kind}")
+        check_points(*X.shape[1:])
+        workspace += 8 * min(len(X), self._rows_per_batch(X.shape[2])) * self._n_words()
+        if self._kind == "signature":  # of the path so far, and of its last step
+            workspace += 2 * 8 * self._n_words()
+        elif self._depth > 2:
+            workspace += 4 * 8 * count_words(self.n_channels_, self._depth, "length")
+        what = f'SignatureTransformer with kind="{self._kind}", depth={self._depth}'
         check_output_size(len(X), n_features, X.dtype, what, workspace)
-
-
-def _iisignature():
-    try:
-        import iisignature
-    except ImportError as error:
-        raise ImportError(
-            "SignatureTransformer needs iisignature, which is built on installation: run "
-            "`pip install numpy setuptools wheel`, then "
-            "`pip install --no-build-isolation --no-cache-dir iisignature`"
-        ) from error
-    return iisignature
-
-
-@lru_cache(maxsize=16)
-def _prepared(n_channels, depth):
-    """Prepare iisignature; what it gives cannot be pickled, so the process keeps it and not the estimator."""
-    method = "A" if depth <= 2 else "S"
-    return method, _iisignature().prepare(n_channels, depth, method)
 
 
 def _count_brackets(n_channels, depth):
