@@ -320,6 +320,7 @@ def test_bad_parameters_give_one_clear_sentence(case):
     assert not iss.__sklearn_is_fitted__()
 
 
+@pytest.mark.filterwarnings("ignore:X has more channels:UserWarning")
 @pytest.mark.parametrize("n_timepoints", [1, 2, 3, 8])
 def test_very_short_and_constant_series_give_finite_features(n_timepoints):
     rng = np.random.default_rng(0)

@@ -19,6 +19,8 @@ from sigfeat.transformers._iisignature import (
 
 iisignature = pytest.importorskip("iisignature", reason="iisignature is an extra")
 
+pytestmark = pytest.mark.filterwarnings("ignore:X has more channels:UserWarning")  # than time points
+
 
 def signature(X, **parameters):
     transformer = SignatureTransformer(**parameters).fit(X)
@@ -94,7 +96,6 @@ def test_logsignature_of_two_lines_is_the_series_of_baker_campbell_hausdorff(dep
 
 
 @pytest.mark.parametrize(("n_channels", "depth"), [(2, 8), (3, 5), (9, 3)])
-@pytest.mark.filterwarnings("ignore:X has more channels:UserWarning")
 def test_brackets_are_those_of_iisignature(n_channels, depth):
     X = np.zeros((1, n_channels, 2))
     names = SignatureTransformer(kind="logsignature", depth=depth).fit(X).get_feature_names_out()
@@ -157,7 +158,6 @@ def test_batches_do_not_change_the_features(rng, monkeypatch, kind):
 
 @pytest.mark.parametrize(("n_channels", "depth"), [(257, 3), (1626, 2), (85, 4), (216, 3), (10, 1000), (2, 10**9)])
 @pytest.mark.parametrize("kind", ["signature", "logsignature"])
-@pytest.mark.filterwarnings("ignore:X has more channels:UserWarning")
 def test_more_words_than_iisignature_can_count_are_refused_at_once(kind, n_channels, depth):
     formula = r"n_channels \*\* \(depth \+ 1\)"
     if kind == "logsignature" and depth == 2:
@@ -263,7 +263,6 @@ def test_a_refused_fit_leaves_nothing_fitted():
         fresh.transform(X)
 
 
-@pytest.mark.filterwarnings("ignore:X has more channels:UserWarning")
 def test_logsignatures_of_depth_2_take_very_many_channels():
     X = np.zeros((1, 256, 2))
     assert SignatureTransformer("logsignature", 2).fit_transform(X).shape == (1, 256 + 256 * 255 // 2)

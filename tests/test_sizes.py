@@ -19,6 +19,8 @@ from sigfeat.transformers import _memory, _words
 from sigfeat.transformers._memory import MAX_FEATURES
 from sigfeat.words import count_words
 
+pytestmark = pytest.mark.filterwarnings("ignore:X has more channels:UserWarning")  # than time points
+
 
 def never(*_, **__):
     raise AssertionError("words are listed, or something is drawn, before their number is checked")
