@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from sigfeat._messages import plain
+
 _CHANNEL = r'\s*"(?:[^"\\]|\\.)*"\s*|[^\[\],|<>"\\]+'
 SHOWN = 20  # channels in a message
 _CHANNELS = re.compile(_CHANNEL)
@@ -52,10 +54,11 @@ class Word:
     def __post_init__(self) -> None:
         if not self.letters or not all(self.letters):
             raise ValueError(
-                f"a word needs at least one letter and a letter at least one channel, got letters={self.letters!r}"
+                "a word needs at least one letter and a letter at least one channel, "
+                f"got letters={plain(self.letters)!r}"
             )
         if min(map(min, self.letters)) < 0:
-            raise ValueError(f"channels of a word are counted from 0, got letters={self.letters!r}")
+            raise ValueError(f"channels of a word are counted from 0, got letters={plain(self.letters)!r}")
         object.__setattr__(self, "letters", tuple(tuple(sorted(letter)) for letter in self.letters))
 
     @classmethod
@@ -89,7 +92,7 @@ class Word:
         """
         if not isinstance(text, str):
             raise TypeError(
-                f"a word must be given as text such as '[1][1,2]', got {text!r} of type {type(text).__name__}"
+                f"a word must be given as text such as '[1][1,2]', got {plain(text)!r} of type {type(text).__name__}"
             )
         unreadable = f"word {text!r} cannot be read: letters are channels in brackets, such as '[1][1,2]'"
         if not text.strip() or LETTER.sub("", text).strip():

@@ -417,7 +417,7 @@ BAD = {
         hyena(FrozenEstimator(RidgeClassifierCV())),
         "teacher must hold an embedder such as MHAEmbedder, got FrozenEstimator of RidgeClassifierCV",
     ),
-    "no teacher": (hyena(RidgeClassifierCV()), "'teacher' parameter .* must be an instance of"),
+    "no teacher": (hyena(RidgeClassifierCV()), "teacher must be an embedder such as MHAEmbedder.*got Ridge"),
     "all held out": (hyena(validation_fraction=0.99), "validation_fraction must leave at least 1 series.* got 0.99 of"),
     "odd states": (S4EmbeddingTransformer(mha(), d_state=3), "d_state must be even, got 3"),
     "divergence": (mha(lr=1e30, n_steps=20), r"training diverged: lower lr, now 1e\+30"),

@@ -6,8 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from sigfeat.transformers._nested import DefaultPartsMixin
+
 PANELS, FEATURES, CLASSES, NUMBERS = "panels", "features", "classes", "numbers"  # what an estimator gives
 TORCH = ("torch", "skorch")
+PARTS = ("teacher", "classifier", "regressor")  # parameters that are estimators, or None for a default one
 # Parameters under which two examples of an estimator fit at once on a few short series.
 _SMALL = {"d_model": 4, "n_layers": 1, "d_ff": 5, "n_steps": 2, "batch_size": 4}
 _FEW = {"n_functionals": 5}
@@ -146,7 +149,7 @@ ADAPTED = {
 }
 
 
-class AdapterMixin:
+class AdapterMixin(DefaultPartsMixin):
     """What every adapter has: the scikit-learn estimator behind it, made from its parameters."""
 
     _adapted: Adapted
@@ -156,6 +159,15 @@ class AdapterMixin:
         source = self._adapted.load()
         own = {name: vars(self)[name] for name in inspect.signature(source).parameters}
         return source(**{k: v.to_sklearn() if isinstance(v, AdapterMixin) else v for k, v in own.items()})
+
+    def _default_parts(self) -> dict[str, Any]:
+        missing = [name for name in PARTS if vars(self).get(name, "") is None]
+        if not missing:
+            return {}
+        whole = self.to_sklearn()
+        parts = whole.get_params()
+        inner = [part._default_parts() for part in (whole, *parts.values()) if isinstance(part, DefaultPartsMixin)]
+        return {name: next(d[name] for d in (*inner, parts) if d.get(name) is not None) for name in missing}
 
 
 def adapter_class(name: str, base: Any, module: str, library: str, defaults: dict[str, Any], **members: Any) -> type:

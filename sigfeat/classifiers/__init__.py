@@ -10,7 +10,8 @@ classifier, regressor : estimator or None, default=None
     `LeaveOneOutRidgeClassifier`, which has `predict_proba` and takes weights,
     ``pipeline.fit(X, y, classifier__sample_weight=weights)``.
 n_jobs : int or None, default=None
-    Threads, in joblib's convention.
+    Threads, in joblib's convention: no more than CPUs, and -1 for all of them. In a worker process of joblib -1 is the
+    worker's part of them, as for scikit-learn's own loops.
 random_state : int or None, default=0
     Of all that is random. An int; None for a different outcome each time.
 """

@@ -59,7 +59,7 @@ class IntervalFilter(nn.Module):
 
     def frozen(self) -> Filters:
         """The filters as arrays, for the loops."""
-        return FiniteFilters(self(self.length).detach().cpu().double().numpy())
+        return FiniteFilters(self(self.length).detach().cpu().double().contiguous().numpy())
 
 
 class ExponentialFilter(IntervalFilter):

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from sigfeat._messages import plain
 from sigfeat.nn.encoder import Block, EncoderSpec
 from sigfeat.nn.folders import load_model, save_model
 from sigfeat.nn.hyena import Hyena, ImplicitFilter
@@ -335,7 +336,7 @@ class HyenaLM(nn.Module):
         tokens, restore = tokens_of(prompt, self.config.n_tokens)
         check_sampling(temperature, top_k, top_p)
         if not (isinstance(max_new_tokens, numbers.Integral) and int(max_new_tokens) >= 0):
-            raise ValueError(f"max_new_tokens must be a whole number from 0 up, got {max_new_tokens!r}")
+            raise ValueError(f"max_new_tokens must be a whole number from 0 up, got {plain(max_new_tokens)!r}")
         max_new_tokens, length, context = int(max_new_tokens), tokens.shape[1], self.config.context
         if length == 0:
             raise ValueError("prompt must have at least 1 token, got none")

@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from sigfeat._messages import plain
+
 
 def check_sampling(temperature: Any, top_k: Any, top_p: Any) -> None:
     """Refuse what `next_tokens` cannot use.
@@ -20,11 +22,11 @@ def check_sampling(temperature: Any, top_k: Any, top_p: Any) -> None:
         (0, 1]. The message names the argument, the limit and the value.
     """
     if not (isinstance(temperature, numbers.Real) and 0 <= float(temperature) < math.inf):
-        raise ValueError(f"temperature must be a finite number from 0 up, got {temperature!r}")
+        raise ValueError(f"temperature must be a finite number from 0 up, got {plain(temperature)!r}")
     if top_k is not None and not (isinstance(top_k, numbers.Integral) and int(top_k) >= 1):
-        raise ValueError(f"top_k must be a whole number from 1 up, or None, got {top_k!r}")
+        raise ValueError(f"top_k must be a whole number from 1 up, or None, got {plain(top_k)!r}")
     if top_p is not None and not (isinstance(top_p, numbers.Real) and 0 < float(top_p) <= 1):
-        raise ValueError(f"top_p must be in (0, 1], or None, got {top_p!r}")
+        raise ValueError(f"top_p must be in (0, 1], or None, got {plain(top_p)!r}")
 
 
 def next_tokens(

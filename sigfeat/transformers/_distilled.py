@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import get_tags
 
+from sigfeat._messages import plain
 from sigfeat._validation import Interval, _fit_context, check_is_fitted
 from sigfeat.nn.distillation import Distillation, copy_weights
 from sigfeat.nn.encoder import Encoder, EncoderSpec
@@ -17,18 +18,19 @@ from sigfeat.nn.fidelity import fidelity, skill
 from sigfeat.nn.supervised import split_rows
 from sigfeat.nn.training import n_epochs
 from sigfeat.transformers._embedder import Embedder, recommended_steps
+from sigfeat.transformers._nested import DefaultPartsMixin
 from sigfeat.transformers.teacher import MHAEmbedder
 
 
-class DistilledEmbedder(Embedder):
+class DistilledEmbedder(DefaultPartsMixin, Embedder):
     """An embedder that learns to give its teacher's tokens.
 
     Subclasses give what their encoder has of its own in `_own_spec`.
     """
 
-    _shared_constraints = {
+    _shared_constraints: dict = {
         **Embedder._shared_constraints,
-        "teacher": [Embedder, FrozenEstimator, None],
+        "teacher": "no_validation",  # but below, in a sentence without names of private classes
         "d_model": [Interval(Integral, 1, None, closed="left"), None],
         "n_layers": [Interval(Integral, 1, None, closed="left"), None],
         "d_ff": [Interval(Integral, 1, None, closed="left"), None],
@@ -142,8 +144,7 @@ class DistilledEmbedder(Embedder):
     def _teacher(self):
         """The teacher as it is given, frozen or not, after a check of its parameters."""
         if self.teacher is None:
-            names = ("device", "dtype", "random_state", "n_jobs", "verbose")
-            return MHAEmbedder(**{name: getattr(self, name) for name in names})
+            return self._default_parts()["teacher"]
         if isinstance(self.teacher, FrozenEstimator):
             frozen = self.teacher.estimator
             if not isinstance(frozen, Embedder):
@@ -154,6 +155,10 @@ class DistilledEmbedder(Embedder):
         else:
             self.teacher._validate_params()
         return self.teacher
+
+    def _default_parts(self):
+        names = ("device", "dtype", "random_state", "n_jobs", "verbose")
+        return {} if self.teacher is not None else {"teacher": MHAEmbedder(**{n: getattr(self, n) for n in names})}
 
     def _fit_teacher(self, X, y, context):
         teacher = clone(self._teacher())
@@ -215,6 +220,17 @@ class DistilledEmbedder(Embedder):
             causal=causal,
             **self._own_spec(causal),
         )
+
+    def _without_validation(self):
+        return "a student is trained for n_steps, all of them, so monitor 'train_loss' in its place"
+
+    def _validate_params(self):
+        if not isinstance(self.teacher, Embedder | FrozenEstimator | None):
+            raise ValueError(
+                "teacher must be an embedder such as MHAEmbedder(), a FrozenEstimator that holds one, or None, "
+                f"got {plain(self.teacher)!r}"
+            )
+        super()._validate_params()
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -5,7 +5,6 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from joblib import effective_n_jobs
 from sklearn.utils import check_random_state, check_scalar
 
 from sigfeat._validation import CallbackSupportMixin, Interval, StrOptions, check_is_fitted
@@ -16,10 +15,13 @@ from sigfeat.nn.processes import processes
 from sigfeat.nn.threads import thread_limit
 from sigfeat.nn.training import StepSettings, train
 from sigfeat.transformers._base import FeatureTransformer
+from sigfeat.transformers._callbacks import check_callbacks
 from sigfeat.transformers._devices import check_device
+from sigfeat.transformers._jobs import N_JOBS, granted_threads
 from sigfeat.transformers._memory import check_output_size
 from sigfeat.transformers._moments import channel_moments
 from sigfeat.transformers._persistence import load_estimator, save_estimator
+from sigfeat.transformers._states import ModuleStateMixin
 from sigfeat.transformers._windows import fine_windows, window_names
 
 BATCH_BYTES = 1 << 25  # of one array of the widest part of an encoder, for the series that go through it together
@@ -38,15 +40,15 @@ KNOWN_AFTER_FIT = (
 SMALLER = "take a smaller d_model or fewer windows"
 
 
-class Embedder(CallbackSupportMixin, FeatureTransformer):
+class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
     """An encoder of series, whose pooled tokens are the features.
 
     Subclasses set `encoder_`, `mean_`, `scale_` and `pooling_` in `fit`, then call `_finish`.
     """
 
-    _shared_constraints = {
+    _shared_constraints: dict = {
         "output": [StrOptions({"pooled", "sequence"})],
-        "windows": [StrOptions({"whole"}), Interval(Integral, 1, None, closed="left"), tuple],
+        "windows": [StrOptions({"whole"}), Interval(Integral, 1, None, closed="left"), tuple, list],
         "n_steps": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "lr": [Interval(Real, 0, None, closed="neither")],
@@ -55,7 +57,7 @@ class Embedder(CallbackSupportMixin, FeatureTransformer):
         "device": [str, torch.device],
         "dtype": [StrOptions({"float32", "float64"}), None],
         "random_state": ["random_state"],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
         "verbose": ["verbose"],
     }
 
@@ -205,6 +207,7 @@ class Embedder(CallbackSupportMixin, FeatureTransformer):
         self._check_points(lengths, self._spec(X.shape[1]))
         together = processes(self.device)
         check_device(together.device)
+        check_callbacks(self.callbacks, self._without_validation())
         if self.batch_size % together.count:
             raise ValueError(
                 f"batch_size must be a multiple of the number of processes, {together.count}, got {self.batch_size}"
@@ -266,7 +269,7 @@ class Embedder(CallbackSupportMixin, FeatureTransformer):
     def _computing(self):
         """Weights on their device, threads as granted, and no gradients; spectra of filters are not kept behind it."""
         self.encoder_.to(self._where())
-        with thread_limit(effective_n_jobs(self.n_jobs)), torch.no_grad():
+        with thread_limit(granted_threads(self.n_jobs)), torch.no_grad():
             try:
                 yield
             finally:
@@ -296,11 +299,15 @@ class Embedder(CallbackSupportMixin, FeatureTransformer):
             epochs=_Epochs(self, context),
             **settings,
         )
-        with thread_limit(effective_n_jobs(self.n_jobs)):
+        with thread_limit(granted_threads(self.n_jobs)):
             return train(objective, inputs, held_out, settings)
 
     def _check_points(self, lengths, spec):
         pass
+
+    def _without_validation(self):
+        """Why training knows no validation loss, and what to do; None if it does, or if there is no training."""
+        raise NotImplementedError
 
     def _feature_names(self):
         n_components = self._n_features_out // len(self._endings)

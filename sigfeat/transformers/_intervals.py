@@ -6,7 +6,6 @@ import warnings
 from numbers import Integral, Real
 
 import numpy as np
-from joblib import effective_n_jobs
 from sklearn.utils import check_random_state
 
 from sigfeat._kernels.interval_features import Pooling, interval_values, pooled_intervals
@@ -15,6 +14,7 @@ from sigfeat._validation import Interval, StrOptions, check_is_fitted
 from sigfeat.filters import FILTERS, draw_filters
 from sigfeat.transformers._base import FeatureTransformer
 from sigfeat.transformers._feature_table import WHOLE, FeatureTableMixin, combined, only_where_used, selected
+from sigfeat.transformers._jobs import N_JOBS, granted_threads
 from sigfeat.transformers._memory import check_output_size
 from sigfeat.transformers._poolings import check_poolings, threshold_between, threshold_series
 from sigfeat.transformers._targets import check_target
@@ -27,7 +27,7 @@ INTERVAL_CONSTRAINTS: dict = {
     "filter_rank": [Interval(Integral, 1, None, closed="left")],
     "filter_length": [Interval(Integral, 2, None, closed="left"), None],
     "pooling": [StrOptions(set(POOLINGS)), tuple, list],
-    "windows": [StrOptions({"whole"}), Interval(Integral, 1, None, closed="left"), tuple],
+    "windows": [StrOptions({"whole"}), Interval(Integral, 1, None, closed="left"), tuple, list],
     "quantile": [Interval(Real, 0, 1, closed="both")],
     "fit_mode": [StrOptions({"random", "supervised"})],
     "task": [StrOptions({"auto", "classification", "regression"})],
@@ -36,7 +36,7 @@ INTERVAL_CONSTRAINTS: dict = {
     "batch_size": [Interval(Integral, 2, None, closed="left")],
     "device": "no_validation",  # torch looks at it
     "random_state": ["random_state"],
-    "n_jobs": [Integral, None],
+    "n_jobs": N_JOBS,
 }
 
 
@@ -116,7 +116,7 @@ class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
                 self._how.names, self.thresholds_[k * n_rows : (k + 1) * n_rows], self._how.n_fine, self._how.runs
             )
             found = np.empty((len(X), n_of_each))
-            n_threads = effective_n_jobs(self.n_jobs)
+            n_threads = granted_threads(self.n_jobs)
             lost = max(lost, pooled_intervals(source, X, lengths, self.filters_, own, n_threads=n_threads, out=found))
             with np.errstate(over="ignore"):  # told in one sentence
                 out[:, first : first + n_of_each] = found
@@ -171,7 +171,7 @@ class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
                 batch_size=self.batch_size,
                 device=self.device,
                 seed=seed,
-                n_threads=effective_n_jobs(self.n_jobs),
+                n_threads=granted_threads(self.n_jobs),
             )
             self._keep(layer)
         return built.frozen()

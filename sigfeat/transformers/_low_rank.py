@@ -2,6 +2,7 @@
 
 import importlib
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from sigfeat._kernels.low_rank import (
     low_rank_thresholds,
     pooled_low_rank,
 )
+from sigfeat._messages import plain
 from sigfeat.functionals import Functionals, draw_functionals, n_parts
 from sigfeat.transformers._moments import channel_moments
 from sigfeat.transformers._streams import FunctionalStream
@@ -66,22 +68,29 @@ def low_rank_settings(transformer) -> LowRankSettings:
         if not 2 <= depth <= MAX_COMPETITORS:
             raise ValueError(f"depth must be from 2 to {MAX_COMPETITORS} letters for {what}, got {depth}")
         if not _is_auto(transformer.pooling):
-            raise ValueError(f'pooling must be "auto" for {what}, which has poolings of its own, got {pooling!r}')
+            raise ValueError(
+                f'pooling must be "auto" for {what}, which has poolings of its own, got {plain(pooling)!r}'
+            )
     wrong = [name for name in semirings if name not in LOW_RANK_SEMIRINGS]
     if wrong or not semirings:
         raise ValueError(
-            f"semiring must be of {', '.join(LOW_RANK_SEMIRINGS)} for {what}, got {transformer.semiring!r}"
+            f"semiring must be of {', '.join(LOW_RANK_SEMIRINGS)} for {what}, got {plain(transformer.semiring)!r}"
         )
-    if not pooling or len(set(pooling)) < len(pooling) or not set(pooling) <= set(LOW_RANK_POOLINGS):
+    known = all(isinstance(name, str) and name in LOW_RANK_POOLINGS for name in pooling)
+    if not pooling or not known or len(set(pooling)) < len(pooling):
         allowed = ", ".join(LOW_RANK_POOLINGS)
-        raise ValueError(f"pooling must name different ones of {allowed} for {what}, got {transformer.pooling!r}")
+        raise ValueError(
+            f"pooling must name different ones of {allowed} for {what}, got {plain(transformer.pooling)!r}"
+        )
     if not transformer.strict:
-        raise ValueError(f"strict must be True for {what}, got {transformer.strict!r}")
+        raise ValueError(f"strict must be True for {what}, got {plain(transformer.strict)!r}")
     dilations = transformer.dilations
     if dilations is not None:
         dilations = tuple(dilations)
-        if not dilations or any(isinstance(d, bool) or int(d) != d or d < 1 for d in dilations):
-            raise ValueError(f"dilations must be whole numbers from 1 on, at least one, got {transformer.dilations!r}")
+        if not dilations or not all(_is_count(d) for d in dilations):
+            raise ValueError(
+                f"dilations must be whole numbers from 1 on, at least one, got {plain(transformer.dilations)!r}"
+            )
     return LowRankSettings(
         kind=kind,
         n_functionals=transformer.n_functionals,
@@ -238,6 +247,11 @@ def _moments(X, lengths, scale):
         if long_enough.any():
             factors[1] = 1 / channel_moments(differences[long_enough], lengths[long_enough] - 1)[1]
     return (mean if scale == "standard" else shift), factors
+
+
+def _is_count(value) -> bool:
+    """Whether it is a whole number from 1 on, also as a float."""
+    return isinstance(value, Real) and not isinstance(value, bool) and float(value) >= 1 and float(value).is_integer()
 
 
 def _is_auto(value) -> bool:

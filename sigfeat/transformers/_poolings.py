@@ -3,6 +3,7 @@
 import numpy as np
 
 from sigfeat._kernels.pooling import POOLINGS
+from sigfeat._messages import plain
 
 THRESHOLD_SERIES = 64  # at most, and fewer where their running values would take more than the bytes
 THRESHOLD_BYTES = 1 << 28
@@ -13,7 +14,9 @@ def check_poolings(pooling, otherwise=""):
     names = (pooling,) if isinstance(pooling, str) else tuple(pooling)
     unknown = [name for name in names if name not in POOLINGS]
     if unknown or not names or len(set(names)) < len(names):
-        raise ValueError(f"pooling must {otherwise}name different ones of {', '.join(POOLINGS)}, got {pooling!r}")
+        raise ValueError(
+            f"pooling must {otherwise}name different ones of {', '.join(POOLINGS)}, got {plain(pooling)!r}"
+        )
     return names
 
 

@@ -1,8 +1,12 @@
 """Targets of a fit that learns from them."""
 
 import numpy as np
-from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils import check_array
 from sklearn.utils.multiclass import type_of_target
+
+from sigfeat._messages import plain
+
+KINDS = ("binary", "multiclass", "continuous", "continuous-multioutput")
 
 
 def check_target(y, X, task, mode="fit_mode='supervised'"):
@@ -13,18 +17,17 @@ def check_target(y, X, task, mode="fit_mode='supervised'"):
     """
     if y is None:
         raise ValueError(f"{mode} requires y to be passed, but the target y is None")
-    y = check_array(y, ensure_2d=False, dtype=None, ensure_all_finite=True, input_name="y")
-    check_consistent_length(X, y)
+    y = _as_array(y, len(X), mode)
     if len(y) < 2:
         raise ValueError(f"{mode} needs at least 2 series, got n_samples = {len(y)}")
     y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
     if task == "auto":
         kind = type_of_target(y, input_name="y")
-        if kind not in ("binary", "multiclass", "continuous", "continuous-multioutput"):
+        if kind not in KINDS:
             raise ValueError(f"Unknown label type: y must hold one class or number per series for {mode}, got {kind}")
         task = "regression" if kind.startswith("continuous") else "classification"
     if task == "regression":
-        numbers = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y").reshape(len(y), -1)
+        numbers = _as_numbers(y, mode)
         if (numbers == numbers[0]).all():
             raise ValueError(f"y must hold different numbers for {mode}, got only {numbers[0].tolist()}")
         return task, numbers
@@ -34,3 +37,60 @@ def check_target(y, X, task, mode="fit_mode='supervised'"):
     if len(classes) < 2:
         raise ValueError(f"y must have at least 2 classes for {mode}, got one class: {classes.tolist()[0]!r}")
     return task, numbers
+
+
+def _as_array(y, n_samples, mode):
+    """The target as an array of one entry per series, all known and of one type."""
+    what = f"y must be one class or number per series for {mode}"
+    if isinstance(y, str | bytes | dict) or not hasattr(y, "__len__") or getattr(y, "shape", None) == ():
+        raise ValueError(f"{what}, got {plain(y)!r}")
+    values = _of_objects(y)
+    if values is None:
+        raise ValueError(f"{what}, got entries of different lengths")
+    if len(values) != n_samples:
+        raise ValueError(f"y must have one entry per series, {n_samples}, got {len(values)}")
+    if values.dtype == object:
+        _check_entries(values.reshape(len(values), -1), what)
+    return check_array(y, ensure_2d=False, dtype=None, ensure_all_finite=True, input_name="y")
+
+
+def _of_objects(y):
+    """The target as NumPy sees it, texts as objects since NumPy would make text of a number or None beside one."""
+    try:
+        array = np.asarray(y)
+        mixed = array.dtype.kind in "US" and not isinstance(y, np.ndarray)
+        return np.asarray(y, dtype=object) if mixed else array
+    except ValueError:  # of rows of unequal lengths
+        return None
+
+
+def _check_entries(rows, what):
+    first = None
+    for i, row in enumerate(rows):
+        for value in row.tolist():
+            if _is_missing(value):
+                raise ValueError(f"{what}, got {value!r} for series {i} (from 0)")
+            kind = "text" if isinstance(value, str | bytes) else "numbers" if np.isscalar(value) else None
+            if first is None:
+                first = kind
+            elif kind != first and None not in (kind, first):
+                raise ValueError(f"y must be all numbers or all text, got {first} and {plain(value)!r} for series {i}")
+
+
+def _is_missing(value):
+    """Whether a value stands for none: None, NaN, pandas' NA and NaT."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, float | np.floating) and bool(np.isnan(value))
+
+
+def _as_numbers(y, mode):
+    """Targets of a regression, (n, n_targets)."""
+    try:
+        numbers = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+    except ValueError as error:
+        text = next((value for value in y.ravel().tolist() if isinstance(value, str)), None)
+        if text is None:
+            raise
+        raise ValueError(f"y must hold numbers for {mode} and task='regression', got {text!r}") from error
+    return numbers.reshape(len(y), -1)

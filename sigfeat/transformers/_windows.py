@@ -4,20 +4,23 @@ from typing import Any
 
 import numpy as np
 
+from sigfeat._messages import plain
+
 MAX_DYADIC_DEPTH = 16
 
 
 def check_windows(windows: Any) -> None:
     """Raise a ValueError that names the argument unless `windows` is "whole", a count, or ("dyadic", depth)."""
-    dyadic = isinstance(windows, tuple) and len(windows) == 2 and windows[0] == "dyadic"
-    number = windows[1] if isinstance(windows, tuple) and dyadic else windows
+    pair = windows if isinstance(windows, tuple | list) else ()
+    dyadic = len(pair) == 2 and isinstance(pair[0], str) and pair[0] == "dyadic"
+    number = pair[1] if dyadic else windows
     lowest, highest = (0, MAX_DYADIC_DEPTH) if dyadic else (1, 2**MAX_DYADIC_DEPTH)
     whole_number = isinstance(number, int | np.integer) and not isinstance(number, bool)
-    if windows == "whole" or (whole_number and lowest <= number <= highest):
+    if (isinstance(windows, str) and windows == "whole") or (whole_number and lowest <= number <= highest):
         return
     raise ValueError(
         f'windows must be "whole", a number of windows from 1 to {2**MAX_DYADIC_DEPTH}, or ("dyadic", depth) with a '
-        f"depth from 0 to {MAX_DYADIC_DEPTH}, got {windows!r}"
+        f"depth from 0 to {MAX_DYADIC_DEPTH}, got {plain(windows)!r}"
     )
 
 
@@ -26,7 +29,7 @@ def fine_windows(windows: object) -> tuple[int, np.ndarray]:
     check_windows(windows)
     if windows == "whole":
         return 1, np.array([[0, 1]])
-    if isinstance(windows, tuple):
+    if isinstance(windows, tuple | list):
         depth = int(windows[1])
         n_parts = 2**depth
         runs = [
@@ -48,7 +51,7 @@ def window_bounds(windows: object, length: int) -> np.ndarray:
 def whole_series(windows: object) -> None:
     """Raise a ValueError unless there is one window, the whole series."""
     if len(fine_windows(windows)[1]) > 1:
-        raise ValueError(f'windows must be "whole" for a stream, whose end is not known, got {windows!r}')
+        raise ValueError(f'windows must be "whole" for a stream, whose end is not known, got {plain(windows)!r}')
 
 
 def window_names(windows: object) -> list[str]:

@@ -1,5 +1,6 @@
 """Which words a transformer runs along."""
 
+from sigfeat._messages import plain
 from sigfeat.transformers._memory import check_output_size
 from sigfeat.words import Word, count_words, words_of_length, words_of_weight
 
@@ -24,5 +25,5 @@ def chosen_words(words, depth, n_channels, n_columns, n_samples, dtype, name, la
         if max(word.channels) >= n_channels:
             raise ValueError(f"words: {word} names channel {max(word.channels) + 1}, but X has {n_channels} channels")
     if not chosen or len(set(chosen)) < len(chosen):
-        raise ValueError(f"words must be different words, at least one, got {words!r}")
+        raise ValueError(f"words must be different words, at least one, got {plain(words)!r}")
     return chosen

@@ -4,7 +4,6 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from joblib import effective_n_jobs
 from sklearn.utils import check_random_state
 
 from sigfeat._kernels.path_development import Plan, segments_of
@@ -16,6 +15,7 @@ from sigfeat.nn.pooled_development import TRAINABLE_POOLINGS, PooledDevelopment
 from sigfeat.nn.supervised import TrainingSettings, train
 from sigfeat.nn.threads import thread_limit
 from sigfeat.transformers._base import FeatureTransformer
+from sigfeat.transformers._callbacks import NONE_HELD_OUT, check_callbacks
 from sigfeat.transformers._development_stream import DevelopmentStream
 from sigfeat.transformers._devices import check_device
 from sigfeat.transformers._feature_table import (
@@ -26,6 +26,7 @@ from sigfeat.transformers._feature_table import (
     only_where_used,
     selected,
 )
+from sigfeat.transformers._jobs import N_JOBS, granted_threads
 from sigfeat.transformers._memory import check_output_size
 from sigfeat.transformers._paths import path_increments, path_units
 from sigfeat.transformers._poolings import check_poolings, threshold_between, threshold_series
@@ -94,7 +95,7 @@ class PathDevelopmentTransformer(FeatureTableMixin, FeatureTransformer):
     random_state : int, RandomState instance or None, default=0
         Of the elements, and of the order of the series in training.
     n_jobs : int or None, default=None
-        Threads, in joblib's convention. The features of given elements do not depend on it.
+        Threads, in joblib's convention, no more than CPUs. The features of given elements do not depend on it.
 
     Attributes
     ----------
@@ -169,7 +170,7 @@ class PathDevelopmentTransformer(FeatureTableMixin, FeatureTransformer):
         "fit_mode": [StrOptions({"random", "supervised"})],
         "scale": [Interval(Real, 0, None, closed="neither"), None],
         "pooling": [StrOptions({"final", *POOLINGS}), tuple, list],
-        "windows": [StrOptions({"whole"}), Interval(Integral, 1, None, closed="left"), tuple],
+        "windows": [StrOptions({"whole"}), Interval(Integral, 1, None, closed="left"), tuple, list],
         "quantile": [Interval(Real, 0, 1, closed="both")],
         "task": [StrOptions({"auto", "classification", "regression"})],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
@@ -182,7 +183,7 @@ class PathDevelopmentTransformer(FeatureTableMixin, FeatureTransformer):
         "device": [str, torch.device],
         "dtype": [StrOptions({"float32", "float64"}), None],
         "random_state": ["random_state"],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
     }
 
     def __init__(
@@ -250,6 +251,8 @@ class PathDevelopmentTransformer(FeatureTableMixin, FeatureTransformer):
         pooling = ("end",) if self.pooling == "final" else check_poolings(self.pooling, otherwise='be "final" or ')
         target = check_target(y, X, self.task) if self.fit_mode == "supervised" else None
         check_device(self.device)
+        held_out = target is None or self.validation_fraction > 0
+        check_callbacks(self.callbacks, None if held_out else NONE_HELD_OUT)
         n_columns = self.n_developments * group.n_varying * len(pooling) * len(windows[1])
         what = f"PathDevelopmentTransformer with {self.n_developments} developments in {group.label}"
         workspace = 2 * len(X) * n_columns * X.itemsize + 2 * self.n_developments * X.shape[1] * group.dim**2 * 16
@@ -387,7 +390,7 @@ class PathDevelopmentTransformer(FeatureTableMixin, FeatureTransformer):
             self._group,
             elements.shape[1],
             len(elements),
-            n_threads=effective_n_jobs(self.n_jobs),
+            n_threads=granted_threads(self.n_jobs),
             generator=torch.Generator(),  # replaced at once, but torch's own must not be drawn from
             dtype=precision,
         )
@@ -409,7 +412,7 @@ class PathDevelopmentTransformer(FeatureTableMixin, FeatureTransformer):
             device=self.device,
             seed=seed,
         )
-        with thread_limit(effective_n_jobs(self.n_jobs)):
+        with thread_limit(granted_threads(self.n_jobs)):
             features = PooledDevelopment(layer, poolings, *self._windows)
             self.history_, _ = train(features, increments, lengths, target, settings)
         return layer.algebra.detach().cpu().numpy().astype(elements.dtype)
@@ -436,7 +439,7 @@ class PathDevelopmentTransformer(FeatureTableMixin, FeatureTransformer):
 
     def _plan(self, dtype):
         algebra = self._elements.astype(np.result_type(dtype, np.complex64) if self._group.is_complex else dtype)
-        return Plan(algebra, self._group.involution, self._group.is_compact, effective_n_jobs(self.n_jobs))
+        return Plan(algebra, self._group.involution, self._group.is_compact, granted_threads(self.n_jobs))
 
     def _increments(self, X, lengths):
         """Steps of the paths in units of the algebra elements, in the precision to compute in."""

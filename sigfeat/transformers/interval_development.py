@@ -4,7 +4,6 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from joblib import effective_n_jobs
 from sklearn.utils import check_random_state
 
 from sigfeat._kernels.interval_features import Developments
@@ -15,6 +14,7 @@ from sigfeat.nn.groups import GROUPS
 from sigfeat.nn.intervals import IntervalDevelopment
 from sigfeat.transformers._feature_table import entry_columns
 from sigfeat.transformers._intervals import INTERVAL_CONSTRAINTS, IntervalTransformer
+from sigfeat.transformers._jobs import granted_threads
 from sigfeat.transformers._paths import path_increments, path_units
 
 LONGER = 3.0  # intervals are shorter than series, and so may turn by more
@@ -74,7 +74,7 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
     random_state : int, RandomState instance or None, default=0
         Of the elements, the filters, and the training.
     n_jobs : int or None, default=None
-        Threads over series, in joblib's convention. The features do not depend on it.
+        Threads over series, in joblib's convention, no more than CPUs. The features do not depend on it.
 
     Attributes
     ----------
@@ -220,7 +220,7 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
             X.shape[1],
             self.n_developments,
             filters,
-            n_threads=effective_n_jobs(self.n_jobs),
+            n_threads=granted_threads(self.n_jobs),
             generator=torch.Generator(),  # replaced at once, but torch's own must not be drawn from
         )
         layer.development.weight.data = torch.from_numpy(self.algebra_ / self._sizes[:, np.newaxis, np.newaxis])

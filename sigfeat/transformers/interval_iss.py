@@ -73,7 +73,7 @@ class IntervalISSTransformer(IntervalTransformer):
     random_state : int, RandomState instance or None, default=0
         Of the filters, and of the training.
     n_jobs : int or None, default=None
-        Threads over series, in joblib's convention. The features do not depend on it.
+        Threads over series, in joblib's convention, no more than CPUs. The features do not depend on it.
 
     Attributes
     ----------

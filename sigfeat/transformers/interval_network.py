@@ -4,7 +4,6 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
@@ -14,13 +13,15 @@ from sigfeat.nn.interval_networks import HEAD_RATE, PooledSequence, interval_hye
 from sigfeat.nn.supervised import TrainingSettings, train
 from sigfeat.nn.threads import thread_limit
 from sigfeat.transformers._devices import check_device
+from sigfeat.transformers._jobs import N_JOBS, granted_threads
 from sigfeat.transformers._moments import channel_moments
+from sigfeat.transformers._states import ModuleStateMixin
 from sigfeat.transformers._targets import check_target
 
 SERIES_AT_ONCE = 64  # in predictions
 
 
-class IntervalNetworkClassifier(ClassifierMixin, BaseEstimator):
+class IntervalNetworkClassifier(ModuleStateMixin, ClassifierMixin, BaseEstimator):
     """A network whose layers are sums over all intervals of what the layer before found, trained as a whole.
 
     For tasks in which one event tells which other event counts. Series are standardised; mean, largest and last value
@@ -50,7 +51,7 @@ class IntervalNetworkClassifier(ClassifierMixin, BaseEstimator):
     random_state : int, RandomState instance or None, default=0
         Of the first weights, and of the order of the series.
     n_jobs : int or None, default=None
-        Threads of torch and BLAS, in joblib's convention.
+        Threads of torch and BLAS, in joblib's convention, no more than CPUs.
 
     Attributes
     ----------
@@ -101,7 +102,7 @@ class IntervalNetworkClassifier(ClassifierMixin, BaseEstimator):
         "device": [str, torch.device],
         "dtype": [StrOptions({"float32", "float64"})],
         "random_state": ["random_state"],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
     }
 
     def __init__(
@@ -175,7 +176,7 @@ class IntervalNetworkClassifier(ClassifierMixin, BaseEstimator):
             stretching=0.0,
             head_rate=HEAD_RATE,
         )
-        with thread_limit(effective_n_jobs(self.n_jobs)):
+        with thread_limit(granted_threads(self.n_jobs)):
             self.history_, network = train(PooledSequence(body), self._scaled(X), lengths, target, settings)
         self.network_ = network.eval().cpu()
         return self
@@ -230,7 +231,7 @@ class IntervalNetworkClassifier(ClassifierMixin, BaseEstimator):
         X, lengths = validate_panel(self, X, reset=False)
         check_device(self.device)
         network = self.network_.to(self.device)
-        with torch.no_grad(), thread_limit(effective_n_jobs(self.n_jobs)):
+        with torch.no_grad(), thread_limit(granted_threads(self.n_jobs)):
             parts = zip(
                 torch.from_numpy(self._scaled(X)).split(SERIES_AT_ONCE),
                 torch.from_numpy(lengths).split(SERIES_AT_ONCE),

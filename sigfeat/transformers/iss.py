@@ -3,11 +3,11 @@
 from numbers import Integral, Real
 
 import numpy as np
-from joblib import effective_n_jobs
 
 from sigfeat._kernels.iterated_sums import PrefixTrees, end_values, pooled_values, running_values
 from sigfeat._kernels.low_rank import LOW_RANK_POOLINGS, MAX_THRESHOLDS
 from sigfeat._kernels.pooling import POOLINGS
+from sigfeat._messages import plain
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted
 from sigfeat.semirings import SEMIRINGS
 from sigfeat.transformers._base import FeatureTransformer
@@ -19,6 +19,7 @@ from sigfeat.transformers._feature_table import (
     window_columns,
     word_columns,
 )
+from sigfeat.transformers._jobs import N_JOBS, granted_threads
 from sigfeat.transformers._low_rank import (
     COMPETING,
     SUMS,
@@ -115,7 +116,7 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
     random_state : int, RandomState instance or None, default=0
         Of the functionals and their thresholds, and of the training.
     n_jobs : int or None, default=None
-        Threads over series, in joblib's convention. The features do not depend on it.
+        Threads over series, in joblib's convention, no more than CPUs. The features do not depend on it.
 
     Attributes
     ----------
@@ -212,7 +213,7 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
         "strict": ["boolean"],
         "decay": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
         "pooling": [StrOptions({"auto", *POOLINGS, *LOW_RANK_POOLINGS}), tuple, list],
-        "windows": [StrOptions({"auto", "whole"}), Interval(Integral, 1, None, closed="left"), tuple],
+        "windows": [StrOptions({"auto", "whole"}), Interval(Integral, 1, None, closed="left"), tuple, list],
         "scale": [StrOptions({"standard", "std"}), None],
         "quantile": [Interval(Real, 0, 1, closed="both"), StrOptions({"auto"})],
         "functionals": [StrOptions({WORDS, SUMS, COMPETING})],
@@ -227,7 +228,7 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
         "batch_size": [Interval(Integral, 2, None, closed="left")],
         "device": "no_validation",  # torch looks at it
         "random_state": ["random_state"],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
     }
 
     def __init__(
@@ -307,7 +308,7 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
     def _fit_words(self, X, lengths):
         chosen = {name: OF_WORDS[name] if _is_auto(own := getattr(self, name)) else own for name in OF_WORDS}
         if not isinstance(self.semiring, str):
-            raise ValueError(f'semiring must be one name for functionals="words", got {self.semiring!r}')
+            raise ValueError(f'semiring must be one name for functionals="words", got {plain(self.semiring)!r}')
         if self.fit_mode == "supervised":
             raise ValueError('fit_mode="supervised" needs functionals="low_rank", got functionals="words"')
         pooling, (n_fine, runs) = check_poolings(chosen["pooling"]), fine_windows(chosen["windows"])
@@ -353,7 +354,7 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
 
     def _training(self):
         names = ("max_epochs", "lr", "batch_size", "device")
-        return {name: getattr(self, name) for name in names} | {"n_threads": effective_n_jobs(self.n_jobs)}
+        return {name: getattr(self, name) for name in names} | {"n_threads": granted_threads(self.n_jobs)}
 
     def transform(self, X):
         """Pooled iterated sums.
@@ -369,7 +370,7 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
         """
         check_is_fitted(self)
         X, lengths = self._check_panel(X, reset=False)
-        low_rank, n_threads = vars(self).get("_low_rank"), effective_n_jobs(self.n_jobs)
+        low_rank, n_threads = vars(self).get("_low_rank"), granted_threads(self.n_jobs)
         what = "words" if low_rank is None else "functionals"
         if low_rank is not None:
             check_low_rank_device(self.device)

@@ -14,7 +14,7 @@ class RecurrentEmbeddingTransformer(DistilledEmbedder):
     teacher : MHAEmbedder, FrozenEstimator or None, default=None
         What is imitated: cloned and fitted on the series, and y, that `fit` gets; or as it is, where a fitted one
         comes inside `sklearn.frozen.FrozenEstimator`. None for ``MHAEmbedder()`` with the device, dtype and random
-        state given here.
+        state given here, whose parameters are set, and searched, as ``teacher__d_model`` all the same.
     d_model : int or None, default=None
         Width of the student's tokens; None for the teacher's. Where it is another, a linear map brings the tokens to
         the teacher's width, which is the number of features of each window.
@@ -52,7 +52,7 @@ class RecurrentEmbeddingTransformer(DistilledEmbedder):
     random_state : int, RandomState instance or None, default=0
         Of the first weights, the distortions and the order of the series; given to the teacher if that is None.
     n_jobs : int or None, default=None
-        Threads, in joblib's convention.
+        Threads, in joblib's convention, no more than CPUs.
     verbose : int, default=0
         1 for a progress bar.
 

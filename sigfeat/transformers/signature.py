@@ -92,7 +92,7 @@ class SignatureTransformer(FeatureTableMixin, FeatureTransformer):
     _parameter_constraints = {
         "kind": [StrOptions({"signature", "logsignature"})],
         "depth": [Interval(Integral, 1, None, closed="left")],
-        "windows": [StrOptions({"whole"}), Interval(Integral, 1, None, closed="left"), tuple],
+        "windows": [StrOptions({"whole"}), Interval(Integral, 1, None, closed="left"), tuple, list],
     }
 
     def __init__(self, kind="signature", depth=3, windows="whole"):

@@ -11,6 +11,7 @@ from sigfeat.nn.pretraining import Masked, Supervision
 from sigfeat.nn.processes import processes
 from sigfeat.nn.supervised import split_rows, standardised_numbers
 from sigfeat.nn.training import n_epochs
+from sigfeat.transformers._callbacks import NONE_HELD_OUT
 from sigfeat.transformers._embedder import MANY_SERIES, Embedder, recommended_steps
 from sigfeat.transformers._targets import check_target
 
@@ -75,7 +76,7 @@ class MHAEmbedder(Embedder):
     random_state : int, RandomState instance or None, default=0
         Of the first weights and of everything random in training.
     n_jobs : int or None, default=None
-        Threads, in joblib's convention.
+        Threads, in joblib's convention, no more than CPUs.
     verbose : int, default=0
         1 for a progress bar.
 
@@ -313,6 +314,11 @@ class MHAEmbedder(Embedder):
             dropout=float(self.dropout),
             n_heads=int(self.n_heads),
         )
+
+    def _without_validation(self):
+        if self.objective == "random" or self.validation_fraction > 0:
+            return None
+        return NONE_HELD_OUT
 
     def _encoder_label(self):
         return "mha"

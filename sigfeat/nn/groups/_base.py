@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
+from sigfeat._messages import plain
 from sigfeat.nn.exponential import matrix_exponential
 
 Involution = tuple[tuple[int, ...], tuple[int, ...]]
@@ -65,7 +66,9 @@ class Group(ABC):
         whole = isinstance(self.dim, Integral) and not isinstance(self.dim, bool)
         if not whole or self.dim < self._least_dim or (self._even_dim and self.dim % 2):
             kind = "an even number of " if self._even_dim else "" if whole else "an integer of "
-            raise ValueError(f"dim must be {kind}at least {self._least_dim} for group={self.name!r}, got {self.dim!r}")
+            raise ValueError(
+                f"dim must be {kind}at least {self._least_dim} for group={self.name!r}, got {plain(self.dim)!r}"
+            )
         object.__setattr__(self, "dim", int(self.dim))  # a NumPy integer would show in labels and fail isinstance
 
     @property

@@ -1,0 +1,38 @@
+"""Callbacks of skorch that are handed in."""
+
+import inspect
+
+from sigfeat._messages import plain
+
+OF_VALIDATION = ("valid_loss", "valid_loss_best")
+NONE_HELD_OUT = "no series are held out, so set validation_fraction, which is 0, to 0.2 or the like"
+
+
+def check_callbacks(callbacks, without_validation=None):
+    """Raise a ValueError if there is something else among the callbacks, or one that waits for a loss there is not.
+
+    `without_validation` tells why there is no validation loss, and what to do; None where there is one.
+    """
+    for item in callbacks or ():
+        named = isinstance(item, list | tuple) and len(item) == 2 and isinstance(item[0], str)
+        callback = item[1] if named else item
+        if callback is None:
+            continue
+        if not hasattr(callback, "on_epoch_end"):
+            raise ValueError(f"callbacks must be callbacks of skorch, got {plain(item)!r} among them")
+        monitored = _monitored(callback)
+        if without_validation is not None and monitored in OF_VALIDATION:
+            name = (callback if inspect.isclass(callback) else type(callback)).__name__
+            raise ValueError(f"callbacks: {name} monitors {monitored!r}, which is not computed: {without_validation}")
+
+
+def _monitored(callback):
+    """Name of the figure that a callback, or a class of them with its defaults, looks at; None if it tells none."""
+    if not inspect.isclass(callback):
+        return _text(getattr(callback, "monitor", None))
+    parameter = inspect.signature(callback).parameters.get("monitor")
+    return None if parameter is None else _text(parameter.default)
+
+
+def _text(value):
+    return value if isinstance(value, str) else None
