@@ -17,6 +17,8 @@ from sigfeat._validation import (
     _check_sample_weight,
     _fit_context,
     check_is_fitted,
+    check_known,
+    of_objects,
     validate_data,
 )
 
@@ -143,6 +145,8 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
         -------
         self : LeaveOneOutRidgeClassifier
         """
+        if y is not None and (entries := of_objects(y)) is not None and entries.ndim:
+            check_known(entries, "y must be one class per series")
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
         check_classification_targets(y)
         alphas = np.atleast_1d(np.asarray(self.alphas, np.float64))

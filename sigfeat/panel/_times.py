@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-TEXTS = ("string", "bytes", "mixed")
+from sigfeat._messages import plain
+
+MOST_SHOWN = 80  # characters of a value in a message
 
 
 def in_order(times: pd.Index, what: str) -> NDArray[np.int64] | None:
@@ -40,8 +42,10 @@ def sorted_stamps(times: pd.Index, what: str) -> NDArray[np.intp]:
     """The places of time stamps in their order; a ValueError if they have none."""
     try:
         return np.asarray(times.argsort())
-    except TypeError:
+    except TypeError as error:
         kinds = sorted({type(time).__name__ for time in times})
+        if len(kinds) == 1:  # such as dates with and without a time zone
+            raise ValueError(f"the time stamps of {what} must be comparable: {error}") from None
         raise ValueError(f"the time stamps of {what} must be of one type, got {' and '.join(kinds)}") from None
 
 
@@ -60,6 +64,7 @@ def text_refused(first: Any, second: Any, what: str) -> ValueError:
     )
 
 
-def plain(value: Any) -> Any:
-    """A value of NumPy as Python's own, for messages."""
-    return value.item() if isinstance(value, np.generic) else value
+def shown(value: Any) -> str:
+    """A value as messages show it: Python's own in place of NumPy's, and no more than its beginning."""
+    text = repr(plain(value))
+    return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 3] + "..."
