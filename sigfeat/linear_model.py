@@ -145,6 +145,7 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
         -------
         self : LeaveOneOutRidgeClassifier
         """
+        vars(self).pop("coef_", None)  # a fit that fails leaves nothing behind that looks fitted
         if y is not None and (entries := of_objects(y)) is not None and entries.ndim:
             check_known(entries, "y must be one class per series")
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
@@ -163,6 +164,9 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
             margins[present], margins[~present] = left_out, _margins(X[~present] @ self.coef_.T + self.intercept_)
         self.left_out_margins_ = margins
         return self
+
+    def __sklearn_is_fitted__(self):
+        return "coef_" in vars(self)
 
     def _fit_present(self, X, y, alphas, weights):
         """Fit on series all of whose weights are above zero; returns their left-out margins."""

@@ -54,7 +54,7 @@ def as_array(X: Any) -> Any:
     if not (hasattr(X, "dims") and hasattr(X, "to_pandas")):
         return X
     if "time" not in X.dims and X.ndim > 1:
-        raise ValueError(f'a DataArray must have a dimension "time", got the dimensions {X.dims}')
+        raise ValueError(f'X must have a dimension "time", as it is a DataArray, got the dimensions {X.dims}')
     return (X.transpose(..., "time") if X.ndim > 1 else X).to_numpy()
 
 

@@ -111,7 +111,10 @@ class ChannelUnion(PanelAugmentation, _BaseComposition):
                 "transformer_list must be pairs of a name and a transformer, at least one, "
                 f"got {self.transformer_list!r}"
             )
-        self._validate_names([name for name, _ in self._parts()])
+        try:
+            self._validate_names([name for name, _ in self._parts()])
+        except ValueError as error:
+            raise ValueError(f"transformer_list: {error}") from None
         for name, part in self._parts():
             if part != PASSTHROUGH and not (hasattr(part, "fit") and hasattr(part, "transform")):
                 raise TypeError(
