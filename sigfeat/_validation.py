@@ -160,7 +160,7 @@ def _check_entries(y, panel, X, name):
     if y is None:
         return
     no_list = isinstance(y, str | bytes | dict | set) or getattr(y, "shape", None) == ()
-    if no_list or not (hasattr(y, "__len__") or hasattr(y, "shape")):
+    if no_list or not any(hasattr(y, name) for name in ("__len__", "shape", "__array__")):
         got = plain(y) if isinstance(y, str | Real) or no_list else type(y)
         raise ValueError(f"y must be one class or number per series for {name}, got {got!r}")
     n_samples, n_channels, _ = panel.shape
@@ -216,8 +216,8 @@ def warn_of_swapped_axes(X, panel, stacklevel):
     _, n_channels, n_timepoints = panel.shape
     if n_channels <= n_timepoints or isinstance(X, pd.DataFrame | Panel):
         return
-    if isinstance(X, list | tuple) and channel_names(X) is not None:
-        return
+    if isinstance(X, list | tuple) and channel_names(X) is not None or np.ndim(X) == 2:
+        return  # the channels of frames and of arrays of cells stand in columns
     warnings.warn(
         f"X has more channels, {n_channels}, than time points, {n_timepoints}. If its axes are "
         f"(n_samples, n_timepoints, n_channels), pass {turned(X)}.",
