@@ -43,11 +43,11 @@ def check_target(y, X, task, mode="fit_mode='supervised'"):
 def _as_array(y, n_samples, mode):
     """The target as an array of one entry per series, all known and of one type."""
     what = f"y must be one class or number per series for {mode}"
-    if isinstance(y, str | bytes | dict) or not hasattr(y, "__len__") or getattr(y, "shape", None) == ():
-        raise ValueError(f"{what}, got {plain(y)!r}")
     values = of_objects(y)
     if values is None:
         raise ValueError(f"{what}, got entries of different lengths")
+    if values.ndim == 0:
+        raise ValueError(f"{what}, got {plain(y)!r}")
     if len(values) != n_samples:
         raise ValueError(f"y must have one entry per series, {n_samples}, got {len(values)}")
     check_known(values, what)
