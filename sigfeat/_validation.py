@@ -145,7 +145,7 @@ def _refuse_one_series(estimator, X, reset):
         if isinstance(X, pd.DataFrame | pd.Series):
             known = getattr(estimator, "feature_names_in_", None)
             one |= known is not None and is_table(X) and list(X.axes[-1]) == known.tolist()
-        else:
+        elif is_table(X) or not isinstance(X, np.ndarray):  # and no array of cells
             one |= len(shape) == 2 and shape[0] == estimator.n_channels_
     if one:
         rows = "X.to_frame().T" if isinstance(X, pd.Series) and X.dtype == object else "[X]"

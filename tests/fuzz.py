@@ -116,7 +116,8 @@ def answer(method, *args, swapped=False):
         except (ValueError, TypeError) as error:
             result, sentence = None, str(error)
     assert sentence is None or len(sentence.split()) > 3, f"no sentence: {sentence!r}"
-    assert bool(caught) == swapped or sentence is not None and not caught, f"{len(caught)} warnings of swapped axes"
+    n_warnings = len(caught)
+    assert n_warnings == swapped or not n_warnings and sentence is not None, f"{n_warnings} warnings of swapped axes"
     return result, sentence
 
 
