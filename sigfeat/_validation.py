@@ -2,6 +2,8 @@
 
 import contextlib
 import warnings
+from datetime import date, timedelta
+from numbers import Real
 
 import numpy as np
 from sklearn.base import _fit_context
@@ -16,12 +18,15 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from sigfeat._messages import plain
 from sigfeat.panel import (
     Panel,
     channel_names,
     is_pandas,
     is_table,
+    refuse_levels,
     refuse_long_table,
+    series_index,
     series_lengths,
     to_panel,
     with_frames,
@@ -65,7 +70,10 @@ __all__ = [
     "_fit_context",
     "_get_output_config",
     "check_is_fitted",
+    "check_known",
+    "of_objects",
     "validate_panel",
+    "warn_of_swapped_axes",
 ]
 
 
@@ -114,11 +122,11 @@ def validate_panel(estimator, X, y=None, *, reset, allow_missing=False):
         table = estimator._fitted_on_table
     panel = _validate_table(estimator, X, reset)[:, np.newaxis, :] if table else to_panel(X)
     if not reset:
-        _check_channels(estimator, *panel.shape[1:], names)
+        _check_channels(estimator, *panel.shape[1:], names, turned(X))
     lengths = _check_values(panel, type(estimator).__name__, allow_missing)
     if reset:
-        _check_entries(y, len(panel), X)
-        _warn_of_swapped_axes(X, panel)
+        _check_entries(y, panel, X, type(estimator).__name__)
+        warn_of_swapped_axes(X, panel, stacklevel=6)
         if not table:
             _set_channels(estimator, panel.shape[1], names)
         estimator.n_channels_, estimator._fitted_on_table = panel.shape[1], table
@@ -137,57 +145,113 @@ def _refuse_one_series(estimator, X, reset):
         if is_pandas(X, "DataFrame", "Series"):
             known = getattr(estimator, "feature_names_in_", None)
             one |= known is not None and is_table(X) and list(X.axes[-1]) == known.tolist()
-        else:
+        elif is_table(X) or not isinstance(X, np.ndarray):  # and no array of cells
             one |= len(shape) == 2 and shape[0] == estimator.n_channels_
     if one:
+        rows = "X.to_frame().T" if is_pandas(X, "Series") and X.dtype == object else "[X]"
         raise ValueError(
-            f"X must hold series, got one series of shape {tuple(shape)}: pass [X]. (Reshape your data to two or three "
-            "dimensions, the first of which counts series.)"
+            f"X must hold series, got one series of shape {tuple(shape)}: pass {rows}. (Reshape your data to two or "
+            "three dimensions, the first of which counts series.)"
         )
 
 
-def _check_entries(y, n_samples, X):
+def _check_entries(y, panel, X, name):
     """Raise a ValueError unless y, if given, has one entry per series."""
-    try:
-        n_entries = n_samples if y is None else _num_samples(y)
-    except TypeError:  # whoever learns from it says what it is
+    if y is None:
         return
-    if n_entries != n_samples:
-        hint = (
-            "" if is_table(X) else "; to_panel(X) has one row per series, as searches and splits of scikit-learn need"
-        )
-        raise ValueError(f"y must have one entry per series, {n_samples}, got {n_entries}{hint}")
+    no_list = isinstance(y, str | bytes | dict | set) or getattr(y, "shape", None) == ()
+    if no_list or not any(hasattr(y, name) for name in ("__len__", "shape", "__array__")):
+        got = plain(y) if isinstance(y, str | Real) or no_list else type(y)
+        raise ValueError(f"y must be one class or number per series for {name}, got {got!r}")
+    n_samples, n_channels, _ = panel.shape
+    if _num_samples(y) == n_samples:
+        return
+    hint = ""
+    if is_pandas(X, "DataFrame") and not is_table(X) or series_index(X) is not None and isinstance(X, Panel):
+        hint = "; to_panel(X) has one row per series, as searches and splits of scikit-learn need"
+    elif _num_samples(y) == n_channels and not is_table(X):
+        hint = "; if the axes of X are (n_channels, n_samples, n_timepoints), pass X.transpose(1, 0, 2)"
+    raise ValueError(f"y must have one entry per series, {n_samples}, got {_num_samples(y)}{hint}")
 
 
-def _warn_of_swapped_axes(X, panel):
+def of_objects(y):
+    """Targets as an array, texts as objects, for NumPy makes texts of what stands beside them; None if not one."""
+    try:
+        array = np.asarray(y)
+        mixed = array.dtype.kind in "US" and not isinstance(y, np.ndarray)
+        return np.asarray(y, dtype=object) if mixed else array
+    except ValueError:  # of rows of unequal lengths
+        return None
+
+
+def check_known(values, what):
+    """Raise a ValueError if among targets, from `of_objects`, one is missing or there are numbers and texts."""
+    first = None
+    for i, row in enumerate(values.reshape(len(values), -1) if values.dtype == object else ()):
+        for value in row.tolist():
+            if _is_missing(value):
+                raise ValueError(f"{what}, got {value!r} for series {i} (from 0)")
+            kind = "text" if isinstance(value, str | bytes) else "numbers" if np.isscalar(value) else None
+            if first is None:
+                first = kind
+            elif kind != first and None not in (kind, first):
+                raise ValueError(f"y must be all numbers or all text, got {first} and {plain(value)!r} for series {i}")
+
+
+def _is_missing(value):
+    """Whether a value stands for none: None, NaN, pandas' NA and NaT."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, float | np.floating) and bool(np.isnan(value))
+
+
+def turned(X):
+    """How X is written with its axes of channels and times exchanged."""
+    items = isinstance(X, list | tuple) or isinstance(X, np.ndarray) and X.ndim == 1
+    return "[x.T for x in X]" if items else "X.transpose(0, 2, 1)"
+
+
+def warn_of_swapped_axes(X, panel, stacklevel):
     """Warn where an array, or arrays, have more channels than time points."""
     _, n_channels, n_timepoints = panel.shape
     if n_channels <= n_timepoints or isinstance(X, Panel) or is_pandas(X, "DataFrame"):
         return
-    if isinstance(X, list) and any(is_pandas(item, "DataFrame", "Series") for item in X):
-        return
-    swapped = "[x.T for x in X]" if isinstance(X, list) or np.ndim(X) == 1 else "X.transpose(0, 2, 1)"
+    if isinstance(X, list | tuple) and channel_names(X) is not None or np.ndim(X) == 2:
+        return  # the channels of frames and of arrays of cells stand in columns
     warnings.warn(
         f"X has more channels, {n_channels}, than time points, {n_timepoints}. If its axes are "
-        f"(n_samples, n_timepoints, n_channels), pass {swapped}.",
+        f"(n_samples, n_timepoints, n_channels), pass {turned(X)}.",
         UserWarning,
-        stacklevel=6,
+        stacklevel=stacklevel + 1,
     )
 
 
 def _validate_table(estimator, X, reset):
     if is_pandas(X, "DataFrame"):
+        refuse_levels(X)
         refuse_long_table(X)
     if isinstance(X, np.ma.MaskedArray):
         X = to_panel(X)[:, 0]
     array = np.asarray(X)
-    text = array.dtype == object and any(isinstance(value, str | bytes) for value in array.flat)
-    if text or array.dtype.kind in "USMm":
-        raise ValueError(f"X must hold real numbers, got {'text' if text else f'dtype {array.dtype}'}")
+    if array.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: X must hold real numbers, got dtype {array.dtype}")
+    if array.dtype.kind in "USMm":
+        raise ValueError(f"X must hold real numbers, got dtype {array.dtype}")
+    if array.dtype == object:
+        _refuse_texts_and_dates(X, array)
     if not array.dtype.isnative:  # of such float32 scikit-learn makes float64
         X = array.astype(array.dtype.newbyteorder("="))
     options = {"dtype": [np.float64, np.float32], "order": "C", "ensure_all_finite": False}
     return validate_data(estimator, X, reset=reset, **options)
+
+
+def _refuse_texts_and_dates(X, array):
+    """Raise a ValueError where there is a text or a date among objects; for other things scikit-learn does it."""
+    for i, value in enumerate(array.flat):
+        if isinstance(value, str | bytes | date | timedelta):
+            got = "text" if isinstance(value, str | bytes) else f"{type(value).__name__}"
+            where = f" in column {X.columns[i % array.shape[1]]!r}" if is_pandas(X, "DataFrame") else ""
+            raise ValueError(f"X must hold real numbers, got {got}{where}")
 
 
 def _set_channels(estimator, n_channels, names):
@@ -198,11 +262,11 @@ def _set_channels(estimator, n_channels, names):
         del estimator.feature_names_in_
 
 
-def _check_channels(estimator, n_channels, n_timepoints, names):
+def _check_channels(estimator, n_channels, n_timepoints, names, other):
     if n_channels != estimator.n_channels_:
         name = type(estimator).__name__
-        turned = n_timepoints == estimator.n_channels_ and n_timepoints != 1
-        hint = "; if its axes are (n_samples, n_timepoints, n_channels), pass X.transpose(0, 2, 1)" if turned else ""
+        swapped = n_timepoints == estimator.n_channels_ and n_timepoints != 1
+        hint = f"; if its axes are (n_samples, n_timepoints, n_channels), pass {other}" if swapped else ""
         raise ValueError(f"X has {n_channels} channels, but {name} was fitted with {estimator.n_channels_}{hint}")
     known = None if estimator._fitted_on_table else getattr(estimator, "feature_names_in_", None)
     if names is not None and known is not None and not np.array_equal(names, known):

@@ -17,6 +17,8 @@ from sigfeat._validation import (
     _check_sample_weight,
     _fit_context,
     check_is_fitted,
+    check_known,
+    of_objects,
     validate_data,
 )
 
@@ -143,6 +145,9 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
         -------
         self : LeaveOneOutRidgeClassifier
         """
+        vars(self).pop("coef_", None)  # a fit that fails leaves nothing behind that looks fitted
+        if y is not None and (entries := of_objects(y)) is not None and entries.ndim:
+            check_known(entries, "y must be one class per series")
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
         check_classification_targets(y)
         alphas = np.atleast_1d(np.asarray(self.alphas, np.float64))
@@ -159,6 +164,9 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
             margins[present], margins[~present] = left_out, _margins(X[~present] @ self.coef_.T + self.intercept_)
         self.left_out_margins_ = margins
         return self
+
+    def __sklearn_is_fitted__(self):
+        return "coef_" in vars(self)
 
     def _fit_present(self, X, y, alphas, weights):
         """Fit on series all of whose weights are above zero; returns their left-out margins."""

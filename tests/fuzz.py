@@ -20,6 +20,7 @@ from sklearn.utils import get_tags
 from sigfeat import (
     AddBasepoint,
     AddTime,
+    ChannelUnion,
     DelayEmbedding,
     FillMissing,
     Increments,
@@ -35,7 +36,7 @@ from sigfeat import (
 from sigfeat.panel import is_table
 from sigfeat.semirings import SEMIRINGS
 from sigfeat.transformers._embedder import Embedder
-from tests.test_contract import AUGMENTATIONS, FEATURES, installed
+from tests.test_contract import AUGMENTATIONS, FEATURES, installed, parts
 from tests.wild_panels import pairs
 
 SEED = 0
@@ -52,6 +53,7 @@ DECAY = {"decay": [0, 0.1, 3.0, 100.0]}
 CHOICES = {
     Increments: {"basepoint": [False, True]},
     AddTime: {"unit": ["series", "step"]},
+    ChannelUnion: {"steps__basepoint": [False, True]},
     DelayEmbedding: {"n_lags": [1, 2, 3], "dilation": [1, 2]},
     StandardizeChannels: {"with_mean": [False, True], "with_std": [False, True]},
     FillMissing: {"method": ["linear", "forward", "mean", "zero"]},
@@ -88,6 +90,8 @@ def parameters(transformer):
 
 def length_after(transformer, length):
     """Points of a series of this length after an augmentation."""
+    if isinstance(transformer, ChannelUnion):
+        return np.minimum.reduce([length, *(length_after(part, length) for part in parts(transformer))])
     if isinstance(transformer, Increments):
         return length if transformer.basepoint else length - 1
     if isinstance(transformer, DelayEmbedding):
@@ -95,19 +99,26 @@ def length_after(transformer, length):
     return {AddBasepoint: length + 1, LeadLag: 2 * length - 1}.get(type(transformer), length)
 
 
-def answer(method, *args):
-    """What a method gives, or the sentence with which it refuses; anything else is a failure."""
-    with warnings.catch_warnings():
+def answer(method, *args, swapped=False):
+    """What a method gives, or the sentence with which it refuses; anything else is a failure.
+
+    If and only if the axes look `swapped` there is a warning of that, unless the method refuses.
+    """
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", "X (does not have valid|has) feature names", UserWarning)  # of wide tables
+        warnings.filterwarnings("always", "X has more channels, .* than time points", UserWarning)
         warnings.filterwarnings("ignore", "of the worst feature of .* digits are sure", RuntimeWarning)
         try:
-            return method(*args), None
+            result, sentence = method(*args), None
         except NotFittedError:
             raise
         except (ValueError, TypeError) as error:
-            sentence = str(error)
-    assert len(sentence.split()) > 3, f"no sentence: {sentence!r}"
-    return None, sentence
+            result, sentence = None, str(error)
+    assert sentence is None or len(sentence.split()) > 3, f"no sentence: {sentence!r}"
+    n_warnings = len(caught)
+    assert n_warnings == swapped or not n_warnings and sentence is not None, f"{n_warnings} warnings of swapped axes"
+    return result, sentence
 
 
 def target(transformer, n_samples):
@@ -147,7 +158,7 @@ def check(transformer, changes, first, second):
     fresh = clone(transformer).set_params(**changes)
     X, other, y = first.build(), second.build(), target(fresh, first.shape[0])
     before = to_panel(X).tobytes(), to_panel(other).tobytes()
-    fitted, sentence = answer(fresh.fit, X, y)
+    fitted, sentence = answer(fresh.fit, X, y, swapped=first.looks_swapped())
     result = None
     if fitted is None:
         try:
@@ -175,7 +186,11 @@ def check_layout(fresh, first, second, y, result, sentence):
     if first.layout == second.layout == "C":
         return
     (X, _), (other, _) = first.plain(), second.plain()
-    expected, plain_sentence = answer(lambda: fresh.fit(X, y).transform(other))
+    swapped = X.shape[1] > X.shape[2]
+    fitted, plain_sentence = answer(fresh.fit, X, y, swapped=swapped)
+    expected = None
+    if fitted is not None:
+        expected, plain_sentence = answer(fitted.transform, other)
     if result is None and is_table(first.build()):  # scikit-learn's rules hold for tables, besides
         return
     assert (expected is None) == (result is None), f"{sentence} != {plain_sentence}"

@@ -224,7 +224,7 @@ REFUSED = {
     "records": (np.zeros((1, 1), dtype="i4,f4"), "X must hold real numbers, got dtype"),
     "0-D": (np.array(1.0), "X must have 3 dimensions .* got 0"),
     "1-D": (np.ones(3), r"X must hold several series, got one series of shape \(3,\): pass \[X\]"),
-    "numbers": ([1.0, 2.0], r"series 0 of X must have shape \(n_channels, n_timepoints\), .* got \(\)"),
+    "numbers": ([1.0, 2.0], r"X must hold several series, got one series of 2 numbers: pass \[X\]"),
     "4-D": (np.ones((1, 2, 3, 4)), "X must have 3 dimensions .* got 4"),
     "4-D list": (list(np.ones((1, 2, 3, 4))), r"series 0 of X must have shape .* got \(2, 3, 4\)"),
     "empty": ([], "at least one series, channel and time point, got shape"),

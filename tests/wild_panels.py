@@ -1,14 +1,16 @@
 """Panels in every layout, of every dtype and of values of every size, as hypothesis strategies."""
 
 import dataclasses
+import importlib.util
 import tempfile
 
 import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
 
+from sigfeat import to_panel
 from sigfeat.panel import series_lengths
-from tests.panels import KINDS
+from tests.panels import KINDS, df_list, multiindex, nested
 
 
 def stacked(series):
@@ -41,6 +43,45 @@ def masked(series):
     return np.ma.MaskedArray(X, np.isnan(X)) if X.dtype.kind == "f" else np.ma.MaskedArray(X)
 
 
+def channels(series):
+    """Names and values of the channels of a series."""
+    return {f"channel{c + 1}": np.ascontiguousarray(channel) for c, channel in enumerate(series)}
+
+
+def times(series):
+    """Names and values of the columns of a wide table."""
+    return {f"t{t}": np.ascontiguousarray(column) for t, column in enumerate(stacked(series)[:, 0].T)}
+
+
+def polars_frame(columns):
+    import polars
+
+    return polars.DataFrame(columns)
+
+
+def arrow_table(columns):
+    import pyarrow
+
+    return pyarrow.table(columns)
+
+
+def permuted(series):
+    """A pd-multiindex of instances in no order, one of its level without rows, whose points come last first."""
+    names = [f"run {(5 * i) % 9}" for i in range(len(series) + 1)]
+    frame = pd.concat(df_list([*series, series[0]]), keys=names)
+    return frame[frame.index.get_level_values(0) != names[-1]][::-1].loc[names[:-1]]
+
+
+def dated(series):
+    """Cells whose time stamps are dates, the last point first."""
+    frame = nested(series)
+    return frame.map(lambda cell: cell.set_axis(pd.date_range("2020", periods=len(cell)))[::-1])
+
+
+def long_table(series):
+    return to_panel(multiindex(series).reset_index(), series="instance", time="time")
+
+
 ARRAYS = {
     "C": stacked,
     "Fortran": lambda series: np.asfortranarray(stacked(series)),
@@ -52,13 +93,26 @@ ARRAYS = {
     "masked": masked,
     "torch": torch_tensor,
 }
-OTHERS = {name: KINDS[name] for name in KINDS if name not in ("numpy3D", "torch")}
+FRAMES = {
+    "pd-multiindex, permuted": permuted,
+    "nested_univ, dates": dated,
+    "panel of a pd-multiindex": lambda series: to_panel(permuted(series)),
+    "panel of nested_univ": lambda series: to_panel(nested(series)),
+    "panel of a long table": long_table,
+}
+COLUMNS = {"polars": polars_frame, "pyarrow": arrow_table}  # libraries that other frames come from
+COLUMNS = {library: COLUMNS[library] for library in COLUMNS if importlib.util.find_spec(library)}
+FRAMES |= {
+    f"list of {library} frames": lambda series, frame=frame: [frame(channels(s)) for s in series]
+    for library, frame in COLUMNS.items()
+}
+OTHERS = FRAMES | {name: KINDS[name] for name in KINDS if name not in ("numpy3D", "torch")}
 TABLES = {
     "table": lambda series: stacked(series)[:, 0],
     "Fortran table": lambda series: np.asfortranarray(stacked(series)[:, 0]),
     "frame": lambda series: pd.DataFrame(stacked(series)[:, 0]),
     "lists": lambda series: stacked(series)[:, 0].tolist(),
-}
+} | {f"wide {library} frame": lambda series, frame=frame: frame(times(series)) for library, frame in COLUMNS.items()}
 LAYOUTS = ARRAYS | OTHERS | TABLES
 DTYPES = ["float64", "float32", "float16", "int64", "int8", "uint8", "bool"]
 FOREIGN = {name: [">f8", ">f4"] for name in ["C", "Fortran", "memmap", "list", "object array", "table"]}
@@ -138,6 +192,12 @@ class Panel:
             return np.clip(np.round(10 * np.clip(X, -1e17, 1e17)), bounds.min, bounds.max).astype(dtype)
         return X > 0 if dtype.kind == "b" else X.astype(dtype)
 
+    def looks_swapped(self):
+        """Whether it has more channels than time points, and no frame says that these are channels."""
+        in_columns = ("df-list", "pd-multiindex", "pd-multiindex, interleaved", "nested_univ", "nested_univ as array")
+        longest = max(s.shape[1] for s in self.series())
+        return self.shape[1] > longest and self.layout not in FRAMES and self.layout not in in_columns
+
     def is_tame(self):
         """Whether there is no excuse to refuse it, unless it holds negative values."""
         own = series_lengths(stacked(self.series()).astype(float))
@@ -149,7 +209,7 @@ def panels(draw, n_channels, wild):
     """Panels of any kind with so many channels, of any values if wild, else of moderate ones."""
     layout = draw(st.sampled_from(list(ARRAYS | OTHERS | (TABLES if n_channels == 1 else {}))))
     dtypes = DTYPES + FOREIGN.get(layout, [])
-    if layout not in ("torch", "list of tensors", "memmap", "masked"):
+    if layout not in ("torch", "list of tensors", "memmap", "masked") and not any(name in layout for name in COLUMNS):
         dtypes.append("object")
     shape = draw(st.integers(1, 8)), n_channels, draw(st.integers(1, 50))
     return Panel(

@@ -1,7 +1,7 @@
 """Panels: the one form in which series enter every transformer."""
 
 from sigfeat.panel._conversion import is_table, series_lengths, to_panel
-from sigfeat.panel._frames import is_pandas, refuse_long_table, with_frames
+from sigfeat.panel._frames import is_pandas, refuse_levels, refuse_long_table, with_frames
 from sigfeat.panel._labels import Panel, channel_names, labelled, series_index
 from sigfeat.panel._times import in_order
 
@@ -12,6 +12,7 @@ __all__ = [
     "is_pandas",
     "is_table",
     "labelled",
+    "refuse_levels",
     "refuse_long_table",
     "series_index",
     "series_lengths",

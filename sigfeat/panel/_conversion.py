@@ -5,32 +5,33 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from itertools import filterfalse
+from numbers import Real
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sigfeat._messages import plain
 from sigfeat.panel._frames import (
     as_array,
     holds_series,
+    indexed_by,
     is_frame,
     is_missing,
     is_nested,
     is_pandas,
+    refuse_levels,
     refuse_long_table,
     with_frames,
 )
 from sigfeat.panel._labels import channel_names, labelled, series_index
-from sigfeat.panel._times import are_texts, in_order, sorted_stamps, text_refused
+from sigfeat.panel._times import are_texts, in_order, shown, sorted_stamps, text_refused
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Floats = NDArray[np.floating[Any]]
 _FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}
-_OWN_TIME = "the rows of a series, numbered"
 
 
 def to_panel(X: Any, *, series: Any = None, time: Any = None) -> Floats:
@@ -90,7 +91,7 @@ def to_panel(X: Any, *, series: Any = None, time: Any = None) -> Floats:
     """
     X = with_frames(X)
     if series is not None or time is not None:
-        X = _indexed_by(X, series, time)
+        X = indexed_by(X, series, time)
     if is_pandas(X, "DataFrame"):
         panel = _from_frame(X)
     elif isinstance(X, list | tuple):
@@ -150,9 +151,9 @@ def is_table(X: Any) -> bool:
     if isinstance(X, list | tuple):
         if not X:
             return False
-        if all(isinstance(item, list | tuple) and np.ndim(item[:1]) == 1 for item in X):
+        if all(isinstance(item, list | tuple) and not any(isinstance(v, list | tuple) for v in item) for item in X):
             return len({len(item) for item in X}) <= 1
-        return all(np.ndim(item) == 0 for item in X)
+        return all(not isinstance(item, list | tuple) and np.ndim(item) == 0 for item in X)
     if isinstance(X, np.ndarray):
         return X.ndim < 3 and not _holds_series(X)
     array_like = any(hasattr(X, name) for name in ("__array__", "__dataframe__", "toarray"))
@@ -202,10 +203,10 @@ def _numbers(values: Any, what: str) -> Floats:
 def _no_number(values: Any, array: NDArray[Any], i: int) -> str:
     """What is no number at place i of an array and, if it comes from a DataFrame, in which column."""
     if not is_pandas(values, "DataFrame"):
-        return f"got {array.flat[i]!r}"
+        return f"got {shown(array.flat[i])}"
     c = i % array.shape[1]
     texts = [value for value in array[:, c] if isinstance(value, str | bytes | complex)]
-    return f"got {next(filterfalse(_is_number, texts), texts[0])!r} in column {values.columns[c]!r}"
+    return f"got {shown(next(filterfalse(_is_number, texts), texts[0]))} in column {values.columns[c]!r}"
 
 
 def _is_number(text: Any) -> bool:
@@ -233,9 +234,13 @@ def _from_array(X: NDArray[Any]) -> Floats:
 
 def _from_items(X: Sequence[Any] | NDArray[Any]) -> Floats:
     items: list[Floats] = []
+    if len(X) and all(isinstance(item, Real) for item in X):
+        raise ValueError(f"X must hold several series, got one series of {len(X)} numbers: pass [X]")
     columns = getattr(X[0], "columns", None) if len(X) else None
     for i, item in enumerate(X):
         what = f"series {i} of X"
+        if is_missing(item):
+            raise ValueError(f"{what} must be an array or a frame, got a missing one, {item}")
         array = _numbers(item, what)
         if is_pandas(item, "DataFrame"):
             array = array.T
@@ -280,6 +285,7 @@ def _from_frame(X: pd.DataFrame) -> Floats:
     if is_nested(X):
         names = [f"column {name!r}" for name in X.columns]
         return _from_columns(X.to_numpy(dtype=object).T.tolist(), names)
+    refuse_levels(X)
     refuse_long_table(X)
     return _from_array(_numbers(X, "X"))
 
@@ -336,7 +342,7 @@ def _cells(column: list[Any], name: str) -> list[Floats]:
 def _cell(cell: Any, i: int, name: str) -> Floats:
     """The series in a cell, sorted by its time stamps."""
     if is_missing(cell) or not holds_series(cell):
-        got = "a missing one" if is_missing(cell) else f"{plain(cell)!r}"
+        got = "a missing one" if is_missing(cell) else shown(cell)
         raise ValueError(
             f"every cell of X must hold a series, got {got} in series {i}, {name}; leave out columns that hold none"
         )
@@ -350,25 +356,11 @@ def _cell(cell: Any, i: int, name: str) -> Floats:
     return array if order is None else array[order]
 
 
-def _indexed_by(X: Any, series: Any, time: Any) -> pd.DataFrame:
-    """A long table with an index of instances and times."""
-    if not is_pandas(X, "DataFrame"):
-        raise TypeError(f"series and time name columns of a long table, but X is {type(X).__name__}")
-    if any(name in X.index.names for name in (series, time) if name is not None):
-        X = X.reset_index()
-    for argument, name in (("series", series), ("time", time)):
-        if isinstance(name, list | tuple) or not (name is None and argument == "time") and name not in X.columns:
-            raise ValueError(f"{argument} must be one of the columns of X, {list(X.columns)}, got {name!r}")
-    if time is None:
-        X, time = X.assign(**{_OWN_TIME: X.groupby(series, sort=False).cumcount()}), _OWN_TIME
-    return X.set_index([series, time])
-
-
 def _from_multiindex(X: pd.DataFrame) -> Floats:
     # Splits on the codes of the index, some 50 times faster than groupby.
     values = _numbers(X, "X")
     instances, times = (np.asarray(codes, dtype=np.int64) for codes in X.index.codes)
-    if min(instances.min(initial=0), times.min(initial=0)) < 0:
+    if any(_some_missing(*level) for level in zip(X.index.levels, (instances, times), strict=True)):
         raise ValueError("the index of X must name an instance and a time in every row, got a missing value")
     level = X.index.levels[1]
     text = are_texts(level)
@@ -397,6 +389,13 @@ def _from_multiindex(X: pd.DataFrame) -> Floats:
     panel = np.full(shape, np.nan, dtype=values.dtype)
     panel.transpose(0, 2, 1)[np.arange(shape[2]) < lengths[:, np.newaxis]] = values
     return panel
+
+
+def _some_missing(level: pd.Index, codes: NDArray[np.int64]) -> bool:
+    """Whether a row has no entry of a level, or one that is NaN itself, as pd.concat leaves it."""
+    if codes.min(initial=0) < 0:
+        return True
+    return bool(level.hasnans and np.isin(codes, np.flatnonzero(level.isna())).any())
 
 
 def _numbered(codes: NDArray[np.int64], n_codes: int) -> NDArray[np.int64]:

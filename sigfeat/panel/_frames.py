@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 SERIES_COLUMNS = {"series", "series_id", "id", "instance", "instances", "case", "case_id", "unique_id", "sample"}
 TIME_COLUMNS = {"time", "times", "timepoint", "timepoints", "timestamp", "date", "datetime", "t", "ds", "step"}
+_OWN_TIME = "the rows of a series, numbered"
 FEW_COLUMNS = 8  # at most so many has a table that may be a long one
 FEWEST_ROWS = 6  # of a table whose numbers, and not its names, say that it is long
 
@@ -28,7 +29,8 @@ def is_frame(X: Any) -> bool:
         return True
     if isinstance(X, np.ndarray | list | tuple | str) or is_pandas(X, "Series") or not hasattr(X, "__getitem__"):
         return False
-    return hasattr(X, "column_names") or hasattr(X, "columns") or _is_dataset(X)
+    names = ("column_names", "columns")  # asked of the class first: of a lazy frame it takes a look at all of it
+    return any(hasattr(type(X), name) or hasattr(X, name) for name in names) or _is_dataset(X)
 
 
 def as_frame(X: Any) -> Any:
@@ -64,7 +66,7 @@ def as_array(X: Any) -> Any:
     if not (hasattr(X, "dims") and hasattr(X, "to_pandas")):
         return X
     if "time" not in X.dims and X.ndim > 1:
-        raise ValueError(f'a DataArray must have a dimension "time", got the dimensions {X.dims}')
+        raise ValueError(f'X must have a dimension "time", as it is a DataArray, got the dimensions {X.dims}')
     return (X.transpose(..., "time") if X.ndim > 1 else X).to_numpy()
 
 
@@ -75,6 +77,15 @@ def refuse_twice(names: Iterable[Any], what: str) -> None:
         if name in seen:
             raise ValueError(f"the {what} of X must have different names, got {name!r} twice")
         seen.add(name)
+
+
+def refuse_levels(frame: pd.DataFrame) -> None:
+    """Raise a ValueError if the columns of a frame with a row per series have several levels."""
+    if frame.columns.nlevels > 1:
+        raise ValueError(
+            f"the columns of X must have one level, got {frame.columns.nlevels}: put one of them into the index with "
+            "X.stack(), or pass an array (n_samples, n_channels, n_timepoints)"
+        )
 
 
 def holds_series(value: Any) -> bool:
@@ -113,6 +124,26 @@ def refuse_long_table(frame: pd.DataFrame) -> None:
             f"each row: pass to_panel(X, series={found[0]!r}, time={found[1]!r}), or, if each row is a series of one "
             "channel, X.to_numpy()"
         )
+
+
+def indexed_by(X: Any, series: Any, time: Any) -> pd.DataFrame:
+    """A long table with an index of instances and times."""
+    if not is_pandas(X, "DataFrame"):
+        raise TypeError(f"series and time name columns of a long table, but X is {type(X).__name__}")
+    for argument, name in (("series", series), ("time", time)):
+        if np.ndim(name) or isinstance(name, dict | set):
+            raise TypeError(f"{argument} must be the name of a column of X, got {type(name).__name__}")
+    if any(name in X.index.names for name in (series, time) if name is not None):
+        X = X.reset_index()
+    refuse_twice(X.columns, "columns")
+    for argument, name in (("series", series), ("time", time)):
+        if not (name is None and argument == "time") and name not in X.columns:
+            raise ValueError(f"{argument} must be one of the columns of X, {list(X.columns)}, got {name!r}")
+    if series == time:
+        raise ValueError(f"series and time must be different columns of X, got {series!r} for both")
+    if time is None:
+        X, time = X.assign(**{_OWN_TIME: X.groupby(series, sort=False).cumcount()}), _OWN_TIME
+    return X.set_index([series, time])
 
 
 def _long_by_name(frame: pd.DataFrame) -> tuple[Any, Any] | None:

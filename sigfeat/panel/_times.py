@@ -17,7 +17,7 @@ from sigfeat.panel._frames import is_pandas
 if TYPE_CHECKING:
     import pandas as pd
 
-TEXTS = ("string", "bytes", "mixed")
+MOST_SHOWN = 80  # characters of a value in a message
 
 
 def in_order(times: pd.Index, what: str) -> NDArray[np.int64] | None:
@@ -47,8 +47,10 @@ def sorted_stamps(times: pd.Index, what: str) -> NDArray[np.intp]:
     """The places of time stamps in their order; a ValueError if they have none."""
     try:
         return np.asarray(times.argsort())
-    except TypeError:
+    except TypeError as error:
         kinds = sorted({type(time).__name__ for time in times})
+        if len(kinds) == 1:  # such as dates with and without a time zone
+            raise ValueError(f"the time stamps of {what} must be comparable: {error}") from None
         raise ValueError(f"the time stamps of {what} must be of one type, got {' and '.join(kinds)}") from None
 
 
@@ -67,3 +69,9 @@ def text_refused(first: Any, second: Any, what: str) -> ValueError:
         f"the time stamps of {what} are texts whose order as texts is not the order of the rows, {plain(first)!r} "
         f"before {plain(second)!r}: make numbers or dates of them, as pd.to_datetime does, or number the rows"
     )
+
+
+def shown(value: Any) -> str:
+    """A value as messages show it: Python's own in place of NumPy's, and no more than its beginning."""
+    text = repr(plain(value))
+    return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 3] + "..."

@@ -12,8 +12,9 @@ from sigfeat._validation import (
     _get_output_config,
     check_is_fitted,
     validate_panel,
+    warn_of_swapped_axes,
 )
-from sigfeat.panel import is_table, labelled, series_index, to_panel
+from sigfeat.panel import Panel, is_table, labelled, series_index, to_panel, with_frames
 from sigfeat.words import channel_labels
 
 
@@ -45,8 +46,11 @@ class PanelTransformer(TransformerMixin, BaseEstimator):
         result : array, DataFrame or Panel
             As from `transform`.
         """
+        X = with_frames(X)
         if not is_table(X):  # so that it is converted once, which of cells takes long
-            X = to_panel(X)
+            panel = to_panel(X)
+            warn_of_swapped_axes(X, panel, stacklevel=3)
+            X = panel.view(Panel) if type(panel) is np.ndarray else panel  # of which `fit` warns no more
         return super().fit_transform(X, y)
 
     def _has_channel_names(self):

@@ -5,6 +5,7 @@ from sklearn.utils import check_array
 from sklearn.utils.multiclass import type_of_target
 
 from sigfeat._messages import plain
+from sigfeat._validation import check_known, of_objects
 
 KINDS = ("binary", "multiclass", "continuous", "continuous-multioutput")
 
@@ -42,46 +43,15 @@ def check_target(y, X, task, mode="fit_mode='supervised'"):
 def _as_array(y, n_samples, mode):
     """The target as an array of one entry per series, all known and of one type."""
     what = f"y must be one class or number per series for {mode}"
-    values = _of_objects(y)
+    values = of_objects(y)
     if values is None:
         raise ValueError(f"{what}, got entries of different lengths")
     if values.ndim == 0:
         raise ValueError(f"{what}, got {plain(y)!r}")
     if len(values) != n_samples:
         raise ValueError(f"y must have one entry per series, {n_samples}, got {len(values)}")
-    if values.dtype == object:
-        _check_entries(values.reshape(len(values), -1), what)
+    check_known(values, what)
     return check_array(y, ensure_2d=False, dtype=None, ensure_all_finite=True, input_name="y")
-
-
-def _of_objects(y):
-    """The target as NumPy sees it, texts as objects since NumPy would make text of a number or None beside one."""
-    try:
-        array = np.asarray(y)
-        mixed = array.dtype.kind in "US" and not isinstance(y, np.ndarray)
-        return np.asarray(y, dtype=object) if mixed else array
-    except ValueError:  # of rows of unequal lengths
-        return None
-
-
-def _check_entries(rows, what):
-    first = None
-    for i, row in enumerate(rows):
-        for value in row.tolist():
-            if _is_missing(value):
-                raise ValueError(f"{what}, got {value!r} for series {i} (from 0)")
-            kind = "text" if isinstance(value, str | bytes) else "numbers" if np.isscalar(value) else None
-            if first is None:
-                first = kind
-            elif kind != first and None not in (kind, first):
-                raise ValueError(f"y must be all numbers or all text, got {first} and {plain(value)!r} for series {i}")
-
-
-def _is_missing(value):
-    """Whether a value stands for none: None, NaN, pandas' NA and NaT."""
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
-        return True
-    return isinstance(value, float | np.floating) and bool(np.isnan(value))
 
 
 def _as_numbers(y, mode):

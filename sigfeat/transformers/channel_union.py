@@ -7,7 +7,7 @@ from sklearn.base import clone
 from sklearn.pipeline import make_union
 
 from sigfeat._validation import _BaseComposition
-from sigfeat.panel import labelled, series_lengths
+from sigfeat.panel import Panel, series_lengths
 from sigfeat.transformers._base import PanelAugmentation
 
 PASSTHROUGH = "passthrough"
@@ -105,7 +105,10 @@ class ChannelUnion(PanelAugmentation, _BaseComposition):
                 "transformer_list must be pairs of a name and a transformer, at least one, "
                 f"got {self.transformer_list!r}"
             )
-        self._validate_names([name for name, _ in self._parts()])
+        try:
+            self._validate_names([name for name, _ in self._parts()])
+        except ValueError as error:
+            raise ValueError(f"transformer_list: {error}") from None
         for name, part in self._parts():
             if part != PASSTHROUGH and not (hasattr(part, "fit") and hasattr(part, "transform")):
                 raise TypeError(
@@ -157,7 +160,10 @@ class ChannelUnion(PanelAugmentation, _BaseComposition):
         return panels
 
     def _named(self, X):
-        return labelled(X, None, self.feature_names_in_ if self._has_channel_names() else None)
+        """The series as a `Panel`, whose axes no part calls into question any more."""
+        panel = X.view(Panel)
+        panel.channel_names = self.feature_names_in_ if self._has_channel_names() else None
+        return panel
 
     def _name_channels(self, names):
         given = [self._names_of(k, part, names) for k, (_, part) in enumerate(self.transformers_)]

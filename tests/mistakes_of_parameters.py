@@ -1,0 +1,290 @@
+"""Wrong parameters, and the sentence for each."""
+
+import re
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+from sigfeat import (
+    AddTime,
+    ChannelUnion,
+    DelayEmbedding,
+    FillMissing,
+    HyenaEmbeddingTransformer,
+    Increments,
+    IntervalISSTransformer,
+    ISSTransformer,
+    LeaveOneOutRidgeClassifier,
+    MHAEmbedder,
+    PathDevelopmentTransformer,
+    StandardizeChannels,
+)
+from sigfeat.classifiers import iss_classifier
+from tests.mistakes import FRAMES, NEVER, POINTS, SMALL, TAUGHT, UNFITTED, X, Y, fit, iss, use
+
+V, T = ValueError, TypeError
+DEVICE = "device must be one that torch can use, got {}: "
+TEACHER = r"teacher must be an embedder such as MHAEmbedder\(\), a FrozenEstimator .*, got {}$"
+UNREAD = r"word {!r} cannot be read: letters are channels in brackets, such as '\[1\]\[1,2\]'$"
+WINDOWS = r'windows must be "whole", a number of windows from 1 to 65536, or .*, got {}$'
+
+OUT_OF_RANGE = {
+    "depth": [0, 2.5, "2", None],
+    "words": ["size", "[1]", {"[1]"}],
+    "semiring": ["plus"],
+    "strict": ["yes"],
+    "decay": [-1, "fast"],
+    "pooling": ["average", None],
+    "windows": [0, 2.0, "dyadic", None],
+    "scale": ["min"],
+    "quantile": [2, "half"],
+    "functionals": ["deep"],
+    "n_functionals": [0, 1e3],
+    "n_lags": [0],
+    "dilations": [3],
+    "n_thresholds": [0],
+    "fit_mode": ["train"],
+    "task": ["cluster"],
+    "max_epochs": [0],
+    "lr": [0, "fast"],
+    "batch_size": [1],
+    "random_state": ["a", -1],
+    "n_jobs": [0, 1.5, "all"],
+}
+
+
+def never(name, value, estimator):
+    """A parameter, a value that it never takes, and scikit-learn's sentence."""
+    return (
+        name,
+        lambda: use(estimator.set_params(**{name: value})),
+        V,
+        NEVER.format(name, type(estimator).__name__, re.escape(repr(value))),
+    )
+
+
+VALUES = {
+    f"{name}={value!r}": never(name, value, ISSTransformer())
+    for name, values in OUT_OF_RANGE.items()
+    for value in values
+}
+VALUES |= {
+    f"{type(estimator).__name__}({name}={value!r})": never(name, value, estimator)
+    for name, value, estimator in [
+        ("group", "SP", PathDevelopmentTransformer()),
+        ("dim", "4", PathDevelopmentTransformer()),
+        ("filter", "gauss", IntervalISSTransformer()),
+        ("filter_length", 0, IntervalISSTransformer()),
+        ("n_lags", 0, DelayEmbedding()),
+        ("method", "median", FillMissing()),
+        ("unit", "seconds", AddTime()),
+        ("with_mean", "yes", StandardizeChannels()),
+        ("objective", "x", MHAEmbedder()),
+        ("dtype", "int8", MHAEmbedder()),
+        ("callbacks", "x", MHAEmbedder()),
+        ("transformer_list", 3, ChannelUnion([])),
+        ("alphas", -1, LeaveOneOutRidgeClassifier()),
+    ]
+}
+PARAMETERS = {
+    "a misspelt parameter": ("n_functional", lambda: ISSTransformer(n_functional=5), T, "unexpected keyword argument"),
+    "a misspelt parameter of a classifier": (
+        "depht",
+        lambda: iss_classifier(depht=5),
+        T,
+        "unexpected keyword argument",
+    ),
+    "a misspelt parameter, set": (
+        "dept",
+        lambda: ISSTransformer().set_params(dept=5),
+        V,
+        r"Invalid parameter 'dept' for estimator ISSTransformer\(\). Valid parameters are: ",
+    ),
+    "a place for a name": (
+        "arguments",
+        lambda: iss_classifier(1000),
+        T,
+        "takes 0 positional arguments but 1 was given$",
+    ),
+    "windows of one entry": ("windows", lambda: iss(windows=("dyadic",)), V, WINDOWS.format(r"\('dyadic',\)")),
+    "windows of two numbers": ("windows", lambda: iss(windows=[2, 3]), V, WINDOWS.format(r"\[2, 3\]")),
+    "too many windows": ("windows", lambda: iss(windows=("dyadic", 30)), V, WINDOWS.format(r"\('dyadic', 30\)")),
+    "one unknown pooling": (
+        "pooling",
+        lambda: iss(pooling=["mean", np.str_("x")]),
+        V,
+        r"different ones of .* got \['mean', 'x'\]$",
+    ),
+    "no pooling": ("pooling", lambda: iss(pooling=[]), V, r"pooling must name different ones of .* got \[\]$"),
+    "one unknown semiring": (
+        "semiring",
+        lambda: iss(semiring=["real", "x"]),
+        V,
+        r"semiring must be of .* got \['real', 'x'\]$",
+    ),
+    "dilations of 0": (
+        "dilations",
+        lambda: iss(dilations=[0]),
+        V,
+        r"dilations must be whole numbers from 1 on, .* got \[0\]$",
+    ),
+    "supervised words": (
+        "fit_mode",
+        lambda: iss(functionals="words", fit_mode="supervised"),
+        V,
+        'needs functionals="low_',
+    ),
+    "semirings of words": (
+        "semiring",
+        lambda: iss(functionals="words", semiring=["real"]),
+        V,
+        r"one name .* got \['real'\]$",
+    ),
+    "negative values": (
+        "semiring",
+        lambda: use(ISSTransformer(semiring="max_times")),
+        V,
+        'semiring="max_times" needs values >= 0',
+    ),
+    "an open bracket": (
+        "word",
+        lambda: use(ISSTransformer(words=["[1"])),
+        V,
+        UNREAD.format("[1").replace("[1'", r"\[1'", 1),
+    ),
+    "no bracket": ("word", lambda: use(ISSTransformer(words=["1,2"])), V, UNREAD.format("1,2")),
+    "a name without names": ("word", lambda: use(ISSTransformer(words=["speed"])), V, UNREAD.format("speed")),
+    "a number for a word": (
+        "word",
+        lambda: use(ISSTransformer(words=[3])),
+        T,
+        "given as text such as .* got 3 of type int$",
+    ),
+    "channel 0": (
+        "word",
+        lambda: use(ISSTransformer(words=["[0]"])),
+        V,
+        "names channel 0, but channels are counted from 1$",
+    ),
+    "channel 5": ("words", lambda: use(ISSTransformer(words=["[5]"])), V, "names channel 5, but X has 3 channels$"),
+    "no such channel": (
+        "word",
+        lambda: fit(FRAMES, Y, ISSTransformer(words=["[a][temp]"])),
+        V,
+        r"word '\[a\]\[temp\]' names channel temp, but the channels of X are a, b, c$",
+    ),
+    "no words": (
+        "words",
+        lambda: use(ISSTransformer(words=[])),
+        V,
+        r"words must be different words, at least one, got \[\]$",
+    ),
+    "no GPU": ("device", lambda: without_gpu(TAUGHT), V, DEVICE.format("'cuda'")),
+    "no such device": ("device", lambda: iss(fit_mode="supervised", device="gpu"), V, DEVICE.format("'gpu'")),
+    "a number for a device": ("device", lambda: iss(fit_mode="supervised", device=3.5), V, DEVICE.format("3.5")),
+    "width and heads": (
+        "d_model",
+        lambda: use(MHAEmbedder(d_model=5, n_heads=2)),
+        V,
+        "must be a multiple of n_heads, got d_model=5",
+    ),
+    "no callback": (
+        "callbacks",
+        lambda: use(clone(TAUGHT).set_params(callbacks=["x"])),
+        V,
+        "callbacks must be callbacks of skorch, got 'x' among them$",
+    ),
+    "nothing to stop at": (
+        "validation_fraction",
+        lambda: stopped(),
+        V,
+        "callbacks: EarlyStopping monitors 'valid_loss'",
+    ),
+    "a class as teacher": (
+        "teacher",
+        lambda: use(HyenaEmbeddingTransformer(MHAEmbedder)),
+        V,
+        TEACHER.format("<class.*>"),
+    ),
+    "a classifier as teacher": (
+        "teacher",
+        lambda: use(HyenaEmbeddingTransformer(LogisticRegression())),
+        V,
+        TEACHER.format(r"LogisticRegression\(\)"),
+    ),
+    "a teacher of no embeddings": (
+        "teacher",
+        lambda: use(HyenaEmbeddingTransformer(ISSTransformer())),
+        V,
+        TEACHER.format(r"ISSTransformer\(\)"),
+    ),
+    "an unfitted teacher": (
+        "MHAEmbedder",
+        lambda: use(HyenaEmbeddingTransformer(FrozenEstimator(TAUGHT), **SMALL)),
+        NotFittedError,
+        UNFITTED.format("MHAEmbedder"),
+    ),
+    "a teacher of other channels": (
+        "teacher",
+        lambda: use(HyenaEmbeddingTransformer(FrozenEstimator(clone(TAUGHT).fit(X[:, :2])), **SMALL)),
+        V,
+        "teacher must be fitted with as many channels as X has, 3, got 2$",
+    ),
+    "more lags than points": (
+        "n_timepoints",
+        lambda: use(DelayEmbedding(30)),
+        V,
+        POINTS.format(30, "DelayEmbedding", 20),
+    ),
+    "no parts": ("transformer_list", lambda: use(ChannelUnion([])), V, r"must be pairs of a name .*, got \[\]$"),
+    "parts without names": (
+        "transformer_list",
+        lambda: use(ChannelUnion([AddTime()])),
+        V,
+        "must be pairs of a name and a",
+    ),
+    "one name twice": (
+        "transformer_list",
+        lambda: use(ChannelUnion([("f", Increments()), ("f", AddTime())])),
+        V,
+        "transformer_list: Names provided are not unique: ",
+    ),
+    "features among parts": (
+        "transformer_list",
+        lambda: use(ChannelUnion([("f", ISSTransformer())])),
+        T,
+        "must hold augmentations, which give panels, but 'f' gives an array of shape",
+    ),
+    "a class in a pipeline": (
+        "estimator",
+        lambda: use(make_pipeline(ISSTransformer, LogisticRegression())),
+        T,
+        r"Expected an estimator instance \(ISSTransformer\(\)\), got estimator class",
+    ),
+    "no features before a classifier": (
+        "dim",
+        lambda: use(make_pipeline(AddTime(), LogisticRegression())),
+        V,
+        "Found array with dim 3, while dim <= 2 is required by LogisticRegression.$",
+    ),
+}
+
+
+def without_gpu(estimator):
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    return use(clone(estimator).set_params(device="cuda"))
+
+
+def stopped():
+    callback = pytest.importorskip("skorch.callbacks").EarlyStopping()
+    return use(clone(TAUGHT).set_params(callbacks=[callback]))
+
+
+PARAMETERS |= VALUES
