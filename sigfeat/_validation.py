@@ -22,6 +22,7 @@ from sigfeat._messages import plain
 from sigfeat.panel import (
     Panel,
     channel_names,
+    columns_of,
     is_pandas,
     is_table,
     refuse_levels,
@@ -73,7 +74,6 @@ __all__ = [
     "check_known",
     "of_objects",
     "validate_panel",
-    "warn_of_swapped_axes",
 ]
 
 
@@ -114,19 +114,20 @@ def validate_panel(estimator, X, y=None, *, reset, allow_missing=False):
     UserWarning
         On reset, where an array has more channels than time points: its axes may have been swapped.
     """
-    X = with_frames(X)
-    _refuse_one_series(estimator, X, reset)
+    given, X = X, with_frames(X)
+    _refuse_one_series(estimator, given if is_pandas(given, "Series") else X, reset)
     table = is_table(X)
-    names = None if table else channel_names(X)
+    names, columns = (None, None) if table else (channel_names(X), columns_of(X))
     if table and not reset:  # a table after a panel is one channel, whose length is free
         table = estimator._fitted_on_table
     panel = _validate_table(estimator, X, reset)[:, np.newaxis, :] if table else to_panel(X)
     if not reset:
-        _check_channels(estimator, *panel.shape[1:], names, turned(X))
+        _check_channels(estimator, *panel.shape[1:], names, columns, turned(X))
     lengths = _check_values(panel, type(estimator).__name__, allow_missing)
     if reset:
         _check_entries(y, panel, X, type(estimator).__name__)
-        warn_of_swapped_axes(X, panel, stacklevel=6)
+        _warn_of_swapped_axes(X, panel)
+        estimator._columns = columns
         if not table:
             _set_channels(estimator, panel.shape[1], names)
         estimator.n_channels_, estimator._fitted_on_table = panel.shape[1], table
@@ -211,18 +212,18 @@ def turned(X):
     return "[x.T for x in X]" if items else "X.transpose(0, 2, 1)"
 
 
-def warn_of_swapped_axes(X, panel, stacklevel):
+def _warn_of_swapped_axes(X, panel):
     """Warn where an array, or arrays, have more channels than time points."""
     _, n_channels, n_timepoints = panel.shape
-    if n_channels <= n_timepoints or isinstance(X, Panel) or is_pandas(X, "DataFrame"):
+    if n_channels <= n_timepoints or isinstance(X, Panel):
         return
-    if isinstance(X, list | tuple) and channel_names(X) is not None or np.ndim(X) == 2:
+    if columns_of(X) is not None or getattr(X, "ndim", 3) == 2:
         return  # the channels of frames and of arrays of cells stand in columns
     warnings.warn(
         f"X has more channels, {n_channels}, than time points, {n_timepoints}. If its axes are "
         f"(n_samples, n_timepoints, n_channels), pass {turned(X)}.",
         UserWarning,
-        stacklevel=stacklevel + 1,
+        stacklevel=6,
     )
 
 
@@ -262,7 +263,7 @@ def _set_channels(estimator, n_channels, names):
         del estimator.feature_names_in_
 
 
-def _check_channels(estimator, n_channels, n_timepoints, names, other):
+def _check_channels(estimator, n_channels, n_timepoints, names, columns, other):
     if n_channels != estimator.n_channels_:
         name = type(estimator).__name__
         swapped = n_timepoints == estimator.n_channels_ and n_timepoints != 1
@@ -271,6 +272,9 @@ def _check_channels(estimator, n_channels, n_timepoints, names, other):
     known = None if estimator._fitted_on_table else getattr(estimator, "feature_names_in_", None)
     if names is not None and known is not None and not np.array_equal(names, known):
         raise ValueError(f"the channels of X must be named and ordered as at fit, {list(known)}, got {list(names)}")
+    seen = vars(estimator).get("_columns")  # whose names are no texts
+    if columns is not None and seen is not None and list(columns) != list(seen):
+        raise ValueError(f"the channels of X must be named and ordered as at fit, {list(seen)}, got {list(columns)}")
 
 
 def _check_values(panel, name, allow_missing):

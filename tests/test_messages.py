@@ -141,7 +141,7 @@ TARGETS = {
     "a number": (np.float64(3), "y must be one class or number per series for .*, got 3.0$"),
     "a text": ("abababab", "y must be one class or number per series for .*, got 'abababab'$"),
     "rows of unequal lengths": ([[1], [1, 2]] * 4, "y must be one class .* got entries of different lengths$"),
-    "too few": ([0, 1], "y must have one entry per series, 8, got 2; to_panel"),
+    "too few": ([0, 1], "y must have one entry per series, 8, got 2$"),
 }
 
 

@@ -13,18 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sigfeat.panel._frames import (
-    as_array,
     holds_series,
-    indexed_by,
     is_frame,
     is_missing,
     is_nested,
     is_pandas,
     refuse_levels,
-    refuse_long_table,
-    with_frames,
 )
-from sigfeat.panel._labels import channel_names, labelled, series_index
+from sigfeat.panel._inputs import series_index, with_frames
+from sigfeat.panel._labels import Panel, channel_names, columns_of, labelled
+from sigfeat.panel._long_tables import indexed_by, refuse_long_table
 from sigfeat.panel._times import are_texts, in_order, shown, sorted_stamps, text_refused
 
 if TYPE_CHECKING:
@@ -89,9 +87,11 @@ def to_panel(X: Any, *, series: Any = None, time: Any = None) -> Floats:
     <BLANKLINE>
            [[ 4.,  5., nan]]])
     """
-    X = with_frames(X)
+    if isinstance(X, Panel) and X.ndim == 3 and X.size and X.flags.c_contiguous and X.dtype in _FLOATS:
+        return X
+    given, X = X, with_frames(X)
     if series is not None or time is not None:
-        X = indexed_by(X, series, time)
+        given = X = indexed_by(X, series, time)
     if is_pandas(X, "DataFrame"):
         panel = _from_frame(X)
     elif isinstance(X, list | tuple):
@@ -107,7 +107,7 @@ def to_panel(X: Any, *, series: Any = None, time: Any = None) -> Floats:
             f"got shape {panel.shape} as (n_samples, n_channels, n_timepoints)"
         )
     names = None if is_table(X) else channel_names(X)
-    result: Floats = labelled(np.ascontiguousarray(panel), series_index(X), names)
+    result: Floats = labelled(np.ascontiguousarray(panel), series_index(given), names)
     return result
 
 
@@ -179,7 +179,7 @@ def _as_array(values: Any) -> NDArray[Any]:
         if values.dtype.kind in "iub":
             values = values.astype(np.float64)
         return np.asarray(values.filled(np.nan) if values.dtype.kind == "f" else values)
-    array = np.asarray(as_array(values))
+    array = np.asarray(values)
     if array.dtype == object and is_pandas(values, "DataFrame", "Series"):
         array = np.where(values.isna(), np.nan, array)
     return array
@@ -236,7 +236,7 @@ def _from_items(X: Sequence[Any] | NDArray[Any]) -> Floats:
     items: list[Floats] = []
     if len(X) and all(isinstance(item, Real) for item in X):
         raise ValueError(f"X must hold several series, got one series of {len(X)} numbers: pass [X]")
-    columns = getattr(X[0], "columns", None) if len(X) else None
+    columns = columns_of(list(X))
     for i, item in enumerate(X):
         what = f"series {i} of X"
         if is_missing(item):
@@ -280,9 +280,12 @@ def _padded(items: list[Floats]) -> Floats:
 def _from_frame(X: pd.DataFrame) -> Floats:
     if X.index.nlevels > 2:
         raise ValueError(f"the index of X must have the two levels (instance, time), got {X.index.nlevels} levels")
-    if X.index.nlevels == 2:
+    nested = is_nested(X)
+    if X.index.nlevels == 2 and not nested:
         return _from_multiindex(X)
-    if is_nested(X):
+    if nested:
+        if X.index.nlevels > 1:
+            raise ValueError(f"the index of X, whose cells are series, must have one level, got {X.index.nlevels}")
         names = [f"column {name!r}" for name in X.columns]
         return _from_columns(X.to_numpy(dtype=object).T.tolist(), names)
     refuse_levels(X)
@@ -297,7 +300,10 @@ def _from_cells(X: NDArray[Any]) -> Floats:
 
 def _from_columns(columns: list[list[Any]], names: list[str]) -> Floats:
     """Panel of the cells of each channel; all at once, for there may be many."""
-    cells = [_plain_cells(column) or _cells(column, name) for column, name in zip(columns, names, strict=True)]
+    plain = [_plain_cells(column) for column in columns]
+    cells = [c or _cells(column, name) for c, column, name in zip(plain, columns, names, strict=True)]
+    if not all(plain):
+        _refuse_other_times(columns, names)
     lengths = np.array([list(map(len, column)) for column in cells])
     uneven = np.flatnonzero((lengths != lengths[0]).any(axis=0))
     if len(uneven):
@@ -328,11 +334,26 @@ def _plain_cells(column: list[Any]) -> list[Floats]:
     if set(map(type, column)) != {pd.Series}:
         return []
     times = list(map(attrgetter("index"), column))
-    if set(map(type, times)) != {pd.RangeIndex} or min(map(attrgetter("step"), times)) < 0:
+    if set(map(type, times)) != {pd.RangeIndex} or set(map(attrgetter("start", "step"), times)) != {(0, 1)}:
         return []
     values = list(map(attrgetter("_values"), column))  # `values` makes a view of each, which takes most of the time
     plain = set(map(type, values)) == {np.ndarray} and set(map(attrgetter("dtype"), values)) <= _FLOATS
     return values if plain else []
+
+
+def _refuse_other_times(columns: list[list[Any]], names: list[str]) -> None:
+    """Raise a ValueError where two channels of a series have different time stamps."""
+    for i, row in enumerate(zip(*columns, strict=True)):
+        stamped = [(cell.index, name) for cell, name in zip(row, names, strict=True) if is_pandas(cell, "Series")]
+        for times, name in stamped[1:]:
+            first = stamped[0][0]
+            if len(times) == len(first) and not (
+                times.equals(first) or times.sort_values().equals(first.sort_values())
+            ):
+                raise ValueError(
+                    f"the channels of a series must have the same time stamps, but those of {name} are not those of "
+                    f"{stamped[0][1]} in series {i} of X"
+                )
 
 
 def _cells(column: list[Any], name: str) -> list[Floats]:

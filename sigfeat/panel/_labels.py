@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sigfeat.panel._frames import as_frame, is_pandas, refuse_twice
+from sigfeat.panel._frames import is_pandas, refuse_twice
 
 if TYPE_CHECKING:
     import pandas as pd
+
+KEEPING = (np.round, np.around, np.nan_to_num, np.copy)
 
 
 class Panel(np.ndarray[Any, Any]):
     """An array (n_samples, n_channels, n_timepoints) that knows how its series and channels are called.
 
-    `to_panel` and augmentations give it for input that has such names. Selections of series and channels, and what is
-    computed value by value, keep them; all else gives an array without them.
+    `to_panel` gives it for input that has such names, and augmentations always. Selections of series and channels, and
+    what is computed value by value, keep the names; all else gives an array without them.
 
     Attributes
     ----------
@@ -45,7 +47,7 @@ class Panel(np.ndarray[Any, Any]):
 
     def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
         """Results of ufuncs, value by value, keep the names of their arguments where these agree."""
-        if context is None or array.shape != self.shape:
+        if context is None or context[0].signature is not None or array.shape != self.shape:
             return array[()] if return_scalar else array
         named = [value for value in context[1] if isinstance(value, Panel) and value.shape == array.shape]
         same = all(_equal(value.index, self.index) for value in named)
@@ -59,6 +61,37 @@ class Panel(np.ndarray[Any, Any]):
             return part
         index = None if self.index is None else self.index[keys[0]]
         return labelled(part, index, None if self.channel_names is None else self.channel_names[keys[1]])
+
+    @property  # type: ignore[misc]  # who sets strides shall not
+    def strides(self) -> Any:
+        """Steps in memory, which joblib hashes, beside the values, in place of the names."""
+        index = None if self.index is None else (self.index.tolist(), self.index.names)
+        names = None if self.channel_names is None else self.channel_names.tolist()
+        return _Strides(np.asarray(self).strides, (index, names))
+
+    def sort(self, *args: Any, **kwargs: Any) -> None:
+        """Sorted in place, without names: they would stay where they are."""
+        super().sort(*args, **kwargs)
+        self.index = self.channel_names = None
+
+    def partition(self, *args: Any, **kwargs: Any) -> None:
+        """Partitioned in place, without names."""
+        super().partition(*args, **kwargs)
+        self.index = self.channel_names = None
+
+    def round(self, *args: Any, **kwargs: Any) -> Any:
+        """The same names, and rounded values."""
+        return labelled(np.asarray(self).round(*args, **kwargs), self.index, self.channel_names)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        """Functions that change no place keep the names; of all others numpy gives an array without them."""
+        result = super().__array_function__(func, types, args, kwargs)
+        if func not in KEEPING or args[0] is not self or np.shape(result) != self.shape:
+            return result
+        return labelled(result, self.index, self.channel_names)
+
+    def __repr__(self) -> str:
+        return repr(np.asarray(self)) if self.index is None and self.channel_names is None else super().__repr__()
 
     def copy(self, order: Any = "C") -> Any:
         """The same values and names in memory of their own."""
@@ -79,10 +112,24 @@ class Panel(np.ndarray[Any, Any]):
         return labelled, (np.asarray(self), self.index, self.channel_names)
 
 
+class _Strides(tuple[int, ...]):
+    """Strides that are written with names, so that caches tell panels of the same values and other names apart."""
+
+    names: Any
+
+    def __new__(cls, strides: Any, names: Any) -> Any:
+        made = super().__new__(cls, strides)
+        made.names = names
+        return made
+
+    def __reduce__(self) -> Any:
+        return _Strides, (tuple(self), self.names)
+
+
 def _keys_of_axes(key: Any) -> list[Any] | None:
     """One key for each of three axes; None if keys act on several axes or make new ones."""
     keys = list(key) if isinstance(key, tuple) else [key]
-    if any(k is None or np.ndim(k) > 1 for k in keys):
+    if any(k is None or isinstance(k, bool | np.bool_) or np.ndim(k) > 1 for k in keys):
         return None
     for i, k in enumerate(keys):
         if k is Ellipsis:
@@ -91,22 +138,16 @@ def _keys_of_axes(key: Any) -> list[Any] | None:
     return keys + [slice(None)] * (3 - len(keys))
 
 
-def labelled(array: Any, index: pd.Index | None, names: Any) -> Any:
-    """A panel with these names of series and channels; the array itself, without names, where there are none."""
-    array = np.asarray(array)
-    if index is None and names is None:
-        return array
-    panel = array.view(Panel)
+def as_panel(array: Any, index: pd.Index | None = None, names: Any = None) -> Panel:
+    """A panel with these names of series and channels, or without."""
+    panel = np.asarray(array).view(Panel)
     panel.index, panel.channel_names = index, None if names is None else np.asarray(names, dtype=object)
     return panel
 
 
-def series_index(X: Any) -> pd.Index | None:
-    """What the series of X are called, in their order; None where they have no names of their own."""
-    index: Any = getattr(as_frame(X), "index", None)
-    if not is_pandas(index, "Index"):
-        return None
-    return first_appearances(index) if index.nlevels == 2 else index
+def labelled(array: Any, index: pd.Index | None, names: Any) -> Any:
+    """A panel with these names of series and channels; the array itself, without names, where there are none."""
+    return np.asarray(array) if index is None and names is None else as_panel(array, index, names)
 
 
 def first_appearances(index: pd.MultiIndex) -> pd.Index:
@@ -124,13 +165,19 @@ def channel_names(X: Any) -> NDArray[np.object_] | None:
     """
     if isinstance(X, Panel):
         return X.channel_names
-    if isinstance(X, list | tuple) and len(X):
-        X = X[0]
-    columns: Any = getattr(X, "columns", None)
-    if not is_pandas(columns, "Index") or not all(isinstance(name, str) for name in columns):
+    columns = columns_of(X)
+    if columns is None or not all(isinstance(name, str) for name in columns):
         return None
     refuse_twice(columns, "channels")
     return np.asarray(columns, dtype=object)
+
+
+def columns_of(X: Any) -> Any:
+    """Columns of a frame, or of the first frame of a list, texts or not; None if there is none."""
+    if isinstance(X, list | tuple):
+        X = next((item for item in X if is_pandas(item, "DataFrame")), None)
+    columns = getattr(X, "columns", None)
+    return columns if is_pandas(columns, "Index") else None
 
 
 def _equal(a: Any, b: Any) -> bool:

@@ -28,6 +28,8 @@ def in_order(times: pd.Index, what: str) -> NDArray[np.int64] | None:
     """
     if is_pandas(times, "RangeIndex") and times.step > 0:
         return None
+    if times.nlevels > 1:
+        raise ValueError(f"the index of {what} must hold times, got {times.nlevels} levels")
     if times.hasnans:
         raise ValueError(f"every point of {what} must have a time stamp, got a missing one in its index")
     if not times.is_unique:

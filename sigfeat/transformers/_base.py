@@ -2,6 +2,7 @@
 
 import copy
 import functools
+from itertools import chain, count
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -12,9 +13,8 @@ from sigfeat._validation import (
     _get_output_config,
     check_is_fitted,
     validate_panel,
-    warn_of_swapped_axes,
 )
-from sigfeat.panel import Panel, is_table, labelled, series_index, to_panel, with_frames
+from sigfeat.panel import as_panel, channel_names, is_table, series_index, to_panel
 from sigfeat.words import channel_labels
 
 
@@ -46,11 +46,8 @@ class PanelTransformer(TransformerMixin, BaseEstimator):
         result : array, DataFrame or Panel
             As from `transform`.
         """
-        X = with_frames(X)
-        if not is_table(X):  # so that it is converted once, which of cells takes long
-            panel = to_panel(X)
-            warn_of_swapped_axes(X, panel, stacklevel=3)
-            X = panel.view(Panel) if type(panel) is np.ndarray else panel  # of which `fit` warns no more
+        if channel_names(X) is not None and not is_table(X):  # convert cells once, which takes longer than to use them
+            X = to_panel(X)
         return super().fit_transform(X, y)
 
     def _has_channel_names(self):
@@ -160,8 +157,8 @@ class PanelAugmentation(PanelTransformer, auto_wrap_output_keys=None):  # type: 
         Returns
         -------
         panel : ndarray of shape (n_samples, n_channels_out, n_timepoints_out), dtype of X
-            Shorter series padded at the end with NaN. Where the series of X have an index, or its channels had names at
-            fit, a `Panel`, which keeps the one and has the names of `get_feature_names_out`.
+            Shorter series padded at the end with NaN. A `Panel`: it has the index of the series, where X has one, and
+            the names of `get_feature_names_out`, where the channels had names at fit.
 
         Raises
         ------
@@ -178,7 +175,7 @@ class PanelAugmentation(PanelTransformer, auto_wrap_output_keys=None):  # type: 
             fits = np.isfinite(panel.sum()) or not np.isinf(panel).any()
         if not fits:
             raise ValueError(f"values of {type(self).__name__} overflow {panel.dtype}: scale the series")
-        return labelled(panel, index, self.get_feature_names_out() if self._has_channel_names() else None)
+        return as_panel(panel, index, self.get_feature_names_out() if self._has_channel_names() else None)
 
     def set_output(self, *, transform=None):
         """Accept scikit-learn's choice of output container and keep giving panels.
@@ -214,7 +211,7 @@ class PanelAugmentation(PanelTransformer, auto_wrap_output_keys=None):  # type: 
         names = _check_feature_names_in(self, input_features, generate_names=False)
         if names is None or self._fitted_on_table:
             names = [f"channel{c + 1}" for c in range(self.n_channels_)]
-        return np.asarray(self._as_fitted()._name_channels(list(names)), dtype=object)
+        return np.asarray(list(_told_apart(self._as_fitted()._name_channels(list(names)))), dtype=object)
 
     def _as_fitted(self):
         """A copy that has the parameters of the last fit, whatever has been set since."""
@@ -236,6 +233,15 @@ class PanelAugmentation(PanelTransformer, auto_wrap_output_keys=None):  # type: 
 
     def _check_lengths(self, lengths):
         self._require_timepoints(lengths, self._needed_timepoints(), type(self).__name__)
+
+
+def _told_apart(names):
+    """Names of channels, those that occur again with a number behind them: "time", "time 2"."""
+    seen = set()
+    for name in names:
+        other = next(text for text in chain([name], (f"{name} {k}" for k in count(2))) if text not in seen)
+        seen.add(other)
+        yield other
 
 
 def _indexed_by_series(transform):

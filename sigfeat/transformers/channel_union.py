@@ -97,7 +97,8 @@ class ChannelUnion(PanelAugmentation, _BaseComposition):
     def _parts(self):
         """Names and parts, as far as they are written down rightly."""
         listed = self.transformer_list if isinstance(self.transformer_list, list | tuple) else ()
-        return [item for item in listed if isinstance(item, tuple | list) and len(item) == 2]
+        pairs = [item for item in listed if isinstance(item, tuple | list) and len(item) == 2]
+        return [(name, part) for name, part in pairs if isinstance(name, str)]
 
     def _check_parts(self):
         if not self.transformer_list or len(self._parts()) < len(self.transformer_list):

@@ -1,0 +1,32 @@
+"""Arrays of xarray, whose dimensions have names."""
+
+from typing import Any
+
+from sigfeat.panel._times import in_order
+
+TIME = "time"
+CHANNELS = ("channel", "channels", "variable", "variables", "feature", "features", "sensor", "sensors")
+
+
+def is_data_array(X: Any) -> bool:
+    """Whether X is a DataArray: known by what it can do."""
+    return all(hasattr(X, name) for name in ("dims", "indexes", "to_pandas", "to_numpy"))
+
+
+def from_data_array(X: Any, what: str) -> tuple[Any, Any, Any]:
+    """Values with the times last, in order, and the channels before them, and the indices of the other dimensions.
+
+    Returns the array, the index of its first dimension and that of the dimension before the times, None where they have
+    none. Raises a ValueError unless one of several dimensions is called "time".
+    """
+    dims = [dim for dim in X.dims if dim != TIME]
+    if TIME not in X.dims:
+        if X.ndim == 1:
+            return X.to_numpy(), None, None
+        raise ValueError(f'{what} must have a dimension "time", as it is a DataArray, got the dimensions {X.dims}')
+    dims.sort(key=lambda dim: str(dim).lower() in CHANNELS)
+    array = X.transpose(*dims, TIME).to_numpy()
+    order = in_order(X.indexes[TIME], what) if TIME in X.indexes else None
+    array = array if order is None else array[..., order]
+    first, last = (X.indexes.get(dims[i]) if dims else None for i in (0, -1))
+    return array, first, last
