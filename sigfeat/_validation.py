@@ -222,7 +222,7 @@ def warn_of_swapped_axes(X, panel, stacklevel):
         f"X has more channels, {n_channels}, than time points, {n_timepoints}. If its axes are "
         f"(n_samples, n_timepoints, n_channels), pass {turned(X)}.",
         UserWarning,
-        stacklevel=stacklevel + 1,
+        stacklevel=stacklevel,
     )
 
 

@@ -49,7 +49,7 @@ class PanelTransformer(TransformerMixin, BaseEstimator):
         X = with_frames(X)
         if not is_table(X):  # so that it is converted once, which of cells takes long
             panel = to_panel(X)
-            warn_of_swapped_axes(X, panel, stacklevel=3)
+            warn_of_swapped_axes(X, panel, stacklevel=4)
             X = panel.view(Panel) if type(panel) is np.ndarray else panel  # of which `fit` warns no more
         return super().fit_transform(X, y)
 
