@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from sigfeat import to_panel
+from sigfeat import AddTime, ISSTransformer, to_panel
 from tests.mistakes import FRAMES, KEYS, LONG, MULTI, X, Y, arrow, dask, fit, of, polars, search
 from tests.mistakes_of_fits import FITS
 from tests.mistakes_of_panels import PANELS
@@ -50,6 +50,14 @@ def test_a_mistake_gets_one_plain_sentence(name):
     assert UGLY.search(said) is None
     assert re.search(rf"\b{argument}\b", said)
     assert len(said.split()) > 3
+
+
+@pytest.mark.parametrize("method", ["fit", "fit_transform"])
+@pytest.mark.parametrize("estimator", [AddTime(), ISSTransformer()], ids=str)
+def test_one_warning_of_swapped_axes_stands_where_the_user_calls(estimator, method):
+    with pytest.warns(UserWarning, match="X has more channels") as caught:
+        getattr(estimator, method)(X.transpose(0, 2, 1))
+    assert [warning.filename for warning in caught] == [__file__]
 
 
 def test_tables_share_no_name_and_are_many():

@@ -17,6 +17,7 @@ from sigfeat.nn.encoder import Encoder, EncoderSpec
 from sigfeat.nn.fidelity import fidelity, skill
 from sigfeat.nn.supervised import split_rows
 from sigfeat.nn.training import n_epochs
+from sigfeat.panel import Panel
 from sigfeat.transformers._embedder import Embedder, recommended_steps
 from sigfeat.transformers._nested import DefaultPartsMixin
 from sigfeat.transformers.teacher import MHAEmbedder
@@ -165,7 +166,7 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
         task = context.subcontext(task_name="teacher")
         with task.propagate_callback_context(teacher):
             task.call_on_fit_task_begin(estimator=self, X=X, y=y)
-            teacher.fit(X, y)
+            teacher.fit(X.view(Panel), y)  # a panel, whose axes were looked at
             task.call_on_fit_task_end(estimator=self, X=X, y=y)
         return teacher
 
