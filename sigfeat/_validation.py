@@ -1,6 +1,7 @@
 """The only door to scikit-learn's underscore names, and the check that every panel passes."""
 
 import contextlib
+import sys
 import warnings
 from datetime import date, timedelta
 from numbers import Real
@@ -217,14 +218,22 @@ def _warn_of_swapped_axes(X, panel):
     _, n_channels, n_timepoints = panel.shape
     if n_channels <= n_timepoints or isinstance(X, Panel):
         return
-    if columns_of(X) is not None or getattr(X, "ndim", 3) == 2:
-        return  # the channels of frames and of arrays of cells stand in columns
+    if is_pandas(X, "DataFrame") or channel_names(X) is not None or getattr(X, "ndim", 3) == 2:
+        return  # channels with names, and those of arrays of cells, stand in columns
     warnings.warn(
         f"X has more channels, {n_channels}, than time points, {n_timepoints}. If its axes are "
         f"(n_samples, n_timepoints, n_channels), pass {turned(X)}.",
         UserWarning,
-        stacklevel=6,
+        stacklevel=_level_of_caller(),
     )
+
+
+def _level_of_caller():
+    """Frames from the caller of this function up to the first that is neither scikit-learn's nor ours."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(("sigfeat.", "sklearn.")):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def _validate_table(estimator, X, reset):

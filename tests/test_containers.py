@@ -178,8 +178,8 @@ def test_what_moves_channels_or_sorts_in_place_loses_the_names():
 
 def test_panels_from_augmentations_raise_no_doubts_about_their_axes(recwarn):
     make_pipeline(DelayEmbedding(n_lags=10), mean()).fit(padded(ragged((15,) * 4, 1)))
-    mean().fit([pd.DataFrame(s) for s in X])
-    mean().fit_transform([pd.DataFrame(s) for s in X])
+    mean().fit([pd.DataFrame(s).add_prefix("c") for s in X])
+    mean().fit_transform([pd.DataFrame(s).add_prefix("c") for s in X])
     assert [str(warning.message) for warning in recwarn] == []
 
 
