@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from itertools import filterfalse
 from numbers import Real
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sigfeat.panel._cells import from_columns
 from sigfeat.panel._frames import (
-    holds_series,
     is_frame,
     is_missing,
     is_nested,
@@ -23,13 +20,11 @@ from sigfeat.panel._frames import (
 from sigfeat.panel._inputs import series_index, with_frames
 from sigfeat.panel._labels import Panel, channel_names, columns_of, labelled
 from sigfeat.panel._long_tables import indexed_by, refuse_long_table
-from sigfeat.panel._times import are_texts, in_order, shown, sorted_stamps, text_refused
+from sigfeat.panel._numbers import FLOATS, Floats, as_array, common_dtype, holds_cells, is_from, numbers
+from sigfeat.panel._times import are_texts, in_order, sorted_stamps, text_refused
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Floats = NDArray[np.floating[Any]]
-_FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}
 
 
 def to_panel(X: Any, *, series: Any = None, time: Any = None) -> Floats:
@@ -87,7 +82,7 @@ def to_panel(X: Any, *, series: Any = None, time: Any = None) -> Floats:
     <BLANKLINE>
            [[ 4.,  5., nan]]])
     """
-    if isinstance(X, Panel) and X.ndim == 3 and X.size and X.flags.c_contiguous and X.dtype in _FLOATS:
+    if isinstance(X, Panel) and X.ndim == 3 and X.size and X.flags.c_contiguous and X.dtype in FLOATS:
         return X
     given, X = X, with_frames(X)
     if series is not None or time is not None:
@@ -97,7 +92,7 @@ def to_panel(X: Any, *, series: Any = None, time: Any = None) -> Floats:
     elif isinstance(X, list | tuple):
         panel = _from_items(X)
     elif hasattr(X, "__array__") and not isinstance(X, np.generic):
-        panel = _from_array(_as_array(X))
+        panel = _from_array(as_array(X))
     else:
         dense = "; make a sparse X dense with X.toarray()" if hasattr(X, "toarray") else ""
         raise TypeError(f"X must be an array, a list of arrays, a DataFrame or a tensor, got {type(X).__name__}{dense}")
@@ -155,71 +150,13 @@ def is_table(X: Any) -> bool:
             return len({len(item) for item in X}) <= 1
         return all(not isinstance(item, list | tuple) and np.ndim(item) == 0 for item in X)
     if isinstance(X, np.ndarray):
-        return X.ndim < 3 and not _holds_series(X)
+        return X.ndim < 3 and not holds_cells(X)
     array_like = any(hasattr(X, name) for name in ("__array__", "__dataframe__", "toarray"))
-    return array_like and getattr(X, "ndim", 2) < 3 and not _is_from("torch", X, "Tensor")
-
-
-def _is_from(module: str, X: Any, name: str) -> bool:
-    """Whether X is an instance of module.name; the module is asked only if somebody has loaded it."""
-    return module in sys.modules and isinstance(X, getattr(sys.modules[module], name))
-
-
-def _holds_series(X: NDArray[Any]) -> bool:
-    """Whether the entries of an array are series rather than numbers."""
-    return X.dtype == object and X.size > 0 and holds_series(X.flat[0])
-
-
-def _as_array(values: Any) -> NDArray[Any]:
-    """Values as an array of any dtype, what is missing as NaN where the dtype has it."""
-    if _is_from("torch", values, "Tensor"):
-        values = values.detach().cpu()
-        return np.asarray(values.double() if "bfloat16" in str(values.dtype) else values)
-    if isinstance(values, np.ma.MaskedArray):
-        if values.dtype.kind in "iub":
-            values = values.astype(np.float64)
-        return np.asarray(values.filled(np.nan) if values.dtype.kind == "f" else values)
-    array = np.asarray(values)
-    if array.dtype == object and is_pandas(values, "DataFrame", "Series"):
-        array = np.where(values.isna(), np.nan, array)
-    return array
-
-
-def _numbers(values: Any, what: str) -> Floats:
-    """Values as float32 (if they are that) or float64."""
-    try:
-        array = _as_array(values)
-        for i, value in enumerate(array.flat if array.dtype == object else ()):
-            if isinstance(value, str | bytes | complex):  # what astype would turn into a number
-                raise TypeError(_no_number(values, array, i))
-        if array.dtype.kind in "fiubO":
-            single = array.dtype.kind == "f" and array.dtype.itemsize == 4
-            return array.astype(np.float32 if single else np.float64, copy=False)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{what} must hold real numbers: {error}") from None
-    raise ValueError(f"{what} must hold real numbers, got dtype {array.dtype}")
-
-
-def _no_number(values: Any, array: NDArray[Any], i: int) -> str:
-    """What is no number at place i of an array and, if it comes from a DataFrame, in which column."""
-    if not is_pandas(values, "DataFrame"):
-        return f"got {shown(array.flat[i])}"
-    c = i % array.shape[1]
-    texts = [value for value in array[:, c] if isinstance(value, str | bytes | complex)]
-    return f"got {shown(next(filterfalse(_is_number, texts), texts[0]))} in column {values.columns[c]!r}"
-
-
-def _is_number(text: Any) -> bool:
-    """Whether a text, as one of a column that is text for the sake of another, would be a number by itself."""
-    try:
-        float(text)
-    except (TypeError, ValueError):
-        return False
-    return True
+    return array_like and getattr(X, "ndim", 2) < 3 and not is_from("torch", X, "Tensor")
 
 
 def _from_array(X: NDArray[Any]) -> Floats:
-    if _holds_series(X) and X.ndim < 3:
+    if holds_cells(X) and X.ndim < 3:
         return _from_items(X) if X.ndim == 1 else _from_cells(X)
     if X.ndim == 1 and X.dtype.kind in "fiub":
         raise ValueError(f"X must hold several series, got one series of shape {X.shape}: pass [X]")
@@ -228,7 +165,7 @@ def _from_array(X: NDArray[Any]) -> Floats:
             "X must have 3 dimensions (n_samples, n_channels, n_timepoints), or 2 (n_samples, n_timepoints) "
             f"for one channel, got {X.ndim}"
         )
-    X = _numbers(X, "X")
+    X = numbers(X, "X")
     return X[:, np.newaxis, :] if X.ndim == 2 else X
 
 
@@ -241,7 +178,7 @@ def _from_items(X: Sequence[Any] | NDArray[Any]) -> Floats:
         what = f"series {i} of X"
         if is_missing(item):
             raise ValueError(f"{what} must be an array or a frame, got a missing one, {item}")
-        array = _numbers(item, what)
+        array = numbers(item, what)
         if is_pandas(item, "DataFrame"):
             array = array.T
             if columns is not None and not item.columns.equals(columns):
@@ -269,7 +206,7 @@ def _padded(items: list[Floats]) -> Floats:
                 f"all series of X must have as many channels as the first, {n_channels}, "
                 f"got {item.shape[0]} in series {i}"
             )
-    dtype = _common({item.dtype for item in items})
+    dtype = common_dtype({item.dtype for item in items})
     longest = max((item.shape[1] for item in items), default=0)
     panel = np.full((len(items), n_channels, longest), np.nan, dtype=dtype)
     for i, item in enumerate(items):
@@ -287,99 +224,20 @@ def _from_frame(X: pd.DataFrame) -> Floats:
         if X.index.nlevels > 1:
             raise ValueError(f"the index of X, whose cells are series, must have one level, got {X.index.nlevels}")
         names = [f"column {name!r}" for name in X.columns]
-        return _from_columns(X.to_numpy(dtype=object).T.tolist(), names)
+        return from_columns(X.to_numpy(dtype=object).T.tolist(), names)
     refuse_levels(X)
     refuse_long_table(X)
-    return _from_array(_numbers(X, "X"))
+    return _from_array(numbers(X, "X"))
 
 
 def _from_cells(X: NDArray[Any]) -> Floats:
     """Panel of an array of cells (n_samples, n_channels)."""
-    return _from_columns(X.T.tolist(), [f"channel {c + 1}" for c in range(X.shape[1])])
-
-
-def _from_columns(columns: list[list[Any]], names: list[str]) -> Floats:
-    """Panel of the cells of each channel; all at once, for there may be many."""
-    plain = [_plain_cells(column) for column in columns]
-    cells = [c or _cells(column, name) for c, column, name in zip(plain, columns, names, strict=True)]
-    if not all(plain):
-        _refuse_other_times(columns, names)
-    lengths = np.array([list(map(len, column)) for column in cells])
-    uneven = np.flatnonzero((lengths != lengths[0]).any(axis=0))
-    if len(uneven):
-        shapes = ", ".join(str(column[uneven[0]].shape) for column in cells)
-        raise ValueError(
-            "all channels of a series must be 1-D and have the same length, "
-            f"got shapes {shapes} in series {uneven[0]} of X"
-        )
-    dtypes = set().union(*(map(attrgetter("dtype"), column) for column in cells))
-    longest = lengths.max(initial=0)
-    panel = np.full((len(cells), lengths.shape[1] * longest), np.nan, _common(dtypes))
-    inside = np.flatnonzero(np.arange(longest) < lengths[0][:, np.newaxis])
-    for c, column in enumerate(cells):
-        panel[c, inside] = np.concatenate(column)
-    return panel.reshape(len(cells), -1, longest).transpose(1, 0, 2)
-
-
-def _common(dtypes: set[Any]) -> type:
-    return np.float32 if dtypes == {np.dtype(np.float32)} else np.float64
-
-
-def _plain_cells(column: list[Any]) -> list[Floats]:
-    """Values of cells that are all numbers with their places as times; else nothing. Takes a fifth of the time."""
-    if not is_pandas(column[0], "Series"):
-        return []
-    import pandas as pd
-
-    if set(map(type, column)) != {pd.Series}:
-        return []
-    times = list(map(attrgetter("index"), column))
-    if set(map(type, times)) != {pd.RangeIndex} or set(map(attrgetter("start", "step"), times)) != {(0, 1)}:
-        return []
-    values = list(map(attrgetter("_values"), column))  # `values` makes a view of each, which takes most of the time
-    plain = set(map(type, values)) == {np.ndarray} and set(map(attrgetter("dtype"), values)) <= _FLOATS
-    return values if plain else []
-
-
-def _refuse_other_times(columns: list[list[Any]], names: list[str]) -> None:
-    """Raise a ValueError where two channels of a series have different time stamps."""
-    for i, row in enumerate(zip(*columns, strict=True)):
-        stamped = [(cell.index, name) for cell, name in zip(row, names, strict=True) if is_pandas(cell, "Series")]
-        for times, name in stamped[1:]:
-            first = stamped[0][0]
-            if len(times) == len(first) and not (
-                times.equals(first) or times.sort_values().equals(first.sort_values())
-            ):
-                raise ValueError(
-                    f"the channels of a series must have the same time stamps, but those of {name} are not those of "
-                    f"{stamped[0][1]} in series {i} of X"
-                )
-
-
-def _cells(column: list[Any], name: str) -> list[Floats]:
-    return [_cell(cell, i, name) for i, cell in enumerate(column)]
-
-
-def _cell(cell: Any, i: int, name: str) -> Floats:
-    """The series in a cell, sorted by its time stamps."""
-    if is_missing(cell) or not holds_series(cell):
-        got = "a missing one" if is_missing(cell) else shown(cell)
-        raise ValueError(
-            f"every cell of X must hold a series, got {got} in series {i}, {name}; leave out columns that hold none"
-        )
-    what = f"series {i}, {name} of X"
-    array = _numbers(cell, what)
-    if array.ndim != 1:
-        raise ValueError(
-            f"all channels of a series must be 1-D and have the same length, got shape {array.shape} in {what}"
-        )
-    order = in_order(cell.index, what) if is_pandas(cell, "Series") else None
-    return array if order is None else array[order]
+    return from_columns(X.T.tolist(), [f"channel {c + 1}" for c in range(X.shape[1])])
 
 
 def _from_multiindex(X: pd.DataFrame) -> Floats:
     # Splits on the codes of the index, some 50 times faster than groupby.
-    values = _numbers(X, "X")
+    values = numbers(X, "X")
     instances, times = (np.asarray(codes, dtype=np.int64) for codes in X.index.codes)
     if any(_some_missing(*level) for level in zip(X.index.levels, (instances, times), strict=True)):
         raise ValueError("the index of X must name an instance and a time in every row, got a missing value")
