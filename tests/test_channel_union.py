@@ -67,7 +67,7 @@ def test_missing_values_go_to_parts_that_take_them():
     filled = make_channel_union(FillMissing(), make_pipeline(FillMissing(), Increments(basepoint=True)))
     assert np.isfinite(filled.fit_transform(X)).all()
     np.testing.assert_array_equal(make_channel_union("passthrough", FillMissing()).fit_transform(X)[:, :3], X)
-    with pytest.raises(ValueError, match="X must have no missing value inside a series for Increments"):
+    with pytest.raises(ValueError, match="X must have no missing value inside a series for ChannelUnion"):
         make_channel_union(Increments(), FillMissing()).fit(X)
 
 

@@ -435,6 +435,7 @@ def test_a_single_time_point_works_or_gives_one_clear_sentence(transformer):
 
 HOW_TO_COMPUTE = {"n_jobs", "device", "verbose"}  # may be changed after fit; features do not depend on them
 OTHER_VALUES = {  # of which at least one is not the value of any transformer above
+    "transformer_list": ([("raw", "passthrough")],),
     **dict.fromkeys(["basepoint", "with_mean", "with_std", "strict", "causal", "gate_norm", "control"], (True, False)),
     **dict.fromkeys(["depth", "n_lags", "dilation", "n_filters", "n_developments", "n_functionals"], (2, 4)),
     **dict.fromkeys(["n_thresholds", "filter_rank", "filter_length", "d_state", "n_layers", "n_heads"], (2, 1)),

@@ -53,7 +53,7 @@ class _Panels(_Transformer):
     def _transform(self, X: Any, y: Any = None) -> Any:
         panel = self.transformer_.transform(X)
         if isinstance(X, np.ndarray):
-            return panel
+            return np.asarray(panel)
         return [series[:, :length] for series, length in zip(panel, series_lengths(panel), strict=True)]
 
 

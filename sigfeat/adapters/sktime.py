@@ -67,7 +67,7 @@ class _Panels(_Transformer):
     def _transform(self, X: Any, y: Any = None) -> Any:
         panel = self.transformer_.transform(X)
         if isinstance(X, np.ndarray):
-            return panel
+            return np.asarray(panel)
         return _frame_of_panel(panel, self.transformer_.get_feature_names_out(), X)
 
 

@@ -4,7 +4,8 @@ from collections import Counter
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.pipeline import make_union
+from sklearn.pipeline import Pipeline, make_union
+from sklearn.utils import get_tags
 
 from sigfeat._validation import _BaseComposition
 from sigfeat.panel import Panel, series_lengths
@@ -60,10 +61,14 @@ class ChannelUnion(PanelAugmentation, _BaseComposition):
     """
 
     _parameter_constraints = {"transformer_list": [list, tuple]}
-    _allow_missing = True  # the parts say whether they do
 
     def __init__(self, transformer_list=(("raw", PASSTHROUGH),)):
         self.transformer_list = transformer_list
+
+    @property
+    def _allow_missing(self):
+        """Whether all parts take missing values; those of the series themselves go through."""
+        return all(_takes_missing(part) for _, part in self._parts())
 
     def get_params(self, deep=True):
         """Parameters, and with `deep` those of the parts as ``name__parameter``.
@@ -182,6 +187,12 @@ class ChannelUnion(PanelAugmentation, _BaseComposition):
         if hasattr(part, "get_feature_names_out"):
             return list(part.get_feature_names_out(names))
         return [f"{self.transformers_[k][0]} {c + 1}" for c in range(self._n_out[k])]
+
+
+def _takes_missing(part):
+    while isinstance(part, Pipeline):  # which does not say so itself
+        part = part.steps[0][1]
+    return not hasattr(part, "__sklearn_tags__") or get_tags(part).input_tags.allow_nan
 
 
 def make_channel_union(*transformers):
