@@ -189,3 +189,11 @@ def test_a_feature_that_is_constant_up_to_rounding_becomes_zero():
 def test_targets_that_are_constant_up_to_rounding_stay_small():
     target = 1e9 * (1 + np.finfo(float).eps * np.sign(np.random.default_rng(0).standard_normal((50, 1))))
     assert np.abs(standardised_numbers(target)).max() < 1e-12
+
+
+def test_differences_may_be_so_large_that_their_distance_overflows():
+    X = np.zeros((2, 1, 4))
+    X[0, 0, 1:3] = 1.7e308, 1.0
+    increments = Increments(basepoint=True).fit(X)
+    assert np.isnan(increments.constant_).all()
+    assert np.isfinite(increments.transform(X)).all()

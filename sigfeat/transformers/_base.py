@@ -141,7 +141,8 @@ class PanelAugmentation(PanelTransformer, auto_wrap_output_keys=None):  # type: 
         """
         X, lengths = self._check_panel(X, y, reset=True)
         self._check_lengths(lengths)
-        self._learn(X, lengths)
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows here is told by `transform`
+            self._learn(X, lengths)
         self._parameters = self.get_params(deep=False)  # those of fit: `transform` and the names do not know later ones
         self._learnt = True
         return self
