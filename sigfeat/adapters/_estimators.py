@@ -32,8 +32,8 @@ class Adapted:
     needs : tuple of str
         Packages beyond those that sigfeat needs.
     exact : bool
-        Whether what comes out does not depend on `n_jobs`. Numbers from networks do, in their last digits: torch adds
-        up in another order on another number of threads.
+        Whether what comes out does not depend on `n_jobs`. Numbers and probabilities from networks do, in their last
+        digits: torch adds up in another order on another number of threads.
     """
 
     source: str
@@ -104,7 +104,9 @@ ADAPTED = {
         TORCH,
         exact=False,
     ),
-    "HyenaClassifier": _pipeline("hyena_classifier", CLASSES, _TAUGHT, _TAUGHT | {"order": 1}, needs=TORCH),
+    "HyenaClassifier": _pipeline(
+        "hyena_classifier", CLASSES, _TAUGHT, _TAUGHT | {"order": 1}, needs=TORCH, exact=False
+    ),
     "HyenaRegressor": _pipeline("hyena_regressor", NUMBERS, _TAUGHT, _TAUGHT | {"order": 1}, needs=TORCH, exact=False),
     "IntervalHyenaClassifier": _pipeline(
         "interval_hyena_classifier",
@@ -129,7 +131,7 @@ ADAPTED = {
     ),
     "ISSDevelopmentRegressor": _pipeline("iss_development_regressor", NUMBERS, _FEW, {"n_functionals": 3}, needs=TORCH),
     "ISSHyenaClassifier": _pipeline(
-        "iss_hyena_classifier", CLASSES, _FEW | _TAUGHT, _FEW | _TAUGHT | {"order": 1}, needs=TORCH
+        "iss_hyena_classifier", CLASSES, _FEW | _TAUGHT, _FEW | _TAUGHT | {"order": 1}, needs=TORCH, exact=False
     ),
     "ISSHyenaRegressor": _pipeline(
         "iss_hyena_regressor", NUMBERS, _FEW | _TAUGHT, _FEW | _TAUGHT | {"order": 1}, needs=TORCH, exact=False
@@ -139,7 +141,7 @@ ADAPTED = {
     ),
     "PathDevelopmentRegressor": _pipeline("path_development_regressor", NUMBERS, {}, {"random_state": 1}, needs=TORCH),
     "SigfeatClassifier": _pipeline(
-        "sigfeat_classifier", CLASSES, _FEW | {"max_epochs": 2}, _FEW | {"max_epochs": 1}, needs=TORCH
+        "sigfeat_classifier", CLASSES, _FEW | {"max_epochs": 2}, _FEW | {"max_epochs": 1}, needs=TORCH, exact=False
     ),
     "SigfeatRegressor": _pipeline(
         "sigfeat_regressor", NUMBERS, _FEW | {"max_epochs": 2}, _FEW | {"max_epochs": 1}, needs=TORCH, exact=False
