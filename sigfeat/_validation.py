@@ -118,7 +118,7 @@ def validate_panel(estimator, X, y=None, *, reset, allow_missing=False):
     given, X = X, with_frames(X)
     _refuse_one_series(estimator, given if is_pandas(given, "Series") else X, reset)
     table = is_table(X)
-    names, columns = (None, None) if table else (channel_names(X), columns_of(X))
+    names, columns = (None, None) if table else (channel_names(X), _other_names(X))
     if table and not reset:  # a table after a panel is one channel, whose length is free
         table = estimator._fitted_on_table
     panel = _validate_table(estimator, X, reset)[:, np.newaxis, :] if table else to_panel(X)
@@ -189,7 +189,7 @@ def of_objects(y):
 def check_known(values, what):
     """Raise a ValueError if among targets, from `of_objects`, one is missing or there are numbers and texts."""
     first = None
-    for i, row in enumerate(values.reshape(len(values), -1) if values.dtype == object else ()):
+    for i, row in enumerate(values.reshape(len(values), -1) if values.dtype == object and len(values) else ()):
         for value in row.tolist():
             if _is_missing(value):
                 raise ValueError(f"{what}, got {value!r} for series {i} (from 0)")
@@ -231,7 +231,9 @@ def _warn_of_swapped_axes(X, panel):
 def _level_of_caller():
     """Frames from the caller of this function up to the first that is neither scikit-learn's nor ours."""
     frame, level = sys._getframe(1), 1
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(("sigfeat.", "sklearn.")):
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(
+        ("sigfeat.", "sklearn.", "joblib.")
+    ):
         frame, level = frame.f_back, level + 1
     return level
 
@@ -281,9 +283,19 @@ def _check_channels(estimator, n_channels, n_timepoints, names, columns, other):
     known = None if estimator._fitted_on_table else getattr(estimator, "feature_names_in_", None)
     if names is not None and known is not None and not np.array_equal(names, known):
         raise ValueError(f"the channels of X must be named and ordered as at fit, {list(known)}, got {list(names)}")
-    seen = vars(estimator).get("_columns")  # whose names are no texts
-    if columns is not None and seen is not None and list(columns) != list(seen):
-        raise ValueError(f"the channels of X must be named and ordered as at fit, {list(seen)}, got {list(columns)}")
+    seen = vars(estimator).get("_columns")
+    if columns is not None and seen is not None and columns != seen:
+        raise ValueError(
+            f"the channels of X must be named and ordered as at fit, [{', '.join(seen)}], got [{', '.join(columns)}]"
+        )
+
+
+def _other_names(X):
+    """Names of the channels that are no texts, as they are shown; None where X has none, or texts."""
+    columns = columns_of(X)
+    if columns is None or all(isinstance(name, str) for name in columns):
+        return None
+    return [repr(name) for name in columns.tolist()]
 
 
 def _check_values(panel, name, allow_missing):

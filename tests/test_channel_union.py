@@ -49,6 +49,8 @@ def test_names_say_what_the_parts_do():
     assert chain.get_feature_names_out()[2] == "[d speed]|real|end"
     other = make_channel_union("passthrough", FunctionTransformer(np.log)).fit(X)
     assert other.get_feature_names_out()[2:].tolist() == ["functiontransformer 1", "functiontransformer 2"]
+    nameless = make_channel_union("passthrough", make_pipeline(Increments(), FunctionTransformer(np.square))).fit(X)
+    assert nameless.transform(X).channel_names.tolist() == ["speed", "temp", "pipeline 1", "pipeline 2"]
 
 
 def test_a_search_goes_through_the_parts():

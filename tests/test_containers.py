@@ -9,7 +9,7 @@ import pytest
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer
 
-from sigfeat import AddTime, DelayEmbedding, Increments, ISSTransformer, to_panel
+from sigfeat import AddTime, DelayEmbedding, Increments, ISSTransformer, MHAEmbedder, to_panel
 from sigfeat.panel import Panel
 from tests.panels import multiindex, nested, padded, ragged
 
@@ -73,6 +73,47 @@ def test_variables_of_a_data_set_are_channels_and_its_labels_are_not():
         to_panel(xarray.Dataset({"u": ("time", X[0, 0])}))
 
 
+def test_channels_of_arrays_are_compared_by_their_names():
+    named = data_array("case", "channel", "time").assign_coords(channel=["u", "v"])
+    with pytest.raises(ValueError, match="all DataFrames of X must have the columns of the first"):
+        to_panel([named[0], named[1, ::-1]])
+    with pytest.raises(ValueError, match="named and ordered as at fit"):
+        mean().fit(named).transform(list(named[:, ::-1]))
+    with pytest.raises(ValueError, match="the channels of X must have different names, got 'a' twice"):
+        to_panel(named.assign_coords(channel=["a", "a"]))
+    with pytest.raises(ValueError, match='must have a dimension "channel", as it is a DataArray'):
+        to_panel(named.rename(channel="lead"))
+
+
+class Lazy:
+    """A frame that is computed when it is asked for, and counts how often."""
+
+    def __init__(self, frame):
+        self.frame, self.columns, self.count = frame, frame.columns, 0
+
+    def __getitem__(self, name):
+        raise AssertionError("it has to be computed first")
+
+    def compute(self):
+        self.count += 1
+        return self.frame
+
+
+def test_lazy_frames_are_computed_once():
+    for use in (
+        to_panel,
+        Increments().fit,
+        Increments().fit_transform,
+        mean().set_output(transform="pandas").fit_transform,
+    ):
+        lazy = Lazy(frame("dbac"))
+        use(lazy)
+        assert lazy.count == 1
+    lazy, fitted = Lazy(frame("dbac")), mean().set_output(transform="pandas").fit(frame())
+    assert list(fitted.transform(lazy).index) == list("dbac")
+    assert lazy.count == 1
+
+
 # -------------------------------------------------------------------------------------------------------- cells
 
 
@@ -132,6 +173,18 @@ def test_labels_of_channels_that_are_no_texts_are_checked_too():
     with pytest.raises(ValueError, match=r"named and ordered as at fit, \[0, 1\], got \[1, 0\]"):
         fitted.transform(numbered[[1, 0]])
     np.testing.assert_array_equal(fitted.transform(X), fitted.transform(numbered))
+
+
+@pytest.mark.parametrize("names", [("x", "y"), (0, 1), (0.5, float("nan"))], ids=str)
+def test_embedders_of_frames_are_saved_with_the_names_of_the_channels(tmp_path, names):
+    pytest.importorskip("torch")
+    small = {"d_model": 4, "n_layers": 1, "d_ff": 5, "n_heads": 1, "objective": "random"}
+    fitted = MHAEmbedder(**small).fit(frame(names=names))
+    fitted.save(tmp_path / "saved")
+    loaded = MHAEmbedder.load(tmp_path / "saved")
+    np.testing.assert_array_equal(loaded.transform(frame(names=names)), fitted.transform(X))
+    with pytest.raises(ValueError, match="named and ordered as at fit"):
+        loaded.transform(frame(names=names).iloc[:, ::-1])
 
 
 def test_names_that_an_augmentation_would_give_twice_are_told_apart():

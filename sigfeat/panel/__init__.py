@@ -1,7 +1,7 @@
 """Panels: the one form in which series enter every transformer."""
 
 from sigfeat.panel._conversion import is_table, series_lengths, to_panel
-from sigfeat.panel._frames import is_pandas, refuse_levels
+from sigfeat.panel._frames import computed, is_pandas, refuse_levels
 from sigfeat.panel._inputs import series_index, with_frames
 from sigfeat.panel._labels import Panel, as_panel, channel_names, columns_of, labelled
 from sigfeat.panel._long_tables import refuse_long_table
@@ -12,6 +12,7 @@ __all__ = [
     "as_panel",
     "channel_names",
     "columns_of",
+    "computed",
     "in_order",
     "is_pandas",
     "is_table",

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sigfeat.panel._cells import from_columns
 from sigfeat.panel._frames import (
+    computed,
     is_frame,
     is_missing,
     is_nested,
@@ -84,7 +85,8 @@ def to_panel(X: Any, *, series: Any = None, time: Any = None) -> Floats:
     """
     if isinstance(X, Panel) and X.ndim == 3 and X.size and X.flags.c_contiguous and X.dtype in FLOATS:
         return X
-    given, X = X, with_frames(X)
+    given = computed(X)
+    X = with_frames(given)
     if series is not None or time is not None:
         given = X = indexed_by(X, series, time)
     if is_pandas(X, "DataFrame"):

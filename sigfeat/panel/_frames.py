@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 def is_pandas(X: Any, *names: str) -> bool:
     """Whether X is of one of these classes of pandas, which is not loaded to find that out."""
-    return "pandas" in sys.modules and isinstance(X, tuple(getattr(sys.modules["pandas"], name) for name in names))
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and any(isinstance(X, getattr(pandas, name)) for name in names)
 
 
 def is_frame(X: Any) -> bool:
@@ -38,8 +39,7 @@ def as_frame(X: Any) -> Any:
         return X
     if _is_dataset(X):
         return _from_dataset(X)
-    for lazy in ("compute", "collect"):  # dask, polars
-        X = getattr(X, lazy)() if hasattr(X, lazy) else X
+    X = computed(X)
     if is_pandas(X, "DataFrame"):
         return X
     import pandas as pd
@@ -50,6 +50,14 @@ def as_frame(X: Any) -> Any:
     arrays = {name: np.asarray(X[name]) for name in names}
     columns = {name: list(values) if values.ndim > 1 else values for name, values in arrays.items()}
     return pd.DataFrame(columns, index=index if isinstance(index, pd.Index) else None)
+
+
+def computed(X: Any) -> Any:
+    """X, or the values of a lazy frame, which take long to compute."""
+    if not is_pandas(X, "DataFrame") and is_frame(X):
+        for lazy in ("compute", "collect"):  # dask, polars
+            X = getattr(X, lazy)() if hasattr(X, lazy) else X
+    return X
 
 
 def refuse_twice(names: Iterable[Any], what: str) -> None:

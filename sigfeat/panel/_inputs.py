@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sigfeat.panel._frames import as_frame, holds_series, is_frame, is_pandas
+from sigfeat.panel._frames import as_frame, holds_series, is_frame, is_pandas, refuse_twice
 from sigfeat.panel._labels import first_appearances, labelled
 from sigfeat.panel._xarray import from_data_array, is_data_array
 
@@ -21,6 +21,7 @@ def with_frames(X: Any) -> Any:
     """
     if is_data_array(X):
         array, series, channels = from_data_array(X, "X")
+        refuse_twice(() if channels is None or array.ndim < 3 else channels, "channels")
         named = channels is not None and all(isinstance(name, str) for name in channels)
         return array if array.ndim < 3 else labelled(array, series, channels if named else None)
     if isinstance(X, list | tuple):
@@ -49,7 +50,14 @@ def series_index(X: Any) -> pd.Index | None:
 
 
 def _item(item: Any, i: int) -> Any:
-    return from_data_array(item, f"series {i} of X")[0] if is_data_array(item) else as_frame(item)
+    if type(item) is np.ndarray:  # of which there may be many
+        return item
+    if not is_data_array(item):
+        return as_frame(item)
+    import pandas as pd
+
+    array, _, channels = from_data_array(item, f"series {i} of X")
+    return array if channels is None or array.ndim != 2 else pd.DataFrame(array.T, columns=channels)
 
 
 def _cells(X: Any) -> list[Any] | None:

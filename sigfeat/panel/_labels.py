@@ -175,7 +175,7 @@ def channel_names(X: Any) -> NDArray[np.object_] | None:
 def columns_of(X: Any) -> Any:
     """Columns of a frame, or of the first frame of a list, texts or not; None if there is none."""
     if isinstance(X, list | tuple):
-        X = next((item for item in X if is_pandas(item, "DataFrame")), None)
+        X = next((item for item in X if type(item) is not np.ndarray and is_pandas(item, "DataFrame")), None)
     columns = getattr(X, "columns", None)
     return columns if is_pandas(columns, "Index") else None
 

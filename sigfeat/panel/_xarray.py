@@ -17,13 +17,15 @@ def from_data_array(X: Any, what: str) -> tuple[Any, Any, Any]:
     """Values with the times last, in order, and the channels before them, and the indices of the other dimensions.
 
     Returns the array, the index of its first dimension and that of the dimension before the times, None where they have
-    none. Raises a ValueError unless one of several dimensions is called "time".
+    none. Raises a ValueError unless one of several dimensions is called "time", and one of three "channel" or the like.
     """
     dims = [dim for dim in X.dims if dim != TIME]
     if TIME not in X.dims:
         if X.ndim == 1:
             return X.to_numpy(), None, None
         raise ValueError(f'{what} must have a dimension "time", as it is a DataArray, got the dimensions {X.dims}')
+    if len(dims) == 2 and not any(str(dim).lower() in CHANNELS for dim in dims):
+        raise ValueError(f'{what} must have a dimension "channel", as it is a DataArray, got the dimensions {X.dims}')
     dims.sort(key=lambda dim: str(dim).lower() in CHANNELS)
     array = X.transpose(*dims, TIME).to_numpy()
     order = in_order(X.indexes[TIME], what) if TIME in X.indexes else None

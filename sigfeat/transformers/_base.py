@@ -14,7 +14,7 @@ from sigfeat._validation import (
     check_is_fitted,
     validate_panel,
 )
-from sigfeat.panel import as_panel, channel_names, is_table, series_index, to_panel
+from sigfeat.panel import as_panel, channel_names, computed, is_table, series_index, to_panel
 from sigfeat.words import channel_labels
 
 
@@ -46,6 +46,7 @@ class PanelTransformer(TransformerMixin, BaseEstimator):
         result : array, DataFrame or Panel
             As from `transform`.
         """
+        X = computed(X)
         if channel_names(X) is not None and not is_table(X):  # convert cells once, which takes longer than to use them
             X = to_panel(X)
         return super().fit_transform(X, y)
@@ -167,6 +168,7 @@ class PanelAugmentation(PanelTransformer, auto_wrap_output_keys=None):  # type: 
             If values overflow.
         """
         check_is_fitted(self)
+        X = computed(X)
         index = series_index(X)
         X, lengths = self._check_panel(X, reset=False)
         fitted = self._as_fitted()
@@ -250,6 +252,7 @@ def _indexed_by_series(transform):
 
     @functools.wraps(transform)
     def wrapped(self, X):
+        X = computed(X)
         features = transform(self, X)
         if _get_output_config("transform", self)["dense"] != "pandas":
             return features

@@ -46,9 +46,10 @@ class ChannelUnion(PanelAugmentation, _BaseComposition):
 
     Notes
     -----
-    A part that makes series shorter, as `Increments` without a basepoint and `DelayEmbedding` do, gives values of their
-    last points, so the first points of the other parts are cut off. Channels are called as the parts call them, "speed"
-    and "d speed"; where several parts give one name, the name of the part is put in front, "raw speed".
+    Parts are fitted without y. A part that makes series shorter, as `Increments` without a basepoint and
+    `DelayEmbedding` do, gives values of their last points, so the first points of the other parts are cut off. Channels
+    are called as the parts call them, "speed" and "d speed"; where several parts give one name, the name of the part is
+    put in front, "raw speed".
 
     Examples
     --------
@@ -128,7 +129,7 @@ class ChannelUnion(PanelAugmentation, _BaseComposition):
 
     def _learn(self, X, lengths):
         X = self._named(X)
-        fitted = [(name, part if part == PASSTHROUGH else clone(part).fit(X)) for name, part in self._parts()]
+        fitted = [(name, part if part == PASSTHROUGH else clone(part).fit(X, None)) for name, part in self._parts()]
         self._n_out = [panel.shape[1] for panel in self._panels(fitted, X[:1], lengths[:1])]
         self.transformers_ = fitted
 
@@ -184,14 +185,15 @@ class ChannelUnion(PanelAugmentation, _BaseComposition):
         """Names of the channels of a part; numbers behind its own name if it gives none."""
         if part == PASSTHROUGH:
             return names
-        if hasattr(part, "get_feature_names_out"):
+        try:
             return list(part.get_feature_names_out(names))
-        return [f"{self.transformers_[k][0]} {c + 1}" for c in range(self._n_out[k])]
+        except AttributeError:  # of the part, or of a step of it
+            return [f"{self.transformers_[k][0]} {c + 1}" for c in range(self._n_out[k])]
 
 
 def _takes_missing(part):
     while isinstance(part, Pipeline):  # which does not say so itself
-        part = part.steps[0][1]
+        part = next((step for _, step in part.steps if step not in (PASSTHROUGH, None)), PASSTHROUGH)
     return not hasattr(part, "__sklearn_tags__") or get_tags(part).input_tags.allow_nan
 
 
