@@ -73,7 +73,7 @@ TARGETS = {
         "y",
         lambda: fit(X, [1, "a"] * 4),
         V,
-        "all numbers or all text, got numbers and 'a' for ser",
+        "all numbers or all text, got numbers and 'a' for series",
     ),
     "numbers and texts in y of a network": ("y", lambda: use(NETWORK, [1, "a"] * 4), V, "all numbers or all text, got"),
     "two columns of y": (
@@ -205,7 +205,7 @@ ORDER |= {
         "file",
         lambda: MHAEmbedder.load("no/such/folder"),
         FileNotFoundError,
-        "there is no file no/such/fo",
+        "there is no file no/such/folder",
     ),
     "names of other channels": (
         "input_features",
