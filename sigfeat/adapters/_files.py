@@ -113,7 +113,12 @@ def transform_files(
     names = _feature_names(estimator, len(first))
     shared, make = dask.delayed(estimator, pure=False, traverse=False), dask.delayed(_make_part, pure=False)
     missing = [part for part in parts if not part.path(target, format).exists()]
-    dask.compute([make(shared, part, part.path(target, format), names, first.dtype) for part in missing])
+    run = secrets.token_hex(8)  # names of tasks, by which their order is decided, differ from those of other transforms
+    tasks = [
+        make(shared, part, part.path(target, format), names, first.dtype, dask_key_name=f"part-{part.number:06d}-{run}")
+        for part in missing
+    ]
+    dask.compute(tasks)
     for left in target.glob(".part-*"):  # of workers that were lost
         _remove(left)
     return read_features(target)
