@@ -121,7 +121,7 @@ def validate_panel(estimator, X, y=None, *, reset, allow_missing=False):
     names, columns = (None, None) if table else (channel_names(X), _other_names(X))
     if table and not reset:  # a table after a panel is one channel, whose length is free
         table = estimator._fitted_on_table
-    panel = _validate_table(estimator, X, reset)[:, np.newaxis, :] if table else to_panel(X)
+    panel = np.asarray(_validate_table(estimator, X, reset)[:, np.newaxis, :] if table else to_panel(X))
     if not reset:
         _check_channels(estimator, *panel.shape[1:], names, columns, turned(X))
     lengths = _check_values(panel, type(estimator).__name__, allow_missing)
@@ -132,7 +132,7 @@ def validate_panel(estimator, X, y=None, *, reset, allow_missing=False):
         if not table:
             _set_channels(estimator, panel.shape[1], names)
         estimator.n_channels_, estimator._fitted_on_table = panel.shape[1], table
-    return np.asarray(panel), lengths
+    return panel, lengths
 
 
 def _refuse_one_series(estimator, X, reset):
