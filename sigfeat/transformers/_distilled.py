@@ -140,7 +140,7 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
     @staticmethod
     def _channel_names(fitted):
         """Names of the channels seen at fit; None without names, or if those are of the columns of a table."""
-        return None if fitted._fitted_on_table else getattr(fitted, "feature_names_in_", None)
+        return fitted.feature_names_in_ if fitted._has_channel_names() else None
 
     def _teacher(self):
         """The teacher as it is given, frozen or not, after a check of its parameters."""

@@ -8,7 +8,7 @@ from sklearn.pipeline import Pipeline, make_union
 from sklearn.utils import get_tags
 
 from sigfeat._validation import _BaseComposition
-from sigfeat.panel import Panel, series_lengths
+from sigfeat.panel import as_panel, series_lengths
 from sigfeat.transformers._base import PanelAugmentation
 
 PASSTHROUGH = "passthrough"
@@ -168,9 +168,7 @@ class ChannelUnion(PanelAugmentation, _BaseComposition):
 
     def _named(self, X):
         """The series as a `Panel`, whose axes no part calls into question any more."""
-        panel = X.view(Panel)
-        panel.channel_names = self.feature_names_in_ if self._has_channel_names() else None
-        return panel
+        return as_panel(X, names=self.feature_names_in_ if self._has_channel_names() else None)
 
     def _name_channels(self, names):
         given = [self._names_of(k, part, names) for k, (_, part) in enumerate(self.transformers_)]
