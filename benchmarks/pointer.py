@@ -19,8 +19,8 @@ from torch import nn
 from benchmarks.measure import circumstances, markdown_table, thread_limit
 from sigfeat.datasets import make_coincidence, make_pointer
 from sigfeat.nn import Encoder, EncoderSpec
-from sigfeat.nn.interval_networks import HEAD_RATE, PooledSequence, interval_hyena, stacked_intervals
-from sigfeat.nn.supervised import TrainingSettings, train
+from sigfeat.nn.intervals.networks import HEAD_RATE, PooledSequence, interval_hyena, stacked_intervals
+from sigfeat.nn.training.supervised import TrainingSettings, train
 
 RESULTS = Path(__file__).parent / "results" / "pointer.json"
 TASKS = {"pointer": make_pointer, "coincidence": make_coincidence}

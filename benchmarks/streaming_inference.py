@@ -23,7 +23,7 @@ from torch import Tensor
 
 from benchmarks.measure import circumstances, markdown_table, thread_limit
 from sigfeat.nn import Hyena, HyenaLM, LanguageModelConfig
-from sigfeat.nn.streaming import DirectConvolution, ModalConvolution, TiledConvolution
+from sigfeat.nn.mixers.incremental import DirectConvolution, ModalConvolution, TiledConvolution
 
 RESULTS = Path(__file__).parent / "results" / "streaming_inference.json"
 LENGTHS = [1024, 2048, 4096, 8192]

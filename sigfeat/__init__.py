@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from sigfeat.transformers.channel_union import ChannelUnion as ChannelUnion
     from sigfeat.transformers.channel_union import make_channel_union as make_channel_union
     from sigfeat.transformers.development import PathDevelopmentTransformer as PathDevelopmentTransformer
-    from sigfeat.transformers.hyena import HyenaEmbeddingTransformer as HyenaEmbeddingTransformer
-    from sigfeat.transformers.interval_development import (
+    from sigfeat.transformers.embeddings.attention import MHAEmbedder as MHAEmbedder
+    from sigfeat.transformers.embeddings.hyena import HyenaEmbeddingTransformer as HyenaEmbeddingTransformer
+    from sigfeat.transformers.embeddings.recurrent import RecurrentEmbeddingTransformer as RecurrentEmbeddingTransformer
+    from sigfeat.transformers.embeddings.s4 import S4EmbeddingTransformer as S4EmbeddingTransformer
+    from sigfeat.transformers.intervals.development import (
         IntervalDevelopmentTransformer as IntervalDevelopmentTransformer,
     )
-    from sigfeat.transformers.interval_iss import IntervalISSTransformer as IntervalISSTransformer
-    from sigfeat.transformers.interval_network import IntervalNetworkClassifier as IntervalNetworkClassifier
+    from sigfeat.transformers.intervals.iss import IntervalISSTransformer as IntervalISSTransformer
+    from sigfeat.transformers.intervals.network import IntervalNetworkClassifier as IntervalNetworkClassifier
     from sigfeat.transformers.iss import ISSTransformer as ISSTransformer
-    from sigfeat.transformers.recurrent import RecurrentEmbeddingTransformer as RecurrentEmbeddingTransformer
-    from sigfeat.transformers.s4 import S4EmbeddingTransformer as S4EmbeddingTransformer
     from sigfeat.transformers.scaling import FeatureScaler as FeatureScaler
     from sigfeat.transformers.signature import SignatureTransformer as SignatureTransformer
-    from sigfeat.transformers.teacher import MHAEmbedder as MHAEmbedder
     from sigfeat.words import Word as Word
     from sigfeat.words import words_of_length as words_of_length
     from sigfeat.words import words_of_weight as words_of_weight
@@ -56,16 +56,16 @@ _MODULES = {
     ),
     "sigfeat.transformers.channel_union": ("ChannelUnion", "make_channel_union"),
     "sigfeat.transformers.development": ("PathDevelopmentTransformer",),
-    "sigfeat.transformers.hyena": ("HyenaEmbeddingTransformer",),
-    "sigfeat.transformers.interval_development": ("IntervalDevelopmentTransformer",),
-    "sigfeat.transformers.interval_iss": ("IntervalISSTransformer",),
-    "sigfeat.transformers.interval_network": ("IntervalNetworkClassifier",),
+    "sigfeat.transformers.embeddings.hyena": ("HyenaEmbeddingTransformer",),
+    "sigfeat.transformers.intervals.development": ("IntervalDevelopmentTransformer",),
+    "sigfeat.transformers.intervals.iss": ("IntervalISSTransformer",),
+    "sigfeat.transformers.intervals.network": ("IntervalNetworkClassifier",),
     "sigfeat.transformers.iss": ("ISSTransformer",),
-    "sigfeat.transformers.recurrent": ("RecurrentEmbeddingTransformer",),
-    "sigfeat.transformers.s4": ("S4EmbeddingTransformer",),
+    "sigfeat.transformers.embeddings.recurrent": ("RecurrentEmbeddingTransformer",),
+    "sigfeat.transformers.embeddings.s4": ("S4EmbeddingTransformer",),
     "sigfeat.transformers.scaling": ("FeatureScaler",),
     "sigfeat.transformers.signature": ("SignatureTransformer",),
-    "sigfeat.transformers.teacher": ("MHAEmbedder",),
+    "sigfeat.transformers.embeddings.attention": ("MHAEmbedder",),
 }
 _TORCH_EXTRA = ("torch", "jaxtyping", "skorch", "safetensors")
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

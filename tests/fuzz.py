@@ -35,7 +35,7 @@ from sigfeat import (
 )
 from sigfeat.panel import is_table
 from sigfeat.semirings import SEMIRINGS
-from sigfeat.transformers._embedder import Embedder
+from sigfeat.transformers.embeddings._base import Embedder
 from tests.test_contract import AUGMENTATIONS, FEATURES, installed, parts
 from tests.wild_panels import pairs
 

@@ -17,7 +17,7 @@ from sigfeat import (
     Word,
 )
 from sigfeat._kernels.low_rank import LOW_RANK_POOLINGS
-from sigfeat.reference.functionals import delay_letter, low_rank_increments
+from sigfeat.reference.low_rank import delay_letter, low_rank_increments
 from sigfeat.words import channel_labels
 from tests.panels import df_list, multiindex, nested, ragged
 

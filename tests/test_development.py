@@ -17,7 +17,7 @@ from sigfeat._kernels.path_development import Plan
 from sigfeat._kernels.pooling import POOLINGS
 from sigfeat.nn import GROUPS, Development, development, random_algebra
 from sigfeat.nn.development import _by_torch
-from sigfeat.nn.exponential import matrix_exponential
+from sigfeat.nn.groups.exponential import matrix_exponential
 from sigfeat.nn.pooled_development import PooledDevelopment
 from sigfeat.reference.development import development as reference
 from sigfeat.words import words_of_length

@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from skorch.callbacks import Callback, Checkpoint, LoadInitState
 
-import sigfeat.transformers._embedder as embedder_module
+import sigfeat.transformers.embeddings._base as embedder_module
 from sigfeat import (
     HyenaEmbeddingTransformer,
     MHAEmbedder,

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from sigfeat.nn import Encoder, EncoderSpec
-from sigfeat.nn.convolution import convolve, fft_length, filter_spectrum
 from sigfeat.nn.encoder import n_parameters
 from sigfeat.nn.layers import TOKEN_POOLINGS, pool_tokens, real_points
+from sigfeat.nn.mixers.convolution import convolve, fft_length, filter_spectrum
 from sigfeat.reference.encoder import encoder as reference
 from sigfeat.reference.layers import pool_tokens as reference_pool
 from tests.oracles import convolution

@@ -23,12 +23,12 @@ from sigfeat.classifiers import interval_hyena_classifier, interval_stack_classi
 from sigfeat.datasets import make_coincidence
 from sigfeat.filters import ExponentialFilters, FiniteFilters, draw_filters
 from sigfeat.nn import GROUPS, IntervalDevelopment, IntervalSums, build_filter, interval_convolution, random_algebra
-from sigfeat.nn.intervals import PooledIntervals
+from sigfeat.nn.intervals.layers import PooledIntervals
 from sigfeat.reference.intervals import interval_developments, interval_features, interval_sum
 from sigfeat.reference.iss import iterated_sums
 from sigfeat.reference.quasi_shuffle import quasi_shuffle
 from sigfeat.transformers._windows import fine_windows
-from sigfeat.transformers.interval_development import StepsOf
+from sigfeat.transformers.intervals.development import StepsOf
 
 WORDS = [word for weight in range(1, 5) for word in words_of_weight(2, weight)]
 KINDS = ("exponential", "box", "random", "learnt")
@@ -44,7 +44,7 @@ def series(n_channels=2, n=N, seed=0):
 def short_stretches(monkeypatch):
     """As short as filters allow: long series in small."""
     monkeypatch.setattr("sigfeat._kernels.interval_features.SHORTEST", 1)
-    monkeypatch.setattr("sigfeat.nn.intervals.SHORTEST", 1)
+    monkeypatch.setattr("sigfeat.nn.intervals.layers.SHORTEST", 1)
 
 
 def unscaled(words, n_channels=2):

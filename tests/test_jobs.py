@@ -11,7 +11,7 @@ import pytest
 from sklearn.base import clone
 
 from sigfeat import IntervalNetworkClassifier
-from sigfeat.transformers._jobs import granted_threads
+from sigfeat.transformers._contract.jobs import granted_threads
 from tests.panels import padded, ragged
 from tests.test_contract import FEATURES, each, target
 
@@ -59,7 +59,7 @@ def test_a_worker_of_joblib_keeps_to_its_part_as_scikit_learn_does():
         import torch
         from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
         from sigfeat import MHAEmbedder
-        from sigfeat.transformers._jobs import granted_threads
+        from sigfeat.transformers._contract.jobs import granted_threads
         from tests.panels import padded, ragged
 
         def look():

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from sigfeat.nn import PRESETS, HyenaLM, LanguageModelConfig, text_loss, train_language_model
-from sigfeat.nn.language_model import param_count
-from sigfeat.nn.sampling import next_tokens
+from sigfeat.nn.language.model import param_count
+from sigfeat.nn.language.sampling import next_tokens
 from sigfeat.reference.language_model import language_model as reference
 
 SMALL = {"context": 32, "d_model": 16, "n_layers": 1, "d_ff": 32, "n_heads": 2, "d_state": 8}

@@ -17,8 +17,8 @@ from sigfeat._kernels.low_rank import (
     pooled_low_rank,
 )
 from sigfeat.functionals import draw_functionals, n_parts
-from sigfeat.reference.functionals import delay_letter, low_rank_increments
 from sigfeat.reference.iss import iterated_sums
+from sigfeat.reference.low_rank import delay_letter, low_rank_increments
 from sigfeat.semirings import SEMIRINGS
 from tests.panels import padded, ragged
 

@@ -12,7 +12,7 @@ from sigfeat import FeatureScaler, ISSTransformer
 from sigfeat._kernels.low_rank import LOW_RANK_POOLINGS, low_rank_thresholds, low_rank_values, pooled_low_rank
 from sigfeat.functionals import draw_functionals, n_parts
 from sigfeat.nn import LowRankISS
-from sigfeat.nn.iss import PooledLowRank, convolved_by_products
+from sigfeat.nn.low_rank import PooledLowRank, convolved_by_products
 from sigfeat.nn.pooled_low_rank import pooled_on_device
 
 LENGTHS = np.array([60, 41, 60, 9, 33, 2, 50])

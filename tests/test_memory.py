@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from sigfeat.transformers import _memory
-from sigfeat.transformers._memory import available_memory, check_output_size
+from sigfeat.transformers._contract import memory as _memory
+from sigfeat.transformers._contract.memory import available_memory, check_output_size
 
 GIB = 2**30
 

@@ -26,16 +26,16 @@ from sigfeat.nn import (
     LowRankISS,
     build_filter,
 )
-from sigfeat.nn.distillation import Distillation
-from sigfeat.nn.interval_networks import PooledSequence, interval_hyena, stacked_intervals
-from sigfeat.nn.intervals import PooledIntervals
-from sigfeat.nn.iss import PooledLowRank
+from sigfeat.nn.intervals.layers import PooledIntervals
+from sigfeat.nn.intervals.networks import PooledSequence, interval_hyena, stacked_intervals
 from sigfeat.nn.layers import inside
+from sigfeat.nn.low_rank import PooledLowRank
 from sigfeat.nn.pooled_development import PooledDevelopment
 from sigfeat.nn.pooled_low_rank import pooled_values
-from sigfeat.nn.pretraining import Masked, Supervision
-from sigfeat.nn.supervised import LinearHead
-from sigfeat.nn.training import Objective
+from sigfeat.nn.training.distillation import Distillation
+from sigfeat.nn.training.loop import Objective
+from sigfeat.nn.training.pretraining import Masked, Supervision
+from sigfeat.nn.training.supervised import LinearHead
 
 BATCH, LENGTH, CHANNELS = 4, 30, 2
 WINDOWS = 2, np.array([[0, 2], [1, 2]])
@@ -130,8 +130,8 @@ def without_values(monkeypatch):
     """What asks for values gets some: numbers that decide about shapes, and generators, which "meta" has none of."""
     monkeypatch.setattr(torch.Tensor, "__int__", lambda tensor: LENGTH)
     monkeypatch.setattr(torch, "autocast", lambda *kind, **how: contextlib.nullcontext())
-    monkeypatch.setattr("sigfeat.nn.distillation.distorted", lambda series, real, generator: series * real)
-    monkeypatch.setattr("sigfeat.nn.filters.ExponentialFilter.length", 9)
+    monkeypatch.setattr("sigfeat.nn.training.distillation.distorted", lambda series, real, generator: series * real)
+    monkeypatch.setattr("sigfeat.nn.intervals.filters.ExponentialFilter.length", 9)
 
 
 @pytest.mark.usefixtures("without_values")
@@ -159,8 +159,8 @@ def test_filters_are_moved_by_the_training_alone(transformer, monkeypatch):
         seen.append(({weight.device.type for weight in features.parameters()}, settings.device))
         return [], None
 
-    monkeypatch.setattr("sigfeat.transformers._devices.check_device", lambda device: None)
-    monkeypatch.setattr("sigfeat.nn.intervals.train", train)
+    monkeypatch.setattr("sigfeat.nn.devices.check_device", lambda device: None)
+    monkeypatch.setattr("sigfeat.nn.intervals.layers.train", train)
     X = np.random.default_rng(0).normal(size=(6, CHANNELS, LENGTH))
     transformer(filter="learnt", n_filters=2, filter_length=9, fit_mode="supervised", device="meta").fit(X, [0, 1] * 3)
     assert seen == [({"cpu"}, "meta")]

@@ -15,8 +15,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
 
-import sigfeat.transformers._persistence as persistence
-import sigfeat.transformers._values as persisted
+import sigfeat.transformers.embeddings._persistence as persistence
+import sigfeat.transformers.embeddings._values as persisted
 from sigfeat import (
     AddTime,
     HyenaEmbeddingTransformer,
@@ -26,8 +26,8 @@ from sigfeat import (
     StandardizeChannels,
 )
 from sigfeat.nn.encoder import Encoder, EncoderSpec
-from sigfeat.transformers._base import FeatureTransformer, PanelTransformer
-from sigfeat.transformers._persistence import load_estimator, save_estimator
+from sigfeat.transformers._contract.base import FeatureTransformer, PanelTransformer
+from sigfeat.transformers.embeddings._persistence import load_estimator, save_estimator
 
 SMALL = {"d_model": 4, "n_layers": 2, "d_ff": 5, "d_out": 3, "n_heads": 2, "d_state": 4, "filter_width": 3}
 SPECS = [

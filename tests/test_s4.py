@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from sigfeat.nn._spectra import SpectrumCache
-from sigfeat.nn.convolution import convolve, fft_length, filter_spectrum
-from sigfeat.nn.s4 import S4, diagonal_taps, dplr_taps
+from sigfeat.nn.mixers.convolution import convolve, fft_length, filter_spectrum
+from sigfeat.nn.mixers.s4 import S4, diagonal_taps, dplr_taps
+from sigfeat.nn.mixers.spectra import SpectrumCache
 from sigfeat.reference.s4 import bilinear, hippo_legs, nplr, s4, s4_recurrence, zero_order_hold
 
 KINDS = ["diagonal", "dplr"]

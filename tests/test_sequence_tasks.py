@@ -22,7 +22,7 @@ from benchmarks.sequence_tasks.summary import chosen_rates, place_of, table
 from benchmarks.sequence_tasks.tasks import TASKS
 from sigfeat.datasets import make_memory, make_previous_bit
 from sigfeat.nn import HyenaLM
-from sigfeat.nn.language_model import param_count
+from sigfeat.nn.language.model import param_count
 
 CIRCUMSTANCES = {
     "date": "2026-01-02T03:04:05+00:00",

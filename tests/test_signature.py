@@ -186,7 +186,7 @@ def test_values_of_a_series_beyond_32_bits_are_refused():
 
 
 def test_signatures_too_large_for_memory_are_refused_at_fit(monkeypatch):
-    monkeypatch.setattr("sigfeat.transformers._memory.available_memory", lambda: 2**28)
+    monkeypatch.setattr("sigfeat.transformers._contract.memory.available_memory", lambda: 2**28)
     with pytest.raises(
         ValueError, match=r"depth=3 would give 1\.0101\d*e\+6 features for each of 2 series, .* to work in"
     ):

@@ -15,8 +15,9 @@ from sigfeat import (
     S4EmbeddingTransformer,
     SignatureTransformer,
 )
-from sigfeat.transformers import _memory, _words
-from sigfeat.transformers._memory import MAX_FEATURES
+from sigfeat.transformers import _words
+from sigfeat.transformers._contract import memory as _memory
+from sigfeat.transformers._contract.memory import MAX_FEATURES
 from sigfeat.words import count_words
 
 pytestmark = pytest.mark.filterwarnings("ignore:X has more channels:UserWarning")  # than time points
@@ -125,11 +126,11 @@ def test_what_does_not_fit_into_memory_is_refused_before_it_is_made(case, monkey
     monkeypatch.setattr(_memory, "available_memory", lambda: 2**30)
     for place in (
         "sigfeat.transformers._words.words_of_weight",
-        "sigfeat.transformers._low_rank.draw_functionals",
-        "sigfeat.transformers._intervals.draw_filters",
+        "sigfeat.transformers.low_rank.draw_functionals",
+        "sigfeat.transformers.intervals._base.draw_filters",
         "sigfeat.transformers.development.random_algebra",
-        "sigfeat.transformers.interval_development.random_algebra",
-        "sigfeat.transformers.teacher.Encoder",
+        "sigfeat.transformers.intervals.development.random_algebra",
+        "sigfeat.transformers.embeddings.attention.Encoder",
     ):
         if not ("words_of" in place and case == "filters over intervals"):
             monkeypatch.setattr(place, never)

@@ -6,8 +6,8 @@ import torch
 
 from sigfeat.nn import HyenaLM, LanguageModelConfig
 from sigfeat.nn.encoder import Block, EncoderSpec
-from sigfeat.nn.modal import ModalFilter
-from sigfeat.nn.streaming import DirectConvolution, ModalConvolution, ShortConvolution, TiledConvolution
+from sigfeat.nn.mixers.incremental import DirectConvolution, ModalConvolution, ShortConvolution, TiledConvolution
+from sigfeat.nn.mixers.modal import ModalFilter
 
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}  # of the largest entry
 MIXERS = {

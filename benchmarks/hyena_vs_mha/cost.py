@@ -19,8 +19,8 @@ from torch import Tensor
 
 from benchmarks.measure import alternating_times, new_peak, peak, thread_limit
 from sigfeat.nn import S4, Attention, Hyena, Recurrent
-from sigfeat.nn.convolution import fft_length
-from sigfeat.transformers._memory import available_memory
+from sigfeat.nn.mixers.convolution import fft_length
+from sigfeat.transformers._contract.memory import available_memory
 
 FUSED, EXPLICIT, S4D, GRU = "attention, fused", "attention, explicit", "S4D", "GRU"
 TASKS = ("forward", "training")
@@ -169,8 +169,8 @@ def flops(
     ================== ================================= ====================== =====================================
 
     The filters of S4D are a product of matrices with m = ceil(sqrt(L)) and l = ceil(L / m); see
-    `sigfeat.nn.s4.diagonal_taps`. Filters are left out of a forward run, where their spectra are kept. Training is
-    three times the forward run with the filters, by convention: each product of matrices has two in its gradient.
+    `sigfeat.nn.mixers.s4.diagonal_taps`. Filters are left out of a forward run, where their spectra are kept. Training
+    is three times the forward run with the filters, by convention: each product of matrices has two in its gradient.
     Fused attention counts as the explicit one, though its backward pass computes the scores once more.
 
     Parameters

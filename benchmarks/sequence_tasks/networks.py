@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from sigfeat.nn import S4, Hyena, HyenaLM, LanguageModelConfig
-from sigfeat.nn.language_model import param_count
+from sigfeat.nn.language.model import param_count
 
 OTHERS = {
     "S4D": {"mixer": "s4", "kind": "diagonal"},

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from sigfeat.transformers._nested import DefaultPartsMixin
+from sigfeat.transformers._contract.nested import DefaultPartsMixin
 
 PANELS, FEATURES, CLASSES, NUMBERS = "panels", "features", "classes", "numbers"  # what an estimator gives
 TORCH = ("torch", "skorch")

@@ -1,18 +1,18 @@
 """Everything that computes with torch."""
 
-from sigfeat.nn.attention import Attention
 from sigfeat.nn.development import Development, development, random_algebra
 from sigfeat.nn.encoder import Encoder, EncoderSpec
 from sigfeat.nn.fidelity import fidelity, skill
-from sigfeat.nn.filters import ExponentialFilter, IntervalFilter, LearntFilter, TapFilter, build_filter
 from sigfeat.nn.groups import GROUPS, Group
-from sigfeat.nn.hyena import Hyena
-from sigfeat.nn.intervals import IntervalDevelopment, IntervalSums, interval_convolution
-from sigfeat.nn.iss import LowRankISS
-from sigfeat.nn.language_model import PRESETS, HyenaLM, LanguageModelConfig
-from sigfeat.nn.language_training import text_loss, train_language_model
-from sigfeat.nn.recurrent import Recurrent
-from sigfeat.nn.s4 import S4
+from sigfeat.nn.intervals.filters import ExponentialFilter, IntervalFilter, LearntFilter, TapFilter, build_filter
+from sigfeat.nn.intervals.layers import IntervalDevelopment, IntervalSums, interval_convolution
+from sigfeat.nn.language.model import PRESETS, HyenaLM, LanguageModelConfig
+from sigfeat.nn.language.training import text_loss, train_language_model
+from sigfeat.nn.low_rank import LowRankISS
+from sigfeat.nn.mixers.attention import Attention
+from sigfeat.nn.mixers.hyena import Hyena
+from sigfeat.nn.mixers.recurrent import Recurrent
+from sigfeat.nn.mixers.s4 import S4
 
 __all__ = [
     "GROUPS",

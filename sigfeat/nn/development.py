@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from sigfeat._kernels.path_development import Plan
-from sigfeat.nn.exponential import matrix_exponential
 from sigfeat.nn.groups import Group
+from sigfeat.nn.groups.exponential import matrix_exponential
 
 LARGEST_STEP = 1000.0
 STEPS_PER_CHUNK = 64  # multiplied at once, and made again for the gradient, on devices without compiled loops

@@ -7,12 +7,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from sigfeat.nn.attention import Attention
-from sigfeat.nn.hyena import Hyena
 from sigfeat.nn.layers import Dropout, linear, sinusoids
-from sigfeat.nn.recurrent import Recurrent
-from sigfeat.nn.s4 import S4
-from sigfeat.nn.streaming import PointwiseStream, Stream
+from sigfeat.nn.mixers.attention import Attention
+from sigfeat.nn.mixers.hyena import Hyena
+from sigfeat.nn.mixers.incremental import PointwiseStream, Stream
+from sigfeat.nn.mixers.recurrent import Recurrent
+from sigfeat.nn.mixers.s4 import S4
 
 MIXERS = ("attention", "hyena", "s4", "recurrent", "pointwise")
 
@@ -38,7 +38,7 @@ class EncoderSpec:
     n_heads : int
         Of attention.
     order, short_filter, filter_width, filter_bands, time_scale, gate_norm, filter, n_modes
-        Of Hyena; see `sigfeat.nn.hyena.Hyena`.
+        Of Hyena; see `sigfeat.nn.mixers.hyena.Hyena`.
     d_state : int
         States of each channel of S4.
     kind : {"diagonal", "dplr"}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sigfeat.functionals import Functionals, n_parts
-from sigfeat.nn.iss import LowRankISS
+from sigfeat.nn.low_rank import LowRankISS
 
 CHUNK_BYTES = 1 << 26  # of the values of the series and chains that go through together; all arrays take some ten times
 LARGEST_VALUE = 1e18  # of a series, as in the compiled loops

@@ -22,7 +22,7 @@ def implicit_filter(lags: NDArray[Any], weights: Mapping[str, NDArray[Any]], *, 
     lags : ndarray of shape (n_lags,)
         Steps between cause and effect, negative if the effect comes first.
     weights : mapping of str to ndarray
-        As `sigfeat.nn.hyena.ImplicitFilter` names them.
+        As `sigfeat.nn.mixers.hyena.ImplicitFilter` names them.
     time_scale : float
         Lag, in steps, that counts as 1.
 
@@ -65,8 +65,8 @@ def modal_filter(lags: NDArray[Any], weights: Mapping[str, NDArray[Any]]) -> NDA
     lags : ndarray of shape (n_lags,)
         Steps from cause to effect, none of them negative.
     weights : mapping of str to ndarray
-        As `sigfeat.nn.modal.ModalFilter` names them: "log_rate" log(c), "log_decay" a, "frequency" b, and "residue" R
-        as pairs of real numbers.
+        As `sigfeat.nn.mixers.modal.ModalFilter` names them: "log_rate" log(c), "log_decay" a, "frequency" b, and
+        "residue" R as pairs of real numbers.
 
     Returns
     -------

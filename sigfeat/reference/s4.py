@@ -182,8 +182,8 @@ def s4(x: NDArray[Any], weights: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
     x : ndarray of shape (n_timepoints, d_model)
         Tokens, without padding.
     weights : mapping of str to ndarray
-        As `sigfeat.nn.s4.S4` names them. With a "low_rank" part, the states are those of DPLR and the steps bilinear;
-        without, the states are those of S4D, the input B is 1 and held between the points.
+        As `sigfeat.nn.mixers.s4.S4` names them. With a "low_rank" part, the states are those of DPLR and the steps
+        bilinear; without, the states are those of S4D, the input B is 1 and held between the points.
 
     Returns
     -------

@@ -4,7 +4,7 @@ import math
 import warnings
 from functools import lru_cache, reduce
 
-from sigfeat.transformers._memory import available_memory, gibibytes
+from sigfeat.transformers._contract.memory import available_memory, gibibytes
 
 MAX_COUNT = 2**31 - 1  # iisignature counts in 32 bits, and writes outside its arrays beyond
 WARN_SECONDS, MAX_SECONDS = 30, 3600  # of a preparation

@@ -1,7 +1,7 @@
 """Which words a transformer runs along."""
 
 from sigfeat._messages import plain
-from sigfeat.transformers._memory import MAX_DEPTH, WORD_BYTES, check_word_count
+from sigfeat.transformers._contract.memory import MAX_DEPTH, WORD_BYTES, check_word_count
 from sigfeat.words import Word, count_words, words_of_length, words_of_weight
 
 FEWER_WORDS = 'lower the depth, choose words or take functionals="low_rank"'

@@ -6,8 +6,8 @@ import numpy as np
 
 from sigfeat._rounding import difference_rounding, within_rounding
 from sigfeat._validation import Interval, StrOptions
-from sigfeat.transformers._base import PanelAugmentation
-from sigfeat.transformers._moments import channel_moments
+from sigfeat.transformers._contract.base import PanelAugmentation
+from sigfeat.transformers._contract.moments import channel_moments
 
 
 class Increments(PanelAugmentation):

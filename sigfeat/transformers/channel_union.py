@@ -9,7 +9,7 @@ from sklearn.utils import get_tags
 
 from sigfeat._validation import _BaseComposition
 from sigfeat.panel import as_panel, series_lengths
-from sigfeat.transformers._base import PanelAugmentation
+from sigfeat.transformers._contract.base import PanelAugmentation
 
 PASSTHROUGH = "passthrough"
 

@@ -10,15 +10,13 @@ from sigfeat._kernels.path_development import Plan, segments_of
 from sigfeat._kernels.pooling import POOLINGS
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted
 from sigfeat.nn.development import Development, random_algebra
+from sigfeat.nn.devices import check_device, thread_limit
 from sigfeat.nn.groups import GROUPS
 from sigfeat.nn.pooled_development import TRAINABLE_POOLINGS, PooledDevelopment
-from sigfeat.nn.supervised import TrainingSettings, train
-from sigfeat.nn.threads import thread_limit
-from sigfeat.transformers._base import FeatureTransformer
-from sigfeat.transformers._callbacks import NONE_HELD_OUT, check_callbacks
-from sigfeat.transformers._development_stream import DevelopmentStream
-from sigfeat.transformers._devices import check_device
-from sigfeat.transformers._feature_table import (
+from sigfeat.nn.training.supervised import TrainingSettings, train
+from sigfeat.transformers._contract.base import FeatureTransformer
+from sigfeat.transformers._contract.callbacks import NONE_HELD_OUT, check_callbacks
+from sigfeat.transformers._contract.feature_table import (
     WHOLE,
     FeatureTableMixin,
     combined,
@@ -26,11 +24,12 @@ from sigfeat.transformers._feature_table import (
     only_where_used,
     selected,
 )
-from sigfeat.transformers._jobs import N_JOBS, granted_threads
-from sigfeat.transformers._memory import check_fitted_size, check_output_size
-from sigfeat.transformers._paths import path_increments, path_units
+from sigfeat.transformers._contract.jobs import N_JOBS, granted_threads
+from sigfeat.transformers._contract.memory import check_fitted_size, check_output_size
+from sigfeat.transformers._contract.paths import path_increments, path_units
+from sigfeat.transformers._contract.targets import check_target
+from sigfeat.transformers._development_stream import DevelopmentStream
 from sigfeat.transformers._poolings import check_poolings, threshold_between, threshold_bytes, threshold_series
-from sigfeat.transformers._targets import check_target
 from sigfeat.transformers._windows import fine_windows, whole_series, window_names
 
 BATCH_BYTES = 1 << 28

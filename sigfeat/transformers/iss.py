@@ -16,8 +16,8 @@ from sigfeat._kernels.pooling import POOLINGS
 from sigfeat._messages import plain
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted
 from sigfeat.semirings import SEMIRINGS
-from sigfeat.transformers._base import FeatureTransformer
-from sigfeat.transformers._feature_table import (
+from sigfeat.transformers._contract.base import FeatureTransformer
+from sigfeat.transformers._contract.feature_table import (
     FeatureTableMixin,
     combined,
     functional_columns,
@@ -25,8 +25,15 @@ from sigfeat.transformers._feature_table import (
     window_columns,
     word_columns,
 )
-from sigfeat.transformers._jobs import N_JOBS, granted_threads
-from sigfeat.transformers._low_rank import (
+from sigfeat.transformers._contract.jobs import N_JOBS, granted_threads
+from sigfeat.transformers._contract.memory import check_fitted_size, check_output_size
+from sigfeat.transformers._contract.moments import channel_moments
+from sigfeat.transformers._contract.targets import check_target
+from sigfeat.transformers._poolings import check_poolings, quantile_of, threshold_bytes, threshold_series
+from sigfeat.transformers._streams import WordStream
+from sigfeat.transformers._windows import fine_windows, whole_series, window_names
+from sigfeat.transformers._words import chosen_words
+from sigfeat.transformers.low_rank import (
     COMPETING,
     SUMS,
     check_low_rank_device,
@@ -34,13 +41,6 @@ from sigfeat.transformers._low_rank import (
     is_cpu,
     low_rank_settings,
 )
-from sigfeat.transformers._memory import check_fitted_size, check_output_size
-from sigfeat.transformers._moments import channel_moments
-from sigfeat.transformers._poolings import check_poolings, quantile_of, threshold_bytes, threshold_series
-from sigfeat.transformers._streams import WordStream
-from sigfeat.transformers._targets import check_target
-from sigfeat.transformers._windows import fine_windows, whole_series, window_names
-from sigfeat.transformers._words import chosen_words
 
 WORDS = "words"
 OF_WORDS = {"decay": 0.1, "pooling": ("end", "mean", "max", "min"), "windows": ("dyadic", 2), "quantile": 0.5}

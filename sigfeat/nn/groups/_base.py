@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
 from sigfeat._messages import plain
-from sigfeat.nn.exponential import matrix_exponential
+from sigfeat.nn.groups.exponential import matrix_exponential
 
 Involution = tuple[tuple[int, ...], tuple[int, ...]]
 

@@ -1,0 +1,1 @@
+"""Interval features as torch layers, their filters, and networks of them."""

@@ -1,0 +1,1 @@
+"""Causal language models, their training and sampling."""

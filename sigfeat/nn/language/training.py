@@ -1,0 +1,270 @@
+"""Training of language models on one long text."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from sigfeat.nn.language.model import HyenaLM
+from sigfeat.nn.language.sampling import tokens_of
+from sigfeat.nn.training.loop import Objective, StepSettings, train
+
+ENDLESS = 1_000_000_000  # steps, where only the time is limited
+LOOKED_AT = 4  # batches of held-out windows that are looked at after each epoch
+
+
+class NextToken(Objective):
+    """Mean cross-entropy of each next token, in windows of one text.
+
+    Parameters
+    ----------
+    model : HyenaLM
+        What is trained.
+    tokens : int64 tensor of shape (length,)
+        The text.
+    n_training : int
+        Length of its first part, from which windows are drawn in training.
+    generator : torch.Generator
+        Of the shifts: in training each window starts up to a window later than it is told.
+    """
+
+    tokens: Tensor
+
+    def __init__(self, model: HyenaLM, tokens: Int[Tensor, " length"], n_training: int, generator: Any) -> None:
+        super().__init__(model, generator)
+        self.register_buffer("tokens", tokens, persistent=False)
+        self.n_training = n_training
+
+    def forward(
+        self, series: Tensor, lengths: Int[Tensor, " batch"], target: Tensor | None = None
+    ) -> Float[Tensor, ""]:
+        """Loss of windows that start at `series`, all of them of the same length."""
+        n = int(lengths[0])
+        starts = series
+        if self.training:
+            shifts = torch.randint(n - 1, starts.shape, generator=self.generator, device=starts.device)
+            starts = (starts + shifts).clamp(max=self.n_training - n)
+        starts = self.sharing().own(starts)
+        windows = self.tokens[starts[:, None] + torch.arange(n, device=starts.device)]
+        model = self.trained if self.training else self.average
+        return _loss(model(windows[:, :-1]), windows[:, 1:])
+
+
+def train_language_model(
+    model: HyenaLM,
+    tokens: Any,
+    *,
+    n_steps: int | None = None,
+    seconds: float | int | None = None,
+    batch_size: int = 16,
+    lr: float | int = 3e-3,
+    length: int | None = None,
+    held_out: float | int = 0.1,
+    weight_decay: float | int = 0.0,
+    averaging: float = 0.99,
+    patience: int | None = None,
+    seed: int = 0,
+    callbacks: Sequence[Any] = (),
+    device: torch.device | str = "cpu",
+    progress: bool = False,
+) -> dict[str, NDArray[Any]]:
+    """Train a language model in place to tell each next token of a text, by AdamW.
+
+    The model gets the running average of its weights, as it was when held-out text was told best.
+
+    Parameters
+    ----------
+    model : HyenaLM
+        What is trained; it comes back on the device on which it was.
+    tokens : bytes, str, or integer array or tensor of shape (n_tokens,)
+        One long text.
+    n_steps : int or None, default=None
+        Number of steps.
+    seconds : float or None, default=None
+        Time after which training ends, at the nearest multiple of 20 steps; the learning rate has then fallen. At least
+        one of `n_steps` and `seconds` is needed; of both, what comes first counts.
+    batch_size : int, default=16
+        Windows per step.
+    lr : float, default=3e-3
+        Learning rate at its peak: it rises over a tenth of the training and falls as a cosine.
+    length : int or None, default=None
+        Tokens in a window; None for the model's context.
+    held_out : float, default=0.1
+        Share of the text, its end, that is not trained on; 0 for none.
+    weight_decay : float, default=0.0
+        Decoupled weight decay.
+    averaging : float, default=0.99
+        Decay of the running average of the weights.
+    patience : int or None, default=None
+        Twenties of steps without improvement on held-out text after which training stops; None for no such stop.
+    seed : int, default=0
+        Of the windows, and of dropout.
+    callbacks : sequence of skorch.callbacks.Callback, default=()
+        Further callbacks. An epoch is of 20 steps.
+    device : torch.device or str, default="cpu"
+        Where to train; "accelerate" for that of this process, which may share each batch with others.
+    progress : bool, default=False
+        Whether there is a progress bar.
+
+    Returns
+    -------
+    history : dict of ndarray
+        "loss" (nats for each token) and "gradient_norm" of each step; "valid_loss" of each 20 steps, on some windows of
+        the held-out text and with averaged weights, where some is held out.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the training is interrupted.
+    ValueError
+        If tokens are wrong, a part of the text is shorter than a window, an argument is out of its range, or the
+        training diverges.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sigfeat.nn import HyenaLM, LanguageModelConfig, train_language_model
+    >>> config = LanguageModelConfig(context=16, d_model=16, n_layers=1, d_ff=32)
+    >>> model = HyenaLM(config, generator=torch.Generator().manual_seed(0))
+    >>> history = train_language_model(model, "round and round we go, " * 20, n_steps=40)
+    >>> bool(history["valid_loss"][-1] < history["loss"][0])
+    True
+    """
+    text = _checked_text(model, tokens)
+    length = model.config.context if length is None else length
+    _check(model, n_steps, seconds, batch_size, length, held_out)
+    n_training, window = len(text) - int(held_out * len(text)), length + 1
+    if n_training < window:
+        raise ValueError(f"tokens must have at least {window} that are not held out, got {n_training}")
+    if held_out and len(text) - n_training < window:
+        raise ValueError(f"tokens must have at least {window} that are held out, got {len(text) - n_training}")
+    starts = np.arange(0, n_training - window + 1, length)
+    last = np.arange(n_training, len(text) - window + 1, length)
+    last = last[np.linspace(0, len(last) - 1, min(len(last), LOOKED_AT * batch_size)).astype(int)]
+    rows = np.concatenate([starts, last])
+    was_training, where = model.training, model.embedding.weight.device
+    objective = NextToken(model, text, n_training, torch.Generator())
+    settings = StepSettings(
+        n_steps=ENDLESS if n_steps is None else n_steps,
+        lr=lr,
+        weight_decay=weight_decay,
+        batch_size=batch_size,
+        averaging=averaging,
+        patience=ENDLESS if patience is None else patience,
+        callbacks=callbacks,
+        device=device,
+        seed=seed,
+        bar=f"{model.config.mixer} language model" if progress else "",
+        epochs=_Unheard(),
+        seconds=math.inf if seconds is None else seconds,
+    )
+    inputs = {"series": rows, "lengths": np.full(len(rows), window)}
+    try:
+        history = train(objective, inputs, np.arange(len(starts), len(rows)), settings)
+        with torch.no_grad():
+            for weight, average in zip(model.parameters(), objective.average.parameters(), strict=True):
+                weight.copy_(average)
+    finally:
+        model.to(where).train(was_training)
+    return history
+
+
+@torch.no_grad()
+def text_loss(model: HyenaLM, tokens: Any, *, length: int | None = None, batch_size: int = 16) -> float:
+    """Mean cross-entropy of each next token of a text, in nats: its logarithm of perplexity.
+
+    The text is cut into windows that overlap in one token, so that each token but the first is told once, from what
+    comes before it in its window. What is left at the end and does not fill a window is not counted, unless it is all.
+
+    Parameters
+    ----------
+    model : HyenaLM
+        The model, which is put into evaluation for as long.
+    tokens : bytes, str, or integer array or tensor of shape (n_tokens,)
+        At least 2.
+    length : int or None, default=None
+        Tokens in a window; None for the model's context.
+    batch_size : int, default=16
+        Windows at once.
+
+    Returns
+    -------
+    loss : float
+
+    Raises
+    ------
+    ValueError
+        If tokens are wrong or less than 2.
+
+    Examples
+    --------
+    >>> import math
+    >>> import torch
+    >>> from sigfeat.nn import PRESETS, HyenaLM, text_loss
+    >>> model = HyenaLM(PRESETS["tiny"], generator=torch.Generator().manual_seed(0))
+    >>> abs(text_loss(model, b"what it has not seen before") - math.log(256)) < 0.2
+    True
+    """
+    text = _checked_text(model, tokens)
+    if len(text) < 2:
+        raise ValueError(f"tokens must be at least 2, got {len(text)}")
+    length = min(model.config.context if length is None else length, len(text) - 1)
+    windows = text.unfold(0, length + 1, length)
+    was_training, where = model.training, model.embedding.weight.device
+    model.eval()
+    try:
+        parts = [part.to(where) for part in torch.split(windows, batch_size)]
+        losses = [_loss(model(part[:, :-1]), part[:, 1:]).double() * len(part) for part in parts]
+    finally:
+        model.train(was_training)
+    return float(sum(losses)) / len(windows)
+
+
+def _loss(logits: Float[Tensor, "batch length tokens"], targets: Int[Tensor, "batch length"]) -> Float[Tensor, ""]:
+    return nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+
+
+def _checked_text(model: HyenaLM, tokens: Any) -> Int[Tensor, " length"]:
+    text = tokens_of(tokens, model.config.n_tokens)[0]
+    if len(text) != 1:
+        raise ValueError(f"tokens must be one text, of shape (n_tokens,), got {len(text)}")
+    model.check_tokens(text, name="tokens", of_any_length=True)
+    return text[0].long()
+
+
+def _check(
+    model: HyenaLM,
+    n_steps: int | None,
+    seconds: float | int | None,
+    batch_size: int,
+    length: int,
+    held_out: float | int,
+) -> None:
+    if n_steps is None and seconds is None:
+        raise ValueError("n_steps or seconds must be given, got neither")
+    if n_steps is not None and n_steps < 1:
+        raise ValueError(f"n_steps must be at least 1, got {n_steps}")
+    if seconds is not None and not seconds > 0:
+        raise ValueError(f"seconds must be more than 0, got {seconds}")
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    if not 1 <= length <= model.config.context:
+        raise ValueError(f"length must be from 1 to the context of {model.config.context}, got {length}")
+    if not 0 <= held_out < 1:
+        raise ValueError(f"held_out must be in [0, 1), got {held_out}")
+
+
+class _Unheard:
+    """Epochs that nobody listens to."""
+
+    def begin(self) -> None:
+        """Nothing."""
+
+    def end(self) -> bool:
+        """Nothing, so go on."""
+        return False

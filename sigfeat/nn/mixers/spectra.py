@@ -1,0 +1,77 @@
+"""Spectra of filters, kept while the weights that make them stay as they are."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+class SpectrumCache:
+    """What was last made of some weights, for the few lengths met last.
+
+    It holds nothing while gradients are on, and copies and pickles of it are empty. Changes of weights through
+    ``.data`` or NumPy, which torch does not count, are not seen.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sigfeat.nn.mixers.spectra import SpectrumCache
+    >>> cache, weight = SpectrumCache(), torch.ones(3)
+    >>> with torch.no_grad():
+    ...     first = cache.get([weight], 8, lambda: torch.fft.rfft(weight, 8))
+    ...     again = cache.get([weight], 8, lambda: torch.fft.rfft(weight, 8))
+    >>> again is first
+    True
+    """
+
+    N_KEPT = 4
+
+    def __init__(self) -> None:
+        self._entries: tuple[_Entry, ...] = ()
+
+    def get(self, weights: Sequence[Tensor], n: int, build: Callable[[], Tensor]) -> Tensor:
+        """`build()`, or what it gave for the same `n` and the same unchanged weights, where gradients are off."""
+        if torch.is_grad_enabled() or any(weight.is_inference() for weight in weights):  # these count no changes
+            self._entries = ()  # since training may follow, and fused optimisers count no changes either
+            return build()
+        fresh = [entry for entry in self._entries if entry.fits(weights)]
+        found = next((entry for entry in fresh if entry.n == n), None)
+        if found is None:
+            versions = tuple(weight._version for weight in weights)
+            found = _Entry(n, tuple(weights), tuple(weight.detach() for weight in weights), versions, build())
+        # one assignment of a tuple, so that threads can share a module
+        self._entries = (found, *(entry for entry in fresh if entry is not found))[: self.N_KEPT]
+        return found.spectrum
+
+    def clear(self) -> None:
+        """Keep nothing."""
+        self._entries = ()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __reduce__(self) -> tuple[type["SpectrumCache"], tuple[()]]:
+        return SpectrumCache, ()
+
+
+def forget_spectra(module: nn.Module) -> None:
+    """Let all parts of a module keep no spectra."""
+    for part in module.modules():
+        if isinstance(cache := getattr(part, "spectra", None), SpectrumCache):
+            cache.clear()
+
+
+class _Entry(NamedTuple):
+    n: int
+    weights: tuple[Tensor, ...]
+    memory: tuple[Tensor, ...]  # aliases: `weight.data = other` frees no address that a later tensor could take
+    versions: tuple[int, ...]
+    spectrum: Tensor
+
+    def fits(self, weights: Sequence[Tensor]) -> bool:
+        """Whether these are the weights, with the values they had."""
+        return len(weights) == len(self.weights) and all(
+            weight is kept and weight.data_ptr() == memory.data_ptr() and weight._version == version
+            for weight, kept, memory, version in zip(weights, self.weights, self.memory, self.versions, strict=True)
+        )

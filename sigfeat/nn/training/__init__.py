@@ -1,0 +1,1 @@
+"""The training loop and the objectives that it trains."""

@@ -1,0 +1,129 @@
+"""Distillation: a student learns to give its teacher's tokens."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from sigfeat.nn.encoder import Block, Encoder
+from sigfeat.nn.layers import inside, pool_whole, real_points
+from sigfeat.nn.training.augmentation import distorted
+from sigfeat.nn.training.loop import Objective
+
+
+class Distillation(Objective):
+    """Distance of a student's tokens and pooled tokens from its teacher's, on distorted series.
+
+    token MSE / variance + pooled MSE / variance + 0.5 (1 - progress) mixer MSE / variance. The last is the mean over
+    the blocks of the distance of what the mixers add, each student's mixer given its teacher's input; it is left out
+    where student and teacher differ in width or depth. The term of pooled tokens is left out for a single series, whose
+    variance is zero.
+
+    Parameters
+    ----------
+    student : Encoder
+        What is trained. Its tokens have the width of the teacher's.
+    teacher : Encoder
+        What it learns from, left as it is.
+    pooling : {"mean", "last", "max"}
+        How tokens are pooled.
+    generator : torch.Generator
+        Source of the distortions.
+    """
+
+    def __init__(self, student: Encoder, teacher: Encoder, pooling: str, generator: torch.Generator) -> None:
+        super().__init__(student, generator)
+        self.teacher, self.pooling = teacher.requires_grad_(False), pooling
+        self.is_alike = _alike(student, teacher)
+
+    def train(self, mode: bool = True) -> "Distillation":
+        """Let only the student train."""
+        super().train(mode)
+        self.teacher.eval()
+        return self
+
+    def forward(
+        self,
+        series: Float[Tensor, "batch length channels"],
+        lengths: Int[Tensor, " batch"],
+        target: Tensor | None = None,
+    ) -> Float[Tensor, ""]:
+        """Loss of a batch, distorted; there are no targets but the teacher's tokens."""
+        series = series[:, : int(lengths.max())]
+        mask, real = real_points(lengths, series.shape[1]), inside(lengths, series.shape[1])
+        n_series, own = len(series), self.sharing().own
+        series = own(distorted(series, real, self.generator))
+        lengths, real, mask = own(lengths), own(real), None if mask is None else own(mask)
+        with torch.no_grad():
+            goal, steps = tokens_and_steps(self.teacher, series, mask)
+        if self.is_alike:
+            found, forced = self._found_and_forced(series, mask, steps)
+            distances = [self._relative(added, step[1], real) for added, step in zip(forced, steps, strict=True)]
+            mixing = 0.5 * (1 - self.progress) * torch.stack(distances).mean()
+        else:
+            found, mixing = self.trained(series, mask), series.new_zeros(())
+        loss = self._relative(found, goal, real) + mixing
+        if n_series == 1:
+            return loss
+        pooled_goal, pooled = (pool_whole(tokens, lengths, self.pooling)[:, None] for tokens in (goal, found))
+        return loss + self._relative(pooled, pooled_goal, torch.ones_like(real[:, :1]))
+
+    def _relative(
+        self,
+        found: Float[Tensor, "batch length width"],
+        goal: Float[Tensor, "batch length width"],
+        real: Bool[Tensor, "batch length 1"],
+    ) -> Float[Tensor, ""]:
+        """Mean squared error over the real points, in units of the variance of the goal there, in the whole batch."""
+        sharing = self.sharing()
+        n_points, sums = sharing.total(real.sum(), (goal * real).sum(dim=(0, 1)))
+        mean = sums / n_points
+        variance, size = sharing.total(((goal - mean).square() * real).sum(), goal.square().mean() / sharing.count)
+        error = sharing.count * ((found - goal).square() * real).sum()
+        return error / (variance + 1e-6 * size * n_points + torch.finfo(goal.dtype).tiny)
+
+    def _found_and_forced(
+        self,
+        series: Float[Tensor, "batch length channels"],
+        mask: Bool[Tensor, "batch length"] | None,
+        steps: Sequence[tuple[Tensor, Tensor]],
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Tokens of the student, and what its mixers add to the teacher's; each mixer runs once for both."""
+        student, forced = self.trained, []
+        assert isinstance(student, Encoder)
+        x, twice = student.embed(series), None if mask is None else torch.cat([mask, mask])
+        for block, (before, _) in zip(student.blocks, steps, strict=True):
+            assert isinstance(block, Block)
+            own, added = block.mix(torch.cat([x, before]), twice).chunk(2)
+            forced.append(added)
+            x = x + own
+            x = x + block.feed(x)
+        return student.finish(x), forced
+
+
+def copy_weights(student: Encoder, teacher: Encoder) -> None:
+    """Give a student all its teacher's weights but those of the mixers, where they are alike in width and depth."""
+    if not _alike(student, teacher):
+        return
+    weights = {name: value for name, value in teacher.state_dict().items() if ".mixer." not in name}
+    student.load_state_dict(weights, strict=False)
+
+
+def tokens_and_steps(
+    encoder: Encoder, series: Float[Tensor, "batch length channels"], mask: Bool[Tensor, "batch length"] | None
+) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+    """Tokens of an encoder and, for each block, the tokens before it and what its mixer adds to them."""
+    x, steps = encoder.embed(series), []
+    for block in encoder.blocks:
+        assert isinstance(block, Block)
+        added = block.mix(x, mask)
+        steps.append((x, added))
+        x = x + added
+        x = x + block.feed(x)
+    return encoder.finish(x), steps
+
+
+def _alike(student: Encoder, teacher: Encoder) -> bool:
+    names = ("n_channels", "d_model", "n_layers", "d_ff", "d_out")
+    return all(getattr(student.spec, name) == getattr(teacher.spec, name) for name in names)

@@ -1,0 +1,1 @@
+"""What every transformer promises: checks, names of features, limits of memory and threads."""

@@ -1,0 +1,1 @@
+"""Embeddings: an attention encoder, and students that are distilled from it."""

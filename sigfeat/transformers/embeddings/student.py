@@ -1,0 +1,240 @@
+"""What the students share: a teacher, and distillation."""
+
+import copy
+import dataclasses
+from numbers import Integral
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import get_tags
+
+from sigfeat._messages import plain
+from sigfeat._validation import Interval, _fit_context, check_is_fitted
+from sigfeat.nn.encoder import Encoder, EncoderSpec
+from sigfeat.nn.fidelity import fidelity, skill
+from sigfeat.nn.training.distillation import Distillation, copy_weights
+from sigfeat.nn.training.loop import n_epochs
+from sigfeat.nn.training.supervised import split_rows
+from sigfeat.panel import Panel
+from sigfeat.transformers._contract.nested import DefaultPartsMixin
+from sigfeat.transformers.embeddings._base import Embedder, recommended_steps
+from sigfeat.transformers.embeddings.attention import MHAEmbedder
+
+
+class DistilledEmbedder(DefaultPartsMixin, Embedder):
+    """An embedder that learns to give its teacher's tokens.
+
+    Subclasses give what their encoder has of its own in `_own_spec`.
+    """
+
+    _shared_constraints: dict = {
+        **Embedder._shared_constraints,
+        "teacher": "no_validation",  # but below, in a sentence without names of private classes
+        "d_model": [Interval(Integral, 1, None, closed="left"), None],
+        "n_layers": [Interval(Integral, 1, None, closed="left"), None],
+        "d_ff": [Interval(Integral, 1, None, closed="left"), None],
+        "causal": ["boolean", None],
+        "control": ["boolean"],
+    }
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Fit the teacher, unless it is frozen, and let the student imitate it.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_channels, n_timepoints), or any other panel
+            Series; see `to_panel`.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+            Given to the teacher.
+
+        Returns
+        -------
+        self : DistilledEmbedder
+        """
+        X, lengths = self._begin(X, y)
+        seed = self._seed()
+        training, held_out = split_rows(len(X), self.validation_fraction, seed, needed=1)
+        is_frozen = isinstance(self.teacher, FrozenEstimator)
+        context = self._init_callback_context(max_subtasks=1 + self.control + (not is_frozen))
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        teacher = self.teacher.estimator if is_frozen else self._fit_teacher(X, y, context)
+        self._compute_dtype = np.dtype(self.dtype or X.dtype)
+        self.mean_, self.scale_, self.pooling_ = teacher.mean_, teacher.scale_, teacher.pooling_
+        example = copy.deepcopy(teacher.encoder_).to(dtype=self._torch_dtype())
+        spec = dataclasses.replace(self._spec(X.shape[1]), time_scale=float(lengths.max()))
+        student, history = self._distil(spec, example, X, lengths, held_out, seed, context)
+        if self.control:  # whose training is no concern of checkpoints and loggers
+            aimless = dataclasses.replace(spec, mixer="pointwise")
+            control, _ = self._distil(aimless, example, X, lengths, held_out, seed, context, callbacks=())
+            self.control_ = control.cpu()
+        self.encoder_, self.teacher_, self.history_ = student, teacher, history
+        rows = held_out if len(held_out) else training
+        self.fidelity_ = self._fidelity(X[rows], lengths[rows])
+        self._finish(student)
+        context.call_on_fit_task_end(estimator=self, X=X, y=y)
+        return self
+
+    def fidelity(self, X):
+        """How close the student is to its teacher on any series.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_channels, n_timepoints), or any other panel
+            Series, of any length, with as many channels as at fit.
+
+        Returns
+        -------
+        figures : dict of float
+            As `fidelity_`.
+        """
+        return self._fidelity(*self._check_new(X))
+
+    @classmethod
+    def recommended(cls, n_samples, n_timepoints):
+        """Unfitted student and teacher with settings for data of a size.
+
+        Parameters
+        ----------
+        n_samples : int
+            Number of training series; from 2000 on the encoders are wider and deeper.
+        n_timepoints : int
+            Length of the longest. Batches of long series are smaller.
+
+        Returns
+        -------
+        embedder : DistilledEmbedder
+            Teacher, batches and steps are set; everything else has its default.
+        """
+        teacher = MHAEmbedder.recommended(n_samples, n_timepoints)
+        return cls(teacher, **recommended_steps(n_samples, n_timepoints, cls().n_steps))
+
+    def _fidelity(self, X, lengths):
+        teacher = copy.deepcopy(self.teacher_.encoder_).to(dtype=self._torch_dtype())
+        figures = self._compare(self.encoder_, teacher, X, lengths)
+        if hasattr(self, "control_"):
+            of_control = self._compare(self.control_, teacher, X, lengths)
+            for name in ("pooled", "token"):
+                figures[f"control_{name}_r2"] = of_control[f"{name}_r2"]
+                figures[f"{name}_skill"] = skill(figures[f"{name}_r2"], of_control[f"{name}_r2"])
+        return figures
+
+    def _begin(self, X, y):
+        X, lengths = super()._begin(X, y)
+        if isinstance(self.teacher, FrozenEstimator):
+            frozen = self.teacher.estimator
+            if frozen.n_channels_ != X.shape[1]:
+                raise ValueError(
+                    f"teacher must be fitted with as many channels as X has, {X.shape[1]}, got {frozen.n_channels_}"
+                )
+            known, names = self._channel_names(frozen), self._channel_names(self)
+            if known is not None and names is not None and not np.array_equal(known, names):
+                raise ValueError(
+                    "teacher must be fitted with channels named and ordered as those of X are, "
+                    f"{list(names)}, got {list(known)}"
+                )
+        return X, lengths
+
+    @staticmethod
+    def _channel_names(fitted):
+        """Names of the channels seen at fit; None without names, or if those are of the columns of a table."""
+        return fitted.feature_names_in_ if fitted._has_channel_names() else None
+
+    def _teacher(self):
+        """The teacher as it is given, frozen or not, after a check of its parameters."""
+        if self.teacher is None:
+            return self._default_parts()["teacher"]
+        if isinstance(self.teacher, FrozenEstimator):
+            frozen = self.teacher.estimator
+            if not isinstance(frozen, Embedder):
+                raise ValueError(
+                    f"teacher must hold an embedder such as MHAEmbedder, got FrozenEstimator of {type(frozen).__name__}"
+                )
+            check_is_fitted(frozen)
+        else:
+            self.teacher._validate_params()
+        return self.teacher
+
+    def _default_parts(self):
+        names = ("device", "dtype", "random_state", "n_jobs", "verbose")
+        return {} if self.teacher is not None else {"teacher": MHAEmbedder(**{n: getattr(self, n) for n in names})}
+
+    def _fit_teacher(self, X, y, context):
+        teacher = clone(self._teacher())
+        task = context.subcontext(task_name="teacher")
+        with task.propagate_callback_context(teacher):
+            task.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            teacher.fit(X.view(Panel), y)  # a panel, whose axes were looked at
+            task.call_on_fit_task_end(estimator=self, X=X, y=y)
+        return teacher
+
+    def _distil(self, spec, teacher, X, lengths, held_out, seed, context, **settings):
+        """A student and the history of its training."""
+        generator = torch.Generator().manual_seed(seed)
+        student = Encoder(spec, generator=generator, dtype=self._torch_dtype())
+        copy_weights(student, teacher)
+        training = np.setdiff1d(np.arange(len(X)), held_out)
+        inputs = {"series": self._standardised(X[training], lengths[training]), "lengths": lengths[training]}
+        objective = Distillation(student, teacher, self.pooling_, generator)
+        task = context.subcontext(task_name="distillation", max_subtasks=n_epochs(self.n_steps))
+        task.call_on_fit_task_begin(estimator=self)
+        history = self._train_steps(
+            objective,
+            inputs,
+            held_out[:0],
+            seed,
+            task,
+            lr=self.lr,
+            weight_decay=0.0,
+            patience=1,
+            **settings,
+        )
+        task.call_on_fit_task_end(estimator=self)
+        return objective.average.eval(), history
+
+    def _compare(self, student, teacher, X, lengths):
+        """Figures of `fidelity` on series."""
+        student, teacher = student.to(self._where()).eval(), teacher.to(self._where()).eval()
+
+        def pairs():
+            for _, series, own, mask in self._batches(X, lengths):
+                yield teacher(series, mask), student(series, mask), own
+
+        with self._computing():
+            return fidelity(pairs(), self.pooling_)
+
+    def _spec(self, n_channels):
+        teacher = self._teacher()
+        of_teacher = teacher.estimator.encoder_.spec if isinstance(teacher, FrozenEstimator) else None
+        of_teacher = of_teacher or teacher._spec(n_channels)
+        causal = of_teacher.causal if self.causal is None else bool(self.causal)
+        d_model = int(self.d_model or of_teacher.d_model)
+        d_ff = of_teacher.d_ff if d_model == of_teacher.d_model else 2 * d_model
+        return EncoderSpec(
+            n_channels=n_channels,
+            d_model=d_model,
+            n_layers=int(self.n_layers or of_teacher.n_layers),
+            d_ff=int(self.d_ff or d_ff),
+            d_out=of_teacher.d_out,
+            causal=causal,
+            **self._own_spec(causal),
+        )
+
+    def _without_validation(self):
+        return "a student is trained for n_steps, all of them, so monitor 'train_loss' in its place"
+
+    def _validate_params(self):
+        if not isinstance(self.teacher, Embedder | FrozenEstimator | None):
+            raise ValueError(
+                "teacher must be an embedder such as MHAEmbedder(), a FrozenEstimator that holds one, or None, "
+                f"got {plain(self.teacher)!r}"
+            )
+        super()._validate_params()
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        teacher = self.teacher
+        tags.target_tags.required = isinstance(teacher, Embedder) and get_tags(teacher).target_tags.required
+        return tags

@@ -1,0 +1,1 @@
+"""Transformers and a classifier on features of all intervals of a series."""

@@ -1,0 +1,212 @@
+"""What the transformers of intervals share: filters, poolings, thresholds, and the loss of digits."""
+
+import importlib
+import math
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from sigfeat._kernels.interval_features import SHORTEST, STRETCH, Pooling, interval_values, pooled_intervals
+from sigfeat._kernels.pooling import POOLINGS
+from sigfeat._validation import Interval, StrOptions, check_is_fitted
+from sigfeat.filters import FILTERS, draw_filters
+from sigfeat.transformers._contract.base import FeatureTransformer
+from sigfeat.transformers._contract.feature_table import WHOLE, FeatureTableMixin, combined, only_where_used, selected
+from sigfeat.transformers._contract.jobs import N_JOBS, granted_threads
+from sigfeat.transformers._contract.memory import check_fitted_size, check_output_size
+from sigfeat.transformers._contract.targets import check_target
+from sigfeat.transformers._poolings import check_poolings, threshold_between, threshold_bytes, threshold_series
+from sigfeat.transformers._windows import fine_windows, window_names
+
+WORTH_A_WARNING = 1e-6  # relative rounding error of the worst feature
+INTERVAL_CONSTRAINTS: dict = {
+    "filter": [StrOptions(set(FILTERS))],
+    "n_filters": [Interval(Integral, 1, None, closed="left")],
+    "filter_rank": [Interval(Integral, 1, None, closed="left")],
+    "filter_length": [Interval(Integral, 2, None, closed="left"), None],
+    "pooling": [StrOptions(set(POOLINGS)), tuple, list],
+    "windows": [StrOptions({"whole"}), Interval(Integral, 1, None, closed="left"), tuple, list],
+    "quantile": [Interval(Real, 0, 1, closed="both")],
+    "fit_mode": [StrOptions({"random", "supervised"})],
+    "task": [StrOptions({"auto", "classification", "regression"})],
+    "max_epochs": [Interval(Integral, 1, None, closed="left")],
+    "lr": [Interval(Real, 0, None, closed="neither")],
+    "batch_size": [Interval(Integral, 2, None, closed="left")],
+    "device": "no_validation",  # torch looks at it
+    "random_state": ["random_state"],
+    "n_jobs": N_JOBS,
+}
+
+
+class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
+    """Subclasses give their sources, see `interval_features`, train, and name and describe their rows of values."""
+
+    def _fit_intervals(self, X, lengths, y, n_outputs, kept=None):
+        """Filters, and what is to be pooled; `n_outputs` real values for each filter at each time.
+
+        kept: function that tells which rows of values, of all sources, become features; None for all.
+        """
+        names, (n_fine, runs) = check_poolings(self.pooling), fine_windows(self.windows)
+        n_rows, n_columns = n_outputs * self.n_filters, len(names) * len(runs)
+        rows = None if kept is None else kept()
+        self._kept = None if rows is None or rows.all() else np.flatnonzero(np.repeat(rows, n_columns))
+        random_state = check_random_state(self.random_state)
+        longest = int(np.median(lengths)) // 2 if self.filter_length is None else self.filter_length
+        longest, target = max(2, longest), None
+        needs_torch = self.fit_mode == "supervised" or self.filter == "learnt"
+        if self.fit_mode == "supervised":
+            target = check_target(y, X, self.task)[1]
+        vars(self).pop("history_", None)
+        if needs_torch:
+            importlib.import_module("sigfeat.nn.devices").check_device(self.device)
+            self.filters_ = self._trained(X, lengths, target, longest, random_state)
+        else:
+            self.filters_ = draw_filters(self.filter, self.n_filters, self.filter_rank, longest, random_state)
+        pooling = Pooling(names, np.zeros(n_rows), n_fine, runs)
+        self._made = self._sources()
+        if {"ppv", "mpv"} & set(names):
+            pooling = Pooling(names, self._learn_thresholds(X, lengths, n_rows), n_fine, runs)
+        self.thresholds_, self._how = pooling.thresholds, pooling
+        windows = [f"|{name}" if name else "" for name in window_names(self.windows)]
+        self._endings = [f"|{name}{window}" for name in names for window in windows]
+        self._filter_names = [f"|{self.filter}{j + 1}" for j in range(self.n_filters)]
+        self._n_features_out = n_rows * n_columns if self._kept is None else len(self._kept)
+
+    def _check_size(self, X, lengths, n_outputs, n_factors, workspace=0, remedy="lower n_filters", itemsize=8):
+        """Raise unless features fit into memory: `n_outputs` real values for each filter, of `n_factors` factors."""
+        names, n_windows = check_poolings(self.pooling), len(fine_windows(self.windows)[1])
+        n_rows, longest = n_outputs * self.n_filters, X.shape[2]
+        n_features = n_rows * len(names) * n_windows
+        if {"ppv", "mpv"} & set(names):
+            workspace += 3 * threshold_bytes(len(X), 8 * longest * n_rows)
+        if self.filter != "exponential":
+            lags = max(2, int(np.median(lengths)) // 2 if self.filter_length is None else self.filter_length)
+            n_fft = min(max(STRETCH * lags, SHORTEST), longest + min(lags, longest))
+            each = 4 * self.filter_rank * self.n_filters * n_factors * itemsize * n_fft + 8 * n_rows * n_fft
+            workspace += each * min(granted_threads(self.n_jobs), len(X))
+            workspace += 64 * lags * self.n_filters * self.filter_rank
+        workspace += 8 * len(X) * n_features  # in float64, before it has the dtype of X
+        what = f"{type(self).__name__} with n_filters={self.n_filters}"
+        check_fitted_size(len(X), n_features, X.dtype, what, workspace, remedy)
+
+    def _learn_thresholds(self, X, lengths, n_rows):
+        """Quantile of each row of values over some of the series."""
+        chosen = threshold_series(len(X), X.shape[2] * n_rows * 8)
+        per_series = []
+        for i in chosen:
+            found = [interval_values(source, X[i], lengths[i], self.filters_) for source in self._made]
+            per_series.append(np.concatenate([_real_rows(values) for values in found]))
+        known = np.concatenate(per_series, axis=1)
+        return np.array([threshold_between(row, self.quantile) for row in known])
+
+    def transform(self, X):
+        """Pooled values of the intervals.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_channels, n_timepoints), or any other panel
+            Series, of any length, with as many channels as at fit.
+
+        Returns
+        -------
+        features : ndarray of shape (n_samples, n_features_out), dtype of X
+            Of each function of an interval each filter; of each filter all poolings; of each pooling all windows.
+
+        Warns
+        -----
+        RuntimeWarning
+            If rounding errors may reach a millionth of a feature: finite filters over long stretches add up numbers
+            that are far larger than their sum.
+        """
+        check_is_fitted(self)
+        X, lengths = self._check_panel(X, reset=False)
+        check_output_size(len(X), self._n_features_out, np.float64, f"the output of {type(self).__name__}")
+        n_rows = len(self.thresholds_) // len(self._made)
+        n_of_each = n_rows * len(self._endings)
+        out, lost, first = np.empty((len(X), n_of_each * len(self._made)), X.dtype), 0.0, 0
+        for k, source in enumerate(self._made):
+            own = Pooling(
+                self._how.names, self.thresholds_[k * n_rows : (k + 1) * n_rows], self._how.n_fine, self._how.runs
+            )
+            found = np.empty((len(X), n_of_each))
+            n_threads = granted_threads(self.n_jobs)
+            lost = max(lost, pooled_intervals(source, X, lengths, self.filters_, own, n_threads=n_threads, out=found))
+            with np.errstate(over="ignore"):  # told in one sentence
+                out[:, first : first + n_of_each] = found
+            first += n_of_each
+        out = out if self._kept is None else out[:, self._kept]
+        self._check_overflow(out, "sums over intervals overflow", "scale the series, or take a smaller filter_length")
+        if lost > WORTH_A_WARNING:
+            digits = max(0, math.floor(-math.log10(lost)))
+            warnings.warn(
+                f"of the worst feature of {type(self).__name__} {digits} of 16 digits are sure: terms that grow with "
+                f"filters of {self.filters_.length} lags cancel; take a smaller filter_length, or filter='exponential'",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        return out
+
+    def _feature_names(self):
+        names = [f"{row}{ending}" for row in self._row_names() for ending in self._endings]
+        return names if self._kept is None else [names[k] for k in self._kept]
+
+    def _feature_columns(self):
+        endings = [ending.split("|")[1:] for ending in self._endings]
+        pooled = {"pooling": [ending[0] for ending in endings], "window": [(*ending, WHOLE)[1] for ending in endings]}
+        rows = self._row_columns() | {"threshold": self.thresholds_.tolist()}
+        columns = only_where_used(combined(rows, pooled))
+        return columns if self._kept is None else selected(columns, self._kept)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = self.fit_mode == "supervised"
+        return tags
+
+    def _sources(self):
+        raise NotImplementedError
+
+    def _trained(self, X, lengths, target, length, random_state):
+        """Filters of torch, trained on a target unless that is None."""
+        seed = int(random_state.randint(2**31))
+        filters = importlib.import_module("sigfeat.nn.intervals.filters")
+        built = filters.build_filter(self.filter, self.n_filters, self.filter_rank, length, seed)
+        if target is not None:
+            layer, series = self._layer(X, lengths, built)
+            self.history_ = importlib.import_module("sigfeat.nn.intervals.layers").train_intervals(
+                layer,
+                series,
+                lengths,
+                target,
+                check_poolings(self.pooling),
+                fine_windows(self.windows),
+                max_epochs=self.max_epochs,
+                lr=self.lr,
+                batch_size=self.batch_size,
+                device=self.device,
+                seed=seed,
+                n_threads=granted_threads(self.n_jobs),
+            )
+            self._keep(layer)
+        return built.frozen()
+
+    def _layer(self, X, lengths, filters):
+        """Layer to train, and the series that it takes."""
+        raise NotImplementedError
+
+    def _keep(self, layer):
+        """Take over what was trained beside the filters."""
+
+    def _row_names(self):
+        raise NotImplementedError
+
+    def _row_columns(self):
+        """Columns of the table of features for the rows of values, in the order of `_row_names`."""
+        raise NotImplementedError
+
+
+def _real_rows(values):
+    """Rows of values (n_outputs, n_filters, n), complex ones as real and imaginary part."""
+    rows = values.reshape(-1, values.shape[-1])
+    return np.stack([rows.real, rows.imag], axis=1).reshape(-1, rows.shape[-1]) if np.iscomplexobj(rows) else rows

@@ -1,0 +1,250 @@
+"""Networks of interval layers as a scikit-learn classifier."""
+
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+
+from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted, validate_panel
+from sigfeat.nn.devices import check_device, thread_limit
+from sigfeat.nn.intervals.networks import HEAD_RATE, PooledSequence, interval_hyena, stacked_intervals
+from sigfeat.nn.training.supervised import TrainingSettings, train
+from sigfeat.transformers._contract.jobs import N_JOBS, granted_threads
+from sigfeat.transformers._contract.moments import channel_moments
+from sigfeat.transformers._contract.targets import check_target
+from sigfeat.transformers.embeddings._states import ModuleStateMixin
+
+SERIES_AT_ONCE = 64  # in predictions
+
+
+class IntervalNetworkClassifier(ModuleStateMixin, ClassifierMixin, BaseEstimator):
+    """A network whose layers are sums over all intervals of what the layer before found, trained as a whole.
+
+    For tasks in which one event tells which other event counts. Series are standardised; mean, largest and last value
+    of what the last layer gives are the features of a linear classifier.
+
+    Parameters
+    ----------
+    layers : {"stack", "hyena"}, default="stack"
+        "stack": interval layer, projection, interval layer, projection. "hyena": interval layer, projection, two blocks
+        of Hyena.
+    d_model : int, default=6
+        Channels between the layers.
+    n_filters : int, default=4
+        Learnt filters of the second layer of "stack", whose first has three times as many, or of the one of "hyena".
+    order : int, default=2
+        Of Hyena.
+    max_epochs : int, default=20
+        Passes over the training series.
+    lr : float, default=0.01
+        Learning rate at the peak.
+    batch_size : int, default=32
+        Series per step, at least 2.
+    device : str or torch.device, default="cpu"
+        Where to train and predict.
+    dtype : {"float32", "float64"}, default="float32"
+        Precision to train and predict in; the factors of intervals are computed in float64.
+    random_state : int, RandomState instance or None, default=0
+        Of the first weights, and of the order of the series.
+    n_jobs : int or None, default=None
+        Threads of torch and BLAS, in joblib's convention, no more than CPUs.
+
+    Attributes
+    ----------
+    network_ : torch.nn.Module
+        Features and linear head.
+    classes_ : ndarray of shape (n_classes,)
+        Classes.
+    history_ : list of dict
+        "epoch" and "train_loss" of each epoch.
+    shift_, scale_ : ndarray of shape (n_channels,)
+        A channel is used as (x - shift_) * scale_.
+    n_channels_ : int
+        Number of channels seen at fit.
+
+    Raises
+    ------
+    ImportError
+        If torch or skorch is not installed.
+    ValueError
+        If the device cannot be used, y has one class only, values are NaN or infinite, or training diverges.
+
+    See Also
+    --------
+    sigfeat.classifiers.interval_stack_classifier, sigfeat.classifiers.interval_hyena_classifier
+    IntervalISSTransformer : One interval layer, random or trained, for any classifier.
+
+    Notes
+    -----
+    Time O(n_timepoints log(n_timepoints)) per series and epoch.
+
+    Examples
+    --------
+    >>> from sigfeat import IntervalNetworkClassifier
+    >>> from sigfeat.datasets import make_coincidence
+    >>> X, y = make_coincidence(n_samples=40, length=64)
+    >>> IntervalNetworkClassifier(d_model=3, n_filters=2, max_epochs=2).fit(X, y).predict(X).shape
+    (40,)
+    """
+
+    _parameter_constraints: dict = {
+        "layers": [StrOptions({"stack", "hyena"})],
+        "d_model": [Interval(Integral, 1, None, closed="left")],
+        "n_filters": [Interval(Integral, 1, None, closed="left")],
+        "order": [Interval(Integral, 1, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "batch_size": [Interval(Integral, 2, None, closed="left")],
+        "device": [str, torch.device],
+        "dtype": [StrOptions({"float32", "float64"})],
+        "random_state": ["random_state"],
+        "n_jobs": N_JOBS,
+    }
+
+    def __init__(
+        self,
+        layers="stack",
+        d_model=6,
+        n_filters=4,
+        order=2,
+        max_epochs=20,
+        lr=0.01,
+        batch_size=32,
+        device="cpu",
+        dtype="float32",
+        random_state=0,
+        n_jobs=None,
+    ):
+        self.layers = layers
+        self.d_model = d_model
+        self.n_filters = n_filters
+        self.order = order
+        self.max_epochs = max_epochs
+        self.lr = lr
+        self.batch_size = batch_size
+        self.device = device
+        self.dtype = dtype
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y):
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_channels, n_timepoints), or any other panel
+            Series; see `to_panel`.
+        y : array-like of shape (n_samples,)
+            Classes.
+
+        Returns
+        -------
+        self : IntervalNetworkClassifier
+        """
+        vars(self).pop("network_", None)
+        X, lengths = validate_panel(self, X, y, reset=True)
+        _, target = check_target(y, X, "classification", "IntervalNetworkClassifier")
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        check_device(self.device)
+        self.classes_ = np.unique(np.asarray(y))
+        mean, deviation = channel_moments(X, lengths)
+        self.shift_, self.scale_ = mean, 1.0 / deviation
+        seed = int(check_random_state(self.random_state).randint(2**31))
+        sizes = {"d_model": self.d_model, "n_filters": self.n_filters, "seed": seed}
+        sizes["dtype"] = getattr(torch, self.dtype)
+        length = int(np.median(lengths))
+        if self.layers == "stack":
+            body = stacked_intervals(X.shape[1], length, **sizes)
+        else:
+            body = interval_hyena(X.shape[1], length, order=self.order, **sizes)
+        settings = TrainingSettings(
+            max_epochs=self.max_epochs,
+            lr=self.lr,
+            weight_decay=0.0,
+            batch_size=self.batch_size,
+            validation_fraction=0.0,
+            patience=1,
+            callbacks=(),
+            device=self.device,
+            seed=seed,
+            stretching=0.0,
+            head_rate=HEAD_RATE,
+        )
+        with thread_limit(granted_threads(self.n_jobs)):
+            self.history_, network = train(PooledSequence(body), self._scaled(X), lengths, target, settings)
+        self.network_ = network.eval().cpu()
+        return self
+
+    def decision_function(self, X):
+        """Scores of the classes.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_channels, n_timepoints), or any other panel
+            Series, of any length, with as many channels as at fit.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
+            Logarithms of probabilities up to a constant; for two classes the difference.
+        """
+        scores = self._scores(X)
+        return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
+
+    def predict_proba(self, X):
+        """Probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_channels, n_timepoints), or any other panel
+            Series, of any length, with as many channels as at fit.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+        """
+        return torch.from_numpy(self._scores(X)).softmax(dim=1).numpy()
+
+    def predict(self, X):
+        """Most probable classes.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_channels, n_timepoints), or any other panel
+            Series, of any length, with as many channels as at fit.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+        """
+        largest = self._scores(X).argmax(axis=1)
+        return self.classes_[largest]
+
+    def _scores(self, X):
+        check_is_fitted(self, "network_")
+        X, lengths = validate_panel(self, X, reset=False)
+        check_device(self.device)
+        network = self.network_.to(self.device)
+        with torch.no_grad(), thread_limit(granted_threads(self.n_jobs)):
+            parts = zip(
+                torch.from_numpy(self._scaled(X)).split(SERIES_AT_ONCE),
+                torch.from_numpy(lengths).split(SERIES_AT_ONCE),
+                strict=True,
+            )
+            found = [network(series.to(self.device), own.to(self.device)).cpu().numpy() for series, own in parts]
+        return np.concatenate(found)
+
+    def _scaled(self, X):
+        """Standardised series, (n_samples, n_timepoints, n_channels) zeros behind the end."""
+        scaled = (X - self.shift_[:, np.newaxis]) * self.scale_[:, np.newaxis]
+        return np.ascontiguousarray(np.nan_to_num(scaled).swapaxes(1, 2), np.dtype(self.dtype))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
