@@ -15,6 +15,7 @@ from sigfeat._validation import (
     validate_panel,
 )
 from sigfeat.panel import as_panel, channel_names, computed, is_table, series_index, to_panel
+from sigfeat.transformers._contract.unused import OnlyWith, refuse_unused
 from sigfeat.words import channel_labels
 
 
@@ -24,6 +25,11 @@ class PanelTransformer(TransformerMixin, BaseEstimator):
     _allow_missing = False
     _fitted_mark = "_n_features_out"  # the attribute that `fit` sets last
     _parameter_constraints: dict = {}
+    _used_only: dict[str, OnlyWith] = {}  # parameters that only some settings use, and which
+
+    def _validate_params(self):
+        super()._validate_params()
+        refuse_unused(self, self._used_only)
 
     def _check_panel(self, X, y=None, *, reset):
         """Panel and own lengths of its series; reset is True in fit, where y needs an entry for each, else False."""

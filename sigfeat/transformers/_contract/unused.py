@@ -1,0 +1,54 @@
+"""Parameters that only some settings use: under the other settings they are refused, not ignored."""
+
+import inspect
+from typing import Any, NamedTuple
+
+from sigfeat._messages import plain
+
+
+class OnlyWith(NamedTuple):
+    """The setting with which a parameter is used.
+
+    Parameters
+    ----------
+    parameter : str
+        The parameter that decides.
+    values : tuple or None
+        Its values, or those that it must contain one of, with which the other parameter is used; None for any value
+        except None, False, 0 and empty ones.
+    """
+
+    parameter: str
+    values: tuple[Any, ...] | None = None
+
+    def holds(self, value: Any) -> bool:
+        """Whether the other parameter is used with this value of the deciding one."""
+        if self.values is None:
+            return bool(value)
+        found = value if isinstance(value, tuple | list) else (value,)
+        return any(isinstance(item, type(allowed)) and item == allowed for item in found for allowed in self.values)
+
+    def __str__(self) -> str:
+        if self.values is None:
+            return f"a positive {self.parameter}"
+        return f"{self.parameter}={' or '.join(repr(value) for value in self.values)}"
+
+
+TRAINED = OnlyWith("fit_mode", ("supervised",))
+
+
+def refuse_unused(estimator: Any, used_only: dict[str, OnlyWith]) -> None:
+    """Raise a ValueError for a parameter that differs from its default although the other settings do not use it.
+
+    A parameter that is silently ignored makes a grid search compare equal models.
+    """
+    defaults = inspect.signature(type(estimator)).parameters
+    for name, only in used_only.items():
+        value, default = getattr(estimator, name), defaults[name].default
+        deciding = getattr(estimator, only.parameter)
+        if only.holds(deciding) or value is default or (type(value) is type(default) and value == default):
+            continue
+        raise ValueError(
+            f"{name} is used with {only} only, got {name}={plain(value)!r} with {only.parameter}={plain(deciding)!r}: "
+            f"leave it at {plain(default)!r}"
+        )
