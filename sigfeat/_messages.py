@@ -1,4 +1,4 @@
-"""Values as error messages show them."""
+"""Values as they appear in error messages."""
 
 from typing import Any
 
@@ -6,7 +6,9 @@ import numpy as np
 
 
 def plain(value: Any) -> Any:
-    """Value without NumPy's types, which its `repr` would show: 0.5 for np.float64(0.5), also inside lists and tuples.
+    """Convert NumPy scalars and arrays to Python values, also inside lists and tuples.
+
+    The `repr` of NumPy's scalars shows their type, ``np.float64(0.5)``.
 
     Parameters
     ----------
@@ -16,7 +18,7 @@ def plain(value: Any) -> Any:
     Returns
     -------
     value : object
-        The value that Python's own types have for it, or the same.
+        The Python value, or `value` itself.
 
     Examples
     --------

@@ -1,16 +1,16 @@
-"""Which spreads are rounding errors: they are measured by the values that went in, not by what came out."""
+"""Which spreads are rounding errors: they are compared with the operands, not with the results."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-ROUNDINGS = 10  # of a value on its way, at most
-DIFFERENCE_ROUNDINGS = 2  # of the larger of two values that are subtracted: one or two of each
+ROUNDINGS = 10  # upper bound of the roundings of a value
+DIFFERENCE_ROUNDINGS = 2  # of the larger of two values that are subtracted
 
 
 def within_rounding(spread: Any, largest: Any, dtype: Any) -> Any:
-    """Whether a spread of values is within the rounding errors of operands in this dtype, `largest` in absolute value.
+    """Whether a spread of values is within the rounding errors of operands of this dtype and absolute size `largest`.
 
     The spread is a standard deviation, or any other distance from the mean; both arguments are numbers or arrays.
     """
@@ -18,11 +18,11 @@ def within_rounding(spread: Any, largest: Any, dtype: Any) -> Any:
 
 
 def difference_rounding(X: NDArray[Any]) -> NDArray[Any]:
-    """Deviation up to which differences of the values are the same, as a fraction of the larger value, (n_channels,).
+    """Rounding error of differences of the values, as a fraction of the larger value, shape (n_channels,).
 
-    X has shape (n_samples, n_channels, n_timepoints), NaN behind the ends. The fraction is that of float32 where all
-    values of a channel are float32 numbers, whatever the dtype of X, unless all of them have spare digits: such values,
-    counts for instance, have not been rounded, and their differences are exact.
+    X has shape (n_samples, n_channels, n_timepoints), with NaN after the ends. The fraction is that of float32 if all
+    values of a channel are float32 numbers, whatever the dtype of X. It is that of float64 if these values do not use
+    the last digit of float32: such values, counts for instance, have not been rounded, and their differences are exact.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         single = X.astype(np.float32)

@@ -1,13 +1,16 @@
-"""The only door to scikit-learn's underscore names, and the check that every panel passes."""
+"""The only module that imports private names of scikit-learn, and the check that every panel passes."""
 
 import contextlib
 import sys
 import warnings
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from numbers import Real
+from typing import Any, TypeVar
 
 import numpy as np
-from sklearn.base import _fit_context
+from numpy.typing import NDArray
+from sklearn.base import _fit_context as _sklearn_fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.metaestimators import _BaseComposition
@@ -21,6 +24,7 @@ from sklearn.utils.validation import (
 
 from sigfeat._messages import plain
 from sigfeat.panel import (
+    Floats,
     Panel,
     channel_names,
     columns_of,
@@ -39,26 +43,26 @@ try:
 except ImportError:  # scikit-learn before 1.9
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Stands in for the mixin: there are no callbacks to be called."""
+        """Replace the mixin where scikit-learn has no callbacks."""
 
-        def _init_callback_context(self, **_):
+        def _init_callback_context(self, **_: Any) -> Any:
             return _NoContext()
 
 
 class _NoContext:
-    """What a callback context can do, and nothing done."""
+    """Callback context that does nothing."""
 
-    def call_on_fit_task_begin(self, **_):
+    def call_on_fit_task_begin(self, **_: Any) -> Any:
         return self
 
-    def call_on_fit_task_end(self, **_):
+    def call_on_fit_task_end(self, **_: Any) -> bool:
         return False
 
-    def subcontext(self, **_):
+    def subcontext(self, **_: Any) -> Any:
         return self
 
     @contextlib.contextmanager
-    def propagate_callback_context(self, _):
+    def propagate_callback_context(self, _: Any) -> Iterator[Any]:
         yield
 
 
@@ -74,29 +78,43 @@ __all__ = [
     "check_is_fitted",
     "check_known",
     "of_objects",
+    "validate_data",
     "validate_panel",
 ]
 
 
-def validate_panel(estimator, X, y=None, *, reset, allow_missing=False):
-    """X as a panel and the own lengths of its series, checked against what `estimator` saw at fit.
+_Method = TypeVar("_Method", bound=Callable[..., Any])
 
-    Tables go through scikit-learn's `validate_data`: its rules and messages hold for them, and n_features_in_
-    counts their columns. For every other kind n_features_in_ counts the channels, and feature_names_in_ holds
-    their names where X has them.
+
+def _fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[_Method], _Method]:
+    """Scikit-learn's decorator of `fit`, which checks the parameters first, with a type."""
+    decorator: Callable[[_Method], _Method] = _sklearn_fit_context(
+        prefer_skip_nested_validation=prefer_skip_nested_validation
+    )
+    return decorator
+
+
+def validate_panel(
+    estimator: Any, X: Any, y: Any = None, *, reset: bool, allow_missing: bool = False
+) -> tuple[Floats, NDArray[np.int64]]:
+    """Convert X to a panel, check it against what `estimator` saw at fit, and return the lengths of its series.
+
+    Tables are checked by scikit-learn's `validate_data`, with its rules and messages, and n_features_in_ is the number
+    of their columns. For every other container n_features_in_ is the number of channels, and feature_names_in_ holds
+    the names of the channels if X has them.
 
     Parameters
     ----------
     estimator : PanelTransformer
-        Gets n_channels_, n_features_in_ and feature_names_in_ on reset, is compared with them otherwise.
+        With `reset`, n_channels_, n_features_in_ and feature_names_in_ are set on it. Without, X is compared with them.
     X : array-like
         Any kind of panel; see `to_panel`.
     y : array-like or None, default=None
-        What must have one entry per series.
+        Targets, which must have one entry per series.
     reset : bool
         True in fit, False in transform.
     allow_missing : bool, default=False
-        Whether NaN may stand inside a series.
+        Whether NaN is accepted inside a series.
 
     Returns
     -------
@@ -107,13 +125,13 @@ def validate_panel(estimator, X, y=None, *, reset, allow_missing=False):
     Raises
     ------
     TypeError, ValueError
-        As `to_panel`; also if channels are not those seen at fit, if a value is infinite or, unless allowed,
-        missing, if a series has no value at all, or X is one series, and no panel of them.
+        As `to_panel`. Also if the channels are not those seen at fit, a value is infinite or, unless allowed,
+        missing, a series has no values, or X is a single series instead of a panel.
 
     Warns
     -----
     UserWarning
-        On reset, where an array has more channels than time points: its axes may have been swapped.
+        With `reset`, if an array has more channels than time points, since its axes may have been swapped.
     """
     given, X = X, with_frames(X)
     _refuse_one_series(estimator, given if is_pandas(given, "Series") else X, reset)
@@ -123,7 +141,7 @@ def validate_panel(estimator, X, y=None, *, reset, allow_missing=False):
         table = estimator._fitted_on_table
     panel = np.asarray(_validate_table(estimator, X, reset)[:, np.newaxis, :] if table else to_panel(X))
     if not reset:
-        _check_channels(estimator, *panel.shape[1:], names, columns, turned(X))
+        _check_channels(estimator, panel.shape[1], panel.shape[2], names, columns, turned(X))
     lengths = _check_values(panel, type(estimator).__name__, allow_missing)
     if reset:
         _check_entries(y, panel, X, type(estimator).__name__)
@@ -135,10 +153,10 @@ def validate_panel(estimator, X, y=None, *, reset, allow_missing=False):
     return panel, lengths
 
 
-def _refuse_one_series(estimator, X, reset):
-    """Raise a ValueError where the shape of X, or its names, say that it is one series and no panel of them."""
+def _refuse_one_series(estimator: Any, X: Any, reset: bool) -> None:
+    """Raise a ValueError if the shape or the names of X show that it is one series and not a panel."""
     one = False
-    shape = getattr(X, "shape", ())
+    shape: tuple[int, ...] = getattr(X, "shape", ())
     if not shape and is_table(X):
         shape = np.asarray(X).shape
     if len(shape) == 1 and shape[0]:
@@ -157,7 +175,7 @@ def _refuse_one_series(estimator, X, reset):
         )
 
 
-def _check_entries(y, panel, X, name):
+def _check_entries(y: Any, panel: Floats, X: Any, name: str) -> None:
     """Raise a ValueError unless y, if given, has one entry per series."""
     if y is None:
         return
@@ -176,18 +194,18 @@ def _check_entries(y, panel, X, name):
     raise ValueError(f"y must have one entry per series, {n_samples}, got {_num_samples(y)}{hint}")
 
 
-def of_objects(y):
-    """Targets as an array, texts as objects, for NumPy makes texts of what stands beside them; None if not one."""
+def of_objects(y: Any) -> NDArray[Any] | None:
+    """Targets as an array, text as objects, since NumPy converts its neighbours to text; None for ragged rows."""
     try:
         array = np.asarray(y)
         mixed = array.dtype.kind in "US" and not isinstance(y, np.ndarray)
         return np.asarray(y, dtype=object) if mixed else array
-    except ValueError:  # of rows of unequal lengths
+    except ValueError:  # rows of unequal lengths
         return None
 
 
-def check_known(values, what):
-    """Raise a ValueError if among targets, from `of_objects`, one is missing or there are numbers and texts."""
+def check_known(values: NDArray[Any], what: str) -> None:
+    """Raise a ValueError if one of the targets, from `of_objects`, is missing, or numbers and text are mixed."""
     first = None
     for i, row in enumerate(values.reshape(len(values), -1) if values.dtype == object and len(values) else ()):
         for value in row.tolist():
@@ -200,26 +218,26 @@ def check_known(values, what):
                 raise ValueError(f"y must be all numbers or all text, got {first} and {plain(value)!r} for series {i}")
 
 
-def _is_missing(value):
-    """Whether a value stands for none: None, NaN, pandas' NA and NaT."""
+def _is_missing(value: Any) -> bool:
+    """Whether a value means "missing": None, NaN, pandas' NA and NaT."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
     return isinstance(value, float | np.floating) and bool(np.isnan(value))
 
 
-def turned(X):
-    """How X is written with its axes of channels and times exchanged."""
+def turned(X: Any) -> str:
+    """Code that swaps the channel and time axes of X, for messages."""
     items = isinstance(X, list | tuple) or isinstance(X, np.ndarray) and X.ndim == 1
     return "[x.T for x in X]" if items else "X.transpose(0, 2, 1)"
 
 
-def _warn_of_swapped_axes(X, panel):
-    """Warn where an array, or arrays, have more channels than time points."""
+def _warn_of_swapped_axes(X: Any, panel: Floats) -> None:
+    """Warn if X consists of arrays with more channels than time points."""
     _, n_channels, n_timepoints = panel.shape
     if n_channels <= n_timepoints or isinstance(X, Panel):
         return
     if is_pandas(X, "DataFrame") or channel_names(X) is not None or getattr(X, "ndim", 3) == 2:
-        return  # channels with names, and those of arrays of cells, stand in columns
+        return  # named channels, and those of arrays of cells, are columns, so their axis is known
     warnings.warn(
         f"X has more channels, {n_channels}, than time points, {n_timepoints}. If its axes are "
         f"(n_samples, n_timepoints, n_channels), pass {turned(X)}.",
@@ -228,8 +246,8 @@ def _warn_of_swapped_axes(X, panel):
     )
 
 
-def _level_of_caller():
-    """Frames from the caller of this function up to the first that is neither scikit-learn's nor ours."""
+def _level_of_caller() -> int:
+    """Number of stack frames up to the first that belongs neither to scikit-learn nor to sigfeat."""
     frame, level = sys._getframe(1), 1
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(
         ("sigfeat.", "sklearn.", "joblib.")
@@ -238,7 +256,7 @@ def _level_of_caller():
     return level
 
 
-def _validate_table(estimator, X, reset):
+def _validate_table(estimator: Any, X: Any, reset: bool) -> NDArray[Any]:
     if is_pandas(X, "DataFrame"):
         refuse_levels(X)
         refuse_long_table(X)
@@ -251,14 +269,15 @@ def _validate_table(estimator, X, reset):
         raise ValueError(f"X must hold real numbers, got dtype {array.dtype}")
     if array.dtype == object:
         _refuse_texts_and_dates(X, array)
-    if not array.dtype.isnative:  # of such float32 scikit-learn makes float64
+    if not array.dtype.isnative:  # scikit-learn would convert such float32 to float64
         X = array.astype(array.dtype.newbyteorder("="))
     options = {"dtype": [np.float64, np.float32], "order": "C", "ensure_all_finite": False}
-    return validate_data(estimator, X, reset=reset, **options)
+    table: NDArray[Any] = validate_data(estimator, X, reset=reset, **options)
+    return table
 
 
-def _refuse_texts_and_dates(X, array):
-    """Raise a ValueError where there is a text or a date among objects; for other things scikit-learn does it."""
+def _refuse_texts_and_dates(X: Any, array: NDArray[Any]) -> None:
+    """Raise a ValueError if objects contain text or dates; scikit-learn raises for everything else."""
     for i, value in enumerate(array.flat):
         if isinstance(value, str | bytes | date | timedelta):
             got = "text" if isinstance(value, str | bytes) else f"{type(value).__name__}"
@@ -266,7 +285,7 @@ def _refuse_texts_and_dates(X, array):
             raise ValueError(f"X must hold real numbers, got {got}{where}")
 
 
-def _set_channels(estimator, n_channels, names):
+def _set_channels(estimator: Any, n_channels: int, names: NDArray[np.object_] | None) -> None:
     estimator.n_features_in_ = n_channels
     if names is not None:
         estimator.feature_names_in_ = names
@@ -274,7 +293,14 @@ def _set_channels(estimator, n_channels, names):
         del estimator.feature_names_in_
 
 
-def _check_channels(estimator, n_channels, n_timepoints, names, columns, other):
+def _check_channels(
+    estimator: Any,
+    n_channels: int,
+    n_timepoints: int,
+    names: NDArray[np.object_] | None,
+    columns: list[str] | None,
+    other: str,
+) -> None:
     if n_channels != estimator.n_channels_:
         name = type(estimator).__name__
         swapped = n_timepoints == estimator.n_channels_ and n_timepoints != 1
@@ -290,16 +316,16 @@ def _check_channels(estimator, n_channels, n_timepoints, names, columns, other):
         )
 
 
-def _other_names(X):
-    """Names of the channels that are no texts, as they are shown; None where X has none, or texts."""
+def _other_names(X: Any) -> list[str] | None:
+    """Representations of channel names that are not text; None if X has no names, or all are text."""
     columns = columns_of(X)
     if columns is None or all(isinstance(name, str) for name in columns):
         return None
     return [repr(name) for name in columns.tolist()]
 
 
-def _check_values(panel, name, allow_missing):
-    """Own lengths of the series; data whose sum is finite need no elementwise look."""
+def _check_values(panel: Floats, name: str, allow_missing: bool) -> NDArray[np.int64]:
+    """Lengths of the series. If the sum of the panel is finite, no element needs to be checked."""
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(panel.sum()):
             return np.full(len(panel), panel.shape[2], dtype=np.int64)
@@ -309,7 +335,7 @@ def _check_values(panel, name, allow_missing):
             f"every series must have at least one value, but series {lengths.argmin()} (from 0) of X is NaN throughout"
         )
     finite = np.isfinite(panel)
-    if np.count_nonzero(finite) == lengths.sum() * panel.shape[1]:  # all that is not finite is padding
+    if np.count_nonzero(finite) == lengths.sum() * panel.shape[1]:  # every non-finite value is padding
         return lengths
     inside = (np.arange(panel.shape[2]) < lengths[:, np.newaxis])[:, np.newaxis, :]
     bad = np.isinf(panel) if allow_missing else inside & ~finite

@@ -41,8 +41,8 @@ COLUMN = "{} must be one of the columns of X, {}, got {}$"
 KEPT = r"\['series', 'time', 'a', 'b', 'c'\]"
 NO_STAMP = "every point of series 0.* of X must have a time stamp, got a missing one in its index$"
 NO_ENTRY = "the index of X must name an instance and a time in every row, got a missing value$"
-TEXTS = "the time stamps of .*X are texts whose order as texts is not the order of the rows, {!r} before {!r}: make"
-CELL = "every cell of X must hold a series, got {} in series {}, column {!r}; leave out columns that hold none$"
+TEXTS = "the time stamps of .*X are text that is not sorted in the order of the rows, {!r} before {!r}: convert"
+CELL = "every cell of X must hold a series, got {} in series {}, column {!r}; drop the columns that hold no series$"
 NUMBERS = "X must hold real numbers, got {}$"
 
 CONTAINERS = {

@@ -236,11 +236,11 @@ def test_bad_sources_and_parameters_give_one_clear_sentence(X, estimator, tmp_pa
         transform_files(estimator, tmp_path / "a.npy", out, part_size=0)
     with pytest.raises(ValueError, match="format must be one of npy, parquet, zarr, got 'csv'"):
         transform_files(estimator, tmp_path / "a.npy", out, format="csv")
-    with pytest.raises(ValueError, match="estimator must give a table of features, got 3 dimensions"):
+    with pytest.raises(ValueError, match="estimator must return a table of features, got 3 dimensions"):
         transform_files(LeadLag().fit(X), tmp_path / "a.npy", out)
     with pytest.raises(NotFittedError):
         transform_files(ISSTransformer(), tmp_path / "a.npy", out)
-    with pytest.raises(FileNotFoundError, match="is no folder of transform_files: it has no parts.json"):
+    with pytest.raises(FileNotFoundError, match="is not a folder written by transform_files: it has no parts.json"):
         read_features(tmp_path)
     assert not out.exists()
 

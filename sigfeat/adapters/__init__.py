@@ -1,1 +1,1 @@
-"""Bridges to sktime, aeon and dask: they translate types and compute nothing."""
+"""Adapters for sktime, aeon and dask. They convert types and compute nothing."""

@@ -1,4 +1,4 @@
-"""Transforms of series in files, part by part, into files."""
+"""Transform series stored in files, in parts, and write the features to files."""
 
 import json
 import os
@@ -29,29 +29,29 @@ def transform_files(
     part_size: int | None = None,
     format: str = "npy",
 ) -> Any:
-    """Features of the series in files, written part by part into a folder; what is there already is not made again.
+    """Transform series stored in files and write their features into a folder, in parts.
 
-    Neither the series nor the features are ever in memory as a whole. Each part is a task of its own for dask, and a
-    file of its own in `target`, which is there as a whole or not at all: after an interrupt, a lost worker or a full
-    disk the same call goes on where it stopped.
+    Neither the series nor the features are held in memory as a whole. Each part is a task for dask and a file in
+    `target`, which is written completely or not at all. Parts that exist are not computed again: after an interrupt, a
+    lost worker or a full disk, the same call continues where it stopped.
 
     Parameters
     ----------
     estimator : transformer
-        Fitted: a transformer of sigfeat, or a pipeline that begins with one, that gives a table of features.
+        Fitted transformer of sigfeat, or a fitted pipeline that starts with one, that returns a table of features.
     source : path
-        A file, or a folder whose files are taken in the order of their names:
+        A file, or a folder whose files are read in the order of their names:
 
         * ``.npy``: array (n_samples, n_channels, n_timepoints) or (n_samples, n_timepoints);
-        * ``.zarr``: array of such a shape;
-        * ``.parquet``: DataFrame of any kind that `to_panel` takes. Each is read as a whole and is one part, so put
-          large panels into several files.
+        * ``.zarr``: array of one of these shapes;
+        * ``.parquet``: DataFrame of any kind that `to_panel` accepts. Each file is read as a whole and is one part, so
+          split large panels into several files.
     target : path
-        Folder; made where there is none.
+        Folder, created if it does not exist.
     part_size : int or None, default=None
-        Series in a part; None for as many as take 32 MiB together with their features.
+        Number of series in a part. None: as many as need 32 MiB together with their features.
     format : {"npy", "parquet", "zarr"}, default="npy"
-        Of the files in `target`. In "parquet" columns have the names of the features.
+        Format of the files in `target`. In "parquet" the columns have the names of the features.
 
     Returns
     -------
@@ -64,18 +64,18 @@ def transform_files(
     FileExistsError
         If `target` holds something else, or features of other series, of another estimator or in other parts.
     FileNotFoundError
-        If there is no `source`, or no file in it.
+        If `source` does not exist or contains no file.
     ImportError
         If pyarrow or zarr is needed and not installed.
     NotFittedError
         If the estimator is not fitted.
     ValueError
-        If a parameter or a file is wrong. No file is ever unpickled.
+        If a parameter or a file is invalid. Files are never unpickled.
 
     Notes
     -----
-    Whether `target` belongs to this estimator is told by the features of the very first series, and to these series by
-    the names, sizes and times of the files.
+    `target` is assumed to belong to this estimator if the features of the first series agree, and to these series if
+    the names, sizes and modification times of the files agree.
 
     Examples
     --------
@@ -98,7 +98,9 @@ def transform_files(
         raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
     if part_size is not None and part_size < 1:
         raise ValueError(f"part_size must be at least 1, got {part_size}")
-    source, target = (Path(path).expanduser().resolve() for path in (source, target))  # workers may be elsewhere
+    source, target = (
+        Path(path).expanduser().resolve() for path in (source, target)
+    )  # workers may run in another folder
     files = _files(source)
     first = _first_features(estimator, files[0])
     parts = _parts(files, part_size, first)
@@ -113,19 +115,19 @@ def transform_files(
     names = _feature_names(estimator, len(first))
     shared, make = dask.delayed(estimator, pure=False, traverse=False), dask.delayed(_make_part, pure=False)
     missing = [part for part in parts if not part.path(target, format).exists()]
-    run = secrets.token_hex(8)  # names of tasks, by which their order is decided, differ from those of other transforms
+    run = secrets.token_hex(8)  # tasks run in the order of their names, which must be unique
     tasks = [
         make(shared, part, part.path(target, format), names, first.dtype, dask_key_name=f"part-{part.number:06d}-{run}")
         for part in missing
     ]
     dask.compute(tasks)
-    for left in target.glob(".part-*"):  # of workers that were lost
+    for left in target.glob(".part-*"):  # leftovers of lost workers
         _remove(left)
     return read_features(target)
 
 
 def read_features(target: str | os.PathLike[str]) -> Any:
-    """Features that `transform_files` wrote, read when they are asked for.
+    """Open the features written by `transform_files` as a dask array.
 
     Parameters
     ----------
@@ -176,7 +178,7 @@ def read_features(target: str | os.PathLike[str]) -> Any:
 
 @dataclass(frozen=True)
 class _Part:
-    """Series from `start` to `stop` (None for all) of a file."""
+    """The series from `start` to `stop` (None: all) of a file."""
 
     number: int
     file: Path
@@ -192,7 +194,7 @@ def _part_path(target: Path, number: int, kind: str) -> Path:
 
 
 def _files(source: Path) -> list[Path]:
-    """Files with series in them."""
+    """The files that contain series."""
     if not source.exists():
         raise FileNotFoundError(f"there is no {source}")
     endings = ", ".join("." + name for name in FORMATS)
@@ -226,8 +228,9 @@ def _first_features(estimator: Any, file: Path) -> NDArray[Any]:
     one = (X.iloc[:1] if hasattr(X, "iloc") else X[:1]) if is_table(X) else to_panel(X)[:1]
     features = np.asarray(estimator.transform(one))
     if features.ndim != 2:
-        raise ValueError(f"estimator must give a table of features, got {features.ndim} dimensions")
-    return features[0]
+        raise ValueError(f"estimator must return a table of features, got {features.ndim} dimensions")
+    first: NDArray[Any] = features[0]
+    return first
 
 
 def _feature_names(estimator: Any, n_features: int) -> list[str]:
@@ -238,7 +241,7 @@ def _feature_names(estimator: Any, n_features: int) -> list[str]:
 
 
 def _make_part(estimator: Any, part: _Part, path: Path, names: list[str], dtype: np.dtype[Any]) -> None:
-    """Write the features of a part beside its place, then rename."""
+    """Write the features of a part to a temporary name, then rename it."""
     features = np.asarray(estimator.transform(read_rows(part.file, part.start, part.stop)), dtype)
     if features.shape[1:] != (len(names),):
         raise ValueError(f"all series of {part.file} must have {len(names)} features, got {features.shape[1:]}")
@@ -261,7 +264,7 @@ def _remove(path: Path) -> None:
 
 
 def _agree(target: Path, listing: dict[str, Any]) -> None:
-    """Write the list into an empty folder, or check that it is the one that is there."""
+    """Write the list into an empty folder, or check that the existing list agrees."""
     target.mkdir(parents=True, exist_ok=True)
     if not (target / LIST).exists():
         if any(not entry.name.startswith(".") for entry in target.iterdir()):
@@ -293,10 +296,10 @@ def _alike(known: list[float], first: list[float], dtype: str) -> bool:
 def _read_list(target: Path) -> dict[str, Any]:
     file = target / LIST
     if not file.is_file():
-        raise FileNotFoundError(f"{target} is no folder of transform_files: it has no {LIST}")
+        raise FileNotFoundError(f"{target} is not a folder written by transform_files: it has no {LIST}")
     types = {"format": str, "dtype": str, "files": list, "parts": list, "first": list}
     try:
-        listing = json.loads(file.read_bytes())
+        listing: dict[str, Any] = json.loads(file.read_bytes())
         wrong = [name for name, kind in types.items() if not isinstance(listing[name], kind)]
         if wrong or listing["format"] not in FORMATS or listing["dtype"] not in ("float32", "float64"):
             raise ValueError(f"its {', '.join(wrong) or 'format or dtype'} is wrong")

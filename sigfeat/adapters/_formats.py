@@ -1,4 +1,4 @@
-"""Panels and tables in files: npy, zarr and parquet. Nothing is ever unpickled."""
+"""Panels and tables in npy, zarr and parquet files. Nothing is unpickled."""
 
 import importlib
 import os
@@ -13,12 +13,12 @@ _ZARR_LISTS = ("zarr.json", ".zarray")
 
 
 def kind_of(file: Path) -> str | None:
-    """Format of a file by its name; None for others."""
+    """Format of a file by its name; None if it is unknown."""
     return file.suffix[1:] if file.suffix[1:] in FORMATS else None
 
 
 def shape_of(file: Path) -> tuple[int, ...]:
-    """Shape of what is in a file, without reading it; of parquet its rows and columns."""
+    """Shape of the array in a file, without reading it; for parquet its rows and columns."""
     if kind_of(file) == "npy":
         return _open_npy(file).shape
     if kind_of(file) == "zarr":
@@ -32,14 +32,14 @@ def shape_of(file: Path) -> tuple[int, ...]:
 
 
 def stamp(file: Path) -> tuple[int, int]:
-    """Size and time of a file, by which a change is told; of zarr those of the list of its contents."""
+    """Size and modification time of a file, to detect changes; for zarr those of its metadata."""
     listed = [file / name for name in _ZARR_LISTS if (file / name).exists()] if file.is_dir() else [file]
     status = os.stat(listed[0] if listed else file)
     return status.st_size, status.st_mtime_ns
 
 
 def read_rows(file: Path, start: int, stop: int | None, *, as_table: bool = False) -> Any:
-    """Rows of the array in a file; of parquet the whole DataFrame, or its numbers with `as_table`."""
+    """Rows of the array in a file; for parquet the whole DataFrame, or its numbers with `as_table`."""
     if kind_of(file) == "npy":
         return np.array(_open_npy(file)[start:stop])  # the mapping is given back with its pages
     if kind_of(file) == "zarr":
@@ -54,7 +54,7 @@ def read_rows(file: Path, start: int, stop: int | None, *, as_table: bool = Fals
 
 
 def write_table(file: Path, table: NDArray[Any], names: list[str]) -> None:
-    """Write a table into a file that is not there yet."""
+    """Write a table into a new file."""
     if kind_of(file) == "npy":
         np.save(file, table, allow_pickle=False)
     elif kind_of(file) == "zarr":
@@ -66,9 +66,10 @@ def write_table(file: Path, table: NDArray[Any], names: list[str]) -> None:
 
 def _open_npy(file: Path) -> NDArray[Any]:
     try:
-        return np.load(file, mmap_mode="r", allow_pickle=False)
+        array: NDArray[Any] = np.load(file, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise ValueError(f"{file} cannot be read: {error}") from error
+    return array
 
 
 def _open_zarr(file: Path) -> Any:

@@ -1,9 +1,9 @@
-"""Estimators for aeon, of the same names and parameters as sigfeat's.
+"""Estimators for aeon with the names and parameters of sigfeat's.
 
-``from sigfeat.adapters.aeon import ISSClassifier`` is a classifier of aeon, ``ISSTransformer`` a collection
-transformer: they take all of aeon's collections, of series of unequal length too. Classes are made when they are asked
-for.
-The pipelines of `sigfeat.classifiers` are classes here: `ISSClassifier`, `SigfeatClassifier`, `ISSRegressor`, ...
+``from sigfeat.adapters.aeon import ISSClassifier`` imports a classifier of aeon, ``ISSTransformer`` a collection
+transformer. They accept all collections of aeon, including series of unequal length. The ready pipelines of
+`sigfeat.classifiers` are classes here: `ISSClassifier`, `SigfeatClassifier`, `ISSRegressor`, ... Classes are created on
+first access.
 """
 
 import inspect
@@ -34,7 +34,7 @@ _COMMON_TAGS = {
 class _AeonMixin(AdapterMixin):
     @classmethod
     def _get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:
-        """Parameters under which tests run quickly."""
+        """Parameters with which tests run quickly."""
         return cls._adapted.examples()
 
 
@@ -45,7 +45,7 @@ class _Transformer(_AeonMixin, BaseCollectionTransformer):
 
 
 class _Features(_Transformer):
-    def _transform(self, X: Any, y: Any = None) -> np.ndarray:
+    def _transform(self, X: Any, y: Any = None) -> Any:
         return self.transformer_.transform(X)
 
 

@@ -1,7 +1,7 @@
-"""Transforms of panels that are larger than memory, and on several machines, by dask.
+"""Transform panels that are larger than memory, on one or several machines, with dask.
 
-Whatever scheduler is active runs them: threads where there is none, a cluster where a `dask.distributed.Client` is.
-Grid searches need nothing from here: put ``with joblib.parallel_config(backend="dask"):`` around `fit`.
+The active scheduler runs them: threads by default, a cluster if there is a `dask.distributed.Client`. Grid searches do
+not need this module: use ``with joblib.parallel_config(backend="dask"):`` around `fit`.
 """
 
 from typing import Any
@@ -22,28 +22,29 @@ __all__ = ["read_features", "transform_blocks", "transform_files"]
 
 
 def transform_blocks(estimator: Any, X: Any) -> Any:
-    """Features of a dask array of series, block by block, when they are asked for.
+    """Transform a dask array of series lazily, block by block.
 
     Parameters
     ----------
     estimator : transformer
-        Fitted: a transformer of sigfeat, or a pipeline that begins with one.
+        Fitted transformer of sigfeat, or a fitted pipeline that starts with one.
     X : dask.array.Array of shape (n_samples, n_channels, n_timepoints) or (n_samples, n_timepoints)
-        Series, shorter ones padded at the end with NaN. Chunks along the channels and the time are joined.
+        Series; shorter ones are padded at the end with NaN. Chunks along the channels and the time are merged.
 
     Returns
     -------
     features : dask.array.Array of shape (n_samples, n_features_out)
-        With the chunks of X along its first axis. Augmentations give (n_samples, n_channels_out, n_timepoints_out).
+        Its chunks along the first axis are those of X. Augmentations return (n_samples, n_channels_out,
+        n_timepoints_out).
 
     Raises
     ------
     NotFittedError
         If the estimator is not fitted.
     TypeError
-        If X is no dask array.
+        If X is not a dask array.
     ValueError
-        If X has not 2 or 3 dimensions, or is refused by the estimator.
+        If X does not have 2 or 3 dimensions, or the estimator refuses it.
 
     Examples
     --------

@@ -1,9 +1,9 @@
-"""Estimators for sktime, of the same names and parameters as sigfeat's.
+"""Estimators for sktime with the names and parameters of sigfeat's.
 
-``from sigfeat.adapters.sktime import ISSTransformer`` is a transformer of sktime: it takes all of sktime's containers,
-joins its pipelines with ``*``, its grid searches, and scikit-learn's pipelines. Classes are made when they are asked
-for.
-The pipelines of `sigfeat.classifiers` are classes here: `ISSClassifier`, `SigfeatClassifier`, `ISSRegressor`, ...
+``from sigfeat.adapters.sktime import ISSTransformer`` imports a transformer of sktime. It accepts all containers of
+sktime and works in its pipelines (``*``), its grid searches and in pipelines of scikit-learn. The ready pipelines of
+`sigfeat.classifiers` are classes here: `ISSClassifier`, `SigfeatClassifier`, `ISSRegressor`, ... Classes are created on
+first access.
 """
 
 import inspect
@@ -34,12 +34,15 @@ _COMMON_TAGS = {
     "capability:missing_values": False,
     "capability:categorical_in_X": False,
 }
-_KEPT_BY_RESET = ("_parent_callback_ctx", "_skl_callbacks")  # what scikit-learn's pipelines attach to their steps
+_KEPT_BY_RESET = (
+    "_parent_callback_ctx",
+    "_skl_callbacks",
+)  # set by scikit-learn's pipelines on their steps
 
 
 class _SktimeMixin(AdapterMixin):
     def reset(self) -> Any:
-        """As sktime's, but what scikit-learn's pipelines attach stays."""
+        """Reset as in sktime, but keep the attributes that scikit-learn's pipelines attach."""
         kept = {name: vars(self)[name] for name in _KEPT_BY_RESET if name in vars(self)}
         super().reset()  # type: ignore[misc]
         vars(self).update(kept)
@@ -47,7 +50,7 @@ class _SktimeMixin(AdapterMixin):
 
     @classmethod
     def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:
-        """Parameters under which tests run quickly."""
+        """Parameters with which tests run quickly."""
         return cls._adapted.examples()
 
 
@@ -74,7 +77,7 @@ class _Panels(_Transformer):
 class _Classifier(_SktimeMixin, BaseClassifier):
     def __init__(self) -> None:
         super().__init__()
-        last = getattr(self, "classifier", None)  # the default has probabilities
+        last = getattr(self, "classifier", None)  # the default classifier has probabilities
         self.set_tags(**{"capability:predict_proba": last is None or hasattr(last, "predict_proba")})
 
     def _fit(self, X: Any, y: Any) -> Any:
@@ -138,7 +141,7 @@ def _tags(name: str) -> dict[str, Any]:
 
 
 def _times(X: Any) -> list[pd.Index]:
-    """Times of each series of a panel of pandas objects, in the order in which `to_panel` has them."""
+    """Times of each series of a panel of pandas objects, in the order of `to_panel`."""
     if not isinstance(X, pd.DataFrame):
         return [_ordered(series.index) for series in X]
     if X.index.nlevels == 1:
@@ -155,7 +158,7 @@ def _ordered(times: pd.Index) -> pd.Index:
 
 
 def _frame_of_panel(panel: np.ndarray, names: Any, X: Any) -> pd.DataFrame:
-    """Panel as "pd-multiindex": the instances of X, and its times, the last of them where there are fewer points."""
+    """Panel as "pd-multiindex" with the instances and times of X, the last times if there are fewer points."""
     frames = []
     for series, length, times in zip(panel, series_lengths(panel), _times(X), strict=True):
         index = times[len(times) - length :] if length <= len(times) else pd.RangeIndex(length)

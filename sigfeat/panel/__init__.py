@@ -5,9 +5,11 @@ from sigfeat.panel._frames import computed, is_pandas, refuse_levels
 from sigfeat.panel._inputs import series_index, with_frames
 from sigfeat.panel._labels import Panel, as_panel, channel_names, columns_of, labelled
 from sigfeat.panel._long_tables import refuse_long_table
+from sigfeat.panel._numbers import Floats
 from sigfeat.panel._times import in_order
 
 __all__ = [
+    "Floats",
     "Panel",
     "as_panel",
     "channel_names",

@@ -1,4 +1,4 @@
-"""Panels whose channels are cells: a row of them for each series."""
+"""Panels whose channels are cells: one row of cells per series."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sigfeat.panel._times import in_order, shown
 
 
 def from_columns(columns: list[list[Any]], names: list[str]) -> Floats:
-    """Panel of the cells of each channel; all at once, for there may be many."""
+    """Panel made of the cells of each channel, all at once, since there may be many cells."""
     plain = [_plain_cells(column) for column in columns]
     cells = [c or _cells(column, name) for c, column, name in zip(plain, columns, names, strict=True)]
     if not all(plain):
@@ -36,7 +36,7 @@ def from_columns(columns: list[list[Any]], names: list[str]) -> Floats:
 
 
 def _plain_cells(column: list[Any]) -> list[Floats]:
-    """Values of cells that are all numbers with their places as times; else nothing. Takes a fifth of the time."""
+    """Values of cells if all are numeric with a default index, else []. Takes a fifth of the time."""
     if not is_pandas(column[0], "Series"):
         return []
     import pandas as pd
@@ -46,13 +46,13 @@ def _plain_cells(column: list[Any]) -> list[Floats]:
     times = list(map(attrgetter("index"), column))
     if set(map(type, times)) != {pd.RangeIndex} or set(map(attrgetter("start", "step"), times)) != {(0, 1)}:
         return []
-    values = list(map(attrgetter("_values"), column))  # `values` makes a view of each, which takes most of the time
+    values = list(map(attrgetter("_values"), column))  # `values` would create a view of each
     plain = set(map(type, values)) == {np.ndarray} and set(map(attrgetter("dtype"), values)) <= FLOATS
     return values if plain else []
 
 
 def _refuse_other_times(columns: list[list[Any]], names: list[str]) -> None:
-    """Raise a ValueError where two channels of a series have different time stamps."""
+    """Raise a ValueError if two channels of a series have different time stamps."""
     for i, row in enumerate(zip(*columns, strict=True)):
         stamped = [(cell.index, name) for cell, name in zip(row, names, strict=True) if is_pandas(cell, "Series")]
         for times, name in stamped[1:]:
@@ -75,7 +75,7 @@ def _cell(cell: Any, i: int, name: str) -> Floats:
     if is_missing(cell) or not holds_series(cell):
         got = "a missing one" if is_missing(cell) else shown(cell)
         raise ValueError(
-            f"every cell of X must hold a series, got {got} in series {i}, {name}; leave out columns that hold none"
+            f"every cell of X must hold a series, got {got} in series {i}, {name}; drop the columns that hold no series"
         )
     what = f"series {i}, {name} of X"
     array = numbers(cell, what)

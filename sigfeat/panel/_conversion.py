@@ -1,4 +1,4 @@
-"""Panels of every kind as one array."""
+"""Conversion of every kind of panel into one array."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 
 def to_panel(X: Any, *, series: Any = None, time: Any = None) -> Floats:
-    """Panel of series as one array, shorter series padded at the end with NaN in every channel.
+    """Convert a panel, a collection of time series, into one array.
+
+    Shorter series are padded at the end with NaN in every channel.
 
     Parameters
     ----------
@@ -44,35 +46,36 @@ def to_panel(X: Any, *, series: Any = None, time: Any = None) -> Floats:
         * DataFrame with a two-level index (instance, time) and one column per channel: sktime's
           "pd-multiindex". Instances keep the order in which they appear;
         * DataFrame with one row per series whose cells are the channels: sktime's "nested_univ";
-        * long table with a row per series and time, a column that names the series and one per channel, with `series`;
+        * long table with one row per series and time, one column that names the series and one column per channel;
+          pass `series`;
         * torch tensor of two or three dimensions, on any device; xarray.DataArray with a dimension "time".
 
-        Frames may be of pandas, polars, pyarrow, dask, modin or the like. Missing values are NaN: masked entries, None
-        and pandas' NA become NaN.
+        Frames may come from pandas, polars, pyarrow, dask, modin or similar libraries. Missing values are NaN: masked
+        entries, None and pandas' NA are converted to NaN.
     series : name of a column or None, default=None
         Column of a long table that names the series of each row. Series keep the order in which they appear.
     time : name of a column or None, default=None
-        Column of a long table by which the points of a series are sorted. None: they stand in order.
+        Column of a long table by which the points of a series are sorted. None keeps the order of the rows.
 
     Returns
     -------
     panel : ndarray of shape (n_samples, n_channels, n_timepoints)
-        C-contiguous; float32 if everything in X is float32, else float64. X itself where it is that already. Of frames
-        a `Panel`: the same, with the index of the series and the names of the channels.
+        C-contiguous; float32 if everything in X is float32, otherwise float64. X itself is returned if it already is
+        such an array. Frames give a `Panel`, an array that also has the index of the series and the channel names.
 
     Raises
     ------
     TypeError
-        If X is of no such kind.
+        If X is not one of these kinds.
     ValueError
-        If X does not hold real numbers, holds no series, channel or time point, series differ in their channels, or
-        the order of the points of a series is not known.
+        If X does not hold real numbers, has no series, channel or time point, series have different channels, or the
+        order of the points of a series is ambiguous.
 
     Notes
     -----
-    Points with time stamps, which are the index of a frame or of a cell, are sorted by them. The stamps of a series
-    must be different and of one type. Texts must stand in the order of the rows already: as texts, "10:00" comes
-    before "9:00".
+    If the index of a frame or of a cell holds time stamps, points are sorted by them. The time stamps of a series must
+    be unique and of one type. Time stamps that are text must already be sorted, since as text "10:00" comes before
+    "9:00".
 
     Examples
     --------
@@ -109,7 +112,7 @@ def to_panel(X: Any, *, series: Any = None, time: Any = None) -> Floats:
 
 
 def series_lengths(panel: Floats) -> NDArray[np.int64]:
-    """Own length of each series: 1 + the last time at which some channel is not NaN.
+    """Length of each series: 1 + the last time at which some channel is not NaN.
 
     Parameters
     ----------
@@ -119,7 +122,7 @@ def series_lengths(panel: Floats) -> NDArray[np.int64]:
     Returns
     -------
     lengths : ndarray of shape (n_samples,), int64
-        0 for a series of nothing but NaN.
+        0 for a series that is NaN throughout.
 
     Examples
     --------
@@ -142,7 +145,7 @@ def series_lengths(panel: Floats) -> NDArray[np.int64]:
 
 
 def is_table(X: Any) -> bool:
-    """Whether X has one row per series of one channel, so that scikit-learn's own rules for tables hold."""
+    """Whether X has one row per series of one channel, so that scikit-learn's rules for tables apply."""
     if is_frame(X):
         return not (is_pandas(X, "DataFrame") and (X.index.nlevels > 1 or is_nested(X)))
     if isinstance(X, list | tuple):
@@ -238,7 +241,7 @@ def _from_cells(X: NDArray[Any]) -> Floats:
 
 
 def _from_multiindex(X: pd.DataFrame) -> Floats:
-    # Splits on the codes of the index, some 50 times faster than groupby.
+    # Splitting by the codes of the index is about 50 times faster than groupby.
     values = numbers(X, "X")
     instances, times = (np.asarray(codes, dtype=np.int64) for codes in X.index.codes)
     if any(_some_missing(*level) for level in zip(X.index.levels, (instances, times), strict=True)):
@@ -273,14 +276,14 @@ def _from_multiindex(X: pd.DataFrame) -> Floats:
 
 
 def _some_missing(level: pd.Index, codes: NDArray[np.int64]) -> bool:
-    """Whether a row has no entry of a level, or one that is NaN itself, as pd.concat leaves it."""
+    """Whether a row has no entry in a level, or an entry that is NaN, as after pd.concat."""
     if codes.min(initial=0) < 0:
         return True
     return bool(level.hasnans and np.isin(codes, np.flatnonzero(level.isna())).any())
 
 
 def _numbered(codes: NDArray[np.int64], n_codes: int) -> NDArray[np.int64]:
-    """Codes renamed 0, 1, ... in the order of their first appearance."""
+    """Codes renumbered 0, 1, ... in the order of their first appearance."""
     first = np.full(n_codes, len(codes))
-    first[codes[::-1]] = np.arange(len(codes))[::-1]  # of a repeated index the last assignment holds
+    first[codes[::-1]] = np.arange(len(codes))[::-1]  # the last assignment to a repeated index wins
     return np.argsort(np.argsort(first))[codes].astype(np.int64, copy=False)

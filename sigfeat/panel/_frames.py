@@ -1,4 +1,4 @@
-"""Frames of any library, as frames of pandas."""
+"""Frames of any library, converted to pandas."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ if TYPE_CHECKING:
 
 
 def is_pandas(X: Any, *names: str) -> bool:
-    """Whether X is of one of these classes of pandas, which is not loaded to find that out."""
+    """Whether X is an instance of one of these pandas classes, without importing pandas."""
     pandas = sys.modules.get("pandas")
     return pandas is not None and any(isinstance(X, getattr(pandas, name)) for name in names)
 
 
 def is_frame(X: Any) -> bool:
-    """Whether X has rows and named columns, of whatever library it is."""
+    """Whether X has rows and named columns, whatever its library."""
     if is_pandas(X, "DataFrame"):
         return True
     if isinstance(X, np.ndarray | list | tuple | str) or is_pandas(X, "Series") or not hasattr(X, "__getitem__"):
         return False
     if getattr(X, "ndim", 2) != 2:  # a column of a frame
         return False
-    names = ("column_names", "columns")  # asked of the class first: of a lazy frame it takes a look at all of it
+    names = ("column_names", "columns")  # look at the class first: on a lazy frame the attribute may be costly
     return any(hasattr(type(X), name) or hasattr(X, name) for name in names) or _is_dataset(X)
 
 
 def as_frame(X: Any) -> Any:
     """X as a DataFrame of pandas if it is a frame of another library, else X itself.
 
-    pandas, polars, pyarrow, dask, modin and xarray's data sets are known by what they can do, not by their names.
+    Frames of pandas, polars, pyarrow, dask and modin, and xarray's data sets, are recognised by their interface.
     """
     if is_pandas(X, "DataFrame") or not is_frame(X):
         return X
@@ -53,7 +53,7 @@ def as_frame(X: Any) -> Any:
 
 
 def computed(X: Any) -> Any:
-    """X, or the values of a lazy frame, which take long to compute."""
+    """X, or the computed values if X is a lazy frame."""
     if not is_pandas(X, "DataFrame") and is_frame(X):
         for lazy in ("compute", "collect"):  # dask, polars
             X = getattr(X, lazy)() if hasattr(X, lazy) else X
@@ -70,7 +70,7 @@ def refuse_twice(names: Iterable[Any], what: str) -> None:
 
 
 def refuse_levels(frame: pd.DataFrame) -> None:
-    """Raise a ValueError if the columns of a frame with a row per series have several levels."""
+    """Raise a ValueError if the columns of a frame with one row per series have several levels."""
     if frame.columns.nlevels > 1:
         raise ValueError(
             f"the columns of X must have one level, got {frame.columns.nlevels}: put one of them into the index with "
@@ -79,12 +79,12 @@ def refuse_levels(frame: pd.DataFrame) -> None:
 
 
 def holds_series(value: Any) -> bool:
-    """Whether a cell is a series rather than a number or a text."""
+    """Whether a cell is a series rather than a number or text."""
     return not isinstance(value, str | bytes) and np.ndim(value) > 0
 
 
 def is_nested(frame: pd.DataFrame) -> bool:
-    """Whether the cells of a DataFrame, of one column at least, are series."""
+    """Whether the cells of at least one column of a DataFrame are series."""
     for c, dtype in enumerate(frame.dtypes):
         if dtype.kind == "O":
             cells = (cell for cell in frame.iloc[:, c] if not is_missing(cell))
@@ -94,12 +94,12 @@ def is_nested(frame: pd.DataFrame) -> bool:
 
 
 def is_missing(cell: Any) -> bool:
-    """Whether a cell holds None, NaN or pandas' NA, and no series."""
+    """Whether a cell is None, NaN or pandas' NA rather than a series."""
     return cell is None or is_pandas_na(cell) or isinstance(cell, float | np.floating) and bool(np.isnan(cell))
 
 
 def is_pandas_na(cell: Any) -> bool:
-    """Whether a cell is pandas' NA, which compares with nothing."""
+    """Whether a cell is pandas' NA, which cannot be compared."""
     return "pandas" in sys.modules and cell is sys.modules["pandas"].NA
 
 
@@ -108,8 +108,8 @@ def _is_dataset(X: Any) -> bool:
 
 
 def _from_dataset(X: Any) -> Any:
-    """A data set of xarray, whose variables are channels, with the index (instance, time), or time for one series."""
-    X = X.reset_coords(drop=True)  # what is no index, such as labels of the series, is no channel
+    """Frame of an xarray data set: variables are channels, the index is (instance, time), or time for one series."""
+    X = X.reset_coords(drop=True)  # coordinates that are not an index, such as labels of series, are not channels
     dims = sorted(X.dims, key=lambda name: name == "time")
     for name, variable in X.data_vars.items():
         if "time" not in dims or set(variable.dims) != set(dims):

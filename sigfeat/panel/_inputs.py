@@ -1,4 +1,4 @@
-"""What is given as a panel, in the forms that `to_panel` goes on with."""
+"""Inputs reduced to the few forms that `to_panel` converts."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def with_frames(X: Any) -> Any:
-    """X with frames of any library as those of pandas, cells of an array or a Series as a list, and arrays of NumPy.
+    """Convert frames of any library to pandas, cells of an array or a Series to a list, and the rest to NumPy arrays.
 
-    Raises a ValueError if X is a data set with the times of one series.
+    Raises a ValueError if X is an xarray data set with only one series.
     """
     if is_data_array(X):
         array, series, channels = from_data_array(X, "X")
@@ -40,7 +40,7 @@ def with_frames(X: Any) -> Any:
 
 
 def series_index(X: Any) -> pd.Index | None:
-    """What the series of X are called, in their order; None where they have no names of their own."""
+    """Index of the series of X, in their order; None if they have no index."""
     if is_data_array(X):
         return from_data_array(X, "X")[1] if X.ndim > 1 else None
     index: Any = getattr(as_frame(X), "index", None)
@@ -50,7 +50,7 @@ def series_index(X: Any) -> pd.Index | None:
 
 
 def _item(item: Any, i: int) -> Any:
-    if type(item) is np.ndarray:  # of which there may be many
+    if type(item) is np.ndarray:  # the common case, and possibly many
         return item
     if not is_data_array(item):
         return as_frame(item)

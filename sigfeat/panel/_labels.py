@@ -1,4 +1,4 @@
-"""What the series and the channels of a panel are called."""
+"""Index of the series and names of the channels of a panel."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ KEEPING = (np.round, np.around, np.nan_to_num, np.copy)
 
 
 class Panel(np.ndarray[Any, Any]):
-    """An array (n_samples, n_channels, n_timepoints) that knows how its series and channels are called.
+    """Array (n_samples, n_channels, n_timepoints) with an index of its series and names of its channels.
 
-    `to_panel` gives it for input that has such names, and augmentations always. Selections of series and channels, and
-    what is computed value by value, keep the names; all else gives an array without them.
+    `to_panel` returns it for input that has such names, and augmentations always return it. Selections of series and
+    channels and elementwise functions keep the names. All other operations return an array without names.
 
     Attributes
     ----------
     index : pandas.Index of length n_samples, or None
-        What the series are called: the index of the frame that they come from.
+        Labels of the series: the index of the frame that they come from.
     channel_names : ndarray of shape (n_channels,) of str, or None
-        What the channels are called: the columns of that frame.
+        Names of the channels: the columns of that frame.
 
     Examples
     --------
@@ -42,11 +42,11 @@ class Panel(np.ndarray[Any, Any]):
     channel_names: NDArray[np.object_] | None
 
     def __array_finalize__(self, obj: Any) -> None:
-        """An array that is made from another one has no names, unless they are given to it."""
+        """A new array has no names until they are set."""
         self.index = self.channel_names = None
 
     def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
-        """Results of ufuncs, value by value, keep the names of their arguments where these agree."""
+        """Results of elementwise ufuncs keep the names on which their arguments agree."""
         if context is None or context[0].signature is not None or array.shape != self.shape:
             return array[()] if return_scalar else array
         named = [value for value in context[1] if isinstance(value, Panel) and value.shape == array.shape]
@@ -55,36 +55,36 @@ class Panel(np.ndarray[Any, Any]):
         return labelled(array, self.index if same else None, self.channel_names if alike else None)
 
     def __getitem__(self, key: Any) -> Any:
-        """Part of the panel, with the names of its series and channels, if it is a panel."""
+        """Part of the panel. If it has three axes it keeps the names of its series and channels."""
         part, keys = np.asarray(self)[key], _keys_of_axes(key)
         if self.ndim != 3 or np.ndim(part) != 3 or keys is None:
             return part
         index = None if self.index is None else self.index[keys[0]]
         return labelled(part, index, None if self.channel_names is None else self.channel_names[keys[1]])
 
-    @property  # type: ignore[misc]  # who sets strides shall not
+    @property  # type: ignore[misc]  # strides must not be set
     def strides(self) -> Any:
-        """Steps in memory, which joblib hashes, beside the values, in place of the names."""
+        """Strides that carry the names, since joblib hashes the strides and the values of an array."""
         index = None if self.index is None else (self.index.tolist(), self.index.names)
         names = None if self.channel_names is None else self.channel_names.tolist()
         return _Strides(np.asarray(self).strides, (index, names))
 
     def sort(self, *args: Any, **kwargs: Any) -> None:
-        """Sorted in place, without names: they would stay where they are."""
+        """Sort in place and drop the names, which would not be sorted with the values."""
         super().sort(*args, **kwargs)
         self.index = self.channel_names = None
 
     def partition(self, *args: Any, **kwargs: Any) -> None:
-        """Partitioned in place, without names."""
+        """Partition in place and drop the names."""
         super().partition(*args, **kwargs)
         self.index = self.channel_names = None
 
     def round(self, *args: Any, **kwargs: Any) -> Any:
-        """The same names, and rounded values."""
+        """Rounded values with the same names."""
         return labelled(np.asarray(self).round(*args, **kwargs), self.index, self.channel_names)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        """Functions that change no place keep the names; of all others numpy gives an array without them."""
+        """Functions that move no value keep the names; all others return an array without names."""
         result = super().__array_function__(func, types, args, kwargs)
         if func not in KEEPING or args[0] is not self or np.shape(result) != self.shape:
             return result
@@ -94,7 +94,7 @@ class Panel(np.ndarray[Any, Any]):
         return repr(np.asarray(self)) if self.index is None and self.channel_names is None else super().__repr__()
 
     def copy(self, order: Any = "C") -> Any:
-        """The same values and names in memory of their own."""
+        """Copy of the values and names."""
         return labelled(np.asarray(self).copy(order), self.index, self.channel_names)
 
     def __copy__(self) -> Any:
@@ -104,16 +104,16 @@ class Panel(np.ndarray[Any, Any]):
         return self.copy()
 
     def astype(self, dtype: Any, *args: Any, **kwargs: Any) -> Any:
-        """The same names, and the values as another dtype."""
+        """Values as another dtype with the same names."""
         return labelled(np.asarray(self).astype(dtype, *args, **kwargs), self.index, self.channel_names)
 
     def __reduce__(self) -> Any:
-        """A plain array inside, so that joblib maps large ones into memory instead of writing them out each time."""
+        """Pickle a plain array, so that joblib memory-maps large ones instead of writing them each time."""
         return labelled, (np.asarray(self), self.index, self.channel_names)
 
 
 class _Strides(tuple[int, ...]):
-    """Strides that are written with names, so that caches tell panels of the same values and other names apart."""
+    """Strides that are pickled with names, so that caches distinguish panels with equal values and other names."""
 
     names: Any
 
@@ -127,7 +127,7 @@ class _Strides(tuple[int, ...]):
 
 
 def _keys_of_axes(key: Any) -> list[Any] | None:
-    """One key for each of three axes; None if keys act on several axes or make new ones."""
+    """One key for each of three axes; None if a key spans several axes or adds one."""
     keys = list(key) if isinstance(key, tuple) else [key]
     if any(k is None or isinstance(k, bool | np.bool_) or np.ndim(k) > 1 for k in keys):
         return None
@@ -139,19 +139,19 @@ def _keys_of_axes(key: Any) -> list[Any] | None:
 
 
 def as_panel(array: Any, index: pd.Index | None = None, names: Any = None) -> Panel:
-    """A panel with these names of series and channels, or without."""
+    """Panel with this index of series and these channel names; both may be None."""
     panel = np.asarray(array).view(Panel)
     panel.index, panel.channel_names = index, None if names is None else np.asarray(names, dtype=object)
     return panel
 
 
 def labelled(array: Any, index: pd.Index | None, names: Any) -> Any:
-    """A panel with these names of series and channels; the array itself, without names, where there are none."""
+    """Panel with these names, or the plain array if there are none."""
     return np.asarray(array) if index is None and names is None else as_panel(array, index, names)
 
 
 def first_appearances(index: pd.MultiIndex) -> pd.Index:
-    """The instances of an index of instances and times, in the order in which they appear."""
+    """Instances of an index (instance, time), in the order in which they appear."""
     level = index.levels[0]
     codes = np.asarray(index.codes[0])
     seen = codes[np.sort(np.unique(codes, return_index=True)[1])]
@@ -159,7 +159,7 @@ def first_appearances(index: pd.MultiIndex) -> pd.Index:
 
 
 def channel_names(X: Any) -> NDArray[np.object_] | None:
-    """Names of the channels, where X has a name for each that is a text.
+    """Names of the channels, if X has a text name for each.
 
     X is a `Panel`, a DataFrame whose columns are channels, or a list of such frames.
     """
@@ -173,7 +173,7 @@ def channel_names(X: Any) -> NDArray[np.object_] | None:
 
 
 def columns_of(X: Any) -> Any:
-    """Columns of a frame, or of the first frame of a list, texts or not; None if there is none."""
+    """Columns of a frame, or of the first frame of a list, whatever their type; None without a frame."""
     if isinstance(X, list | tuple):
         X = next((item for item in X if type(item) is not np.ndarray and is_pandas(item, "DataFrame")), None)
     columns = getattr(X, "columns", None)

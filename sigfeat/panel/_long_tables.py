@@ -1,4 +1,4 @@
-"""Long tables: a row for each series and time."""
+"""Long tables: one row per series and time."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 SERIES_COLUMNS = {"series", "id", "instance", "instances", "case", "sample", "subject", "patient"}  # or ending in _id
 TIME_COLUMNS = {"time", "times", "timepoint", "timepoints", "timestamp", "date", "datetime", "t", "ds", "step", "hour"}
-FEW_COLUMNS = 8  # at most so many has a table whose numbers are looked at
+FEW_COLUMNS = 8  # a table with more columns is not tested by its values
 FEWEST_ROWS = 6
 _OWN_TIME = "the rows of a series, numbered"
 
 
 def refuse_long_table(frame: pd.DataFrame) -> None:
-    """Raise a ValueError if a frame looks like a long table, with a row per series and time, and not one per series."""
+    """Raise a ValueError if a frame looks like a long table, with one row per series and time instead of per series."""
     if frame.shape[1] < 2 or len(frame) < 2:
         return
     found = _long_by_name(frame) or _long_by_numbers(frame)
@@ -32,7 +32,7 @@ def refuse_long_table(frame: pd.DataFrame) -> None:
 
 
 def indexed_by(X: Any, series: Any, time: Any) -> pd.DataFrame:
-    """A long table with an index of instances and times."""
+    """Long table with an index (instance, time)."""
     if not is_pandas(X, "DataFrame"):
         raise TypeError(f"series and time name columns of a long table, but X is {type(X).__name__}")
     for argument, name in (("series", series), ("time", time)):
@@ -53,7 +53,7 @@ def indexed_by(X: Any, series: Any, time: Any) -> pd.DataFrame:
 
 def _long_by_name(frame: pd.DataFrame) -> tuple[Any, Any] | None:
     keys = list(frame.columns)
-    if not frame.index.is_unique:  # else its names are those of the rows of a table
+    if not frame.index.is_unique:  # a unique index names the rows of a table
         keys = [*(name for name in frame.index.names if name is not None), *keys]
     series = [name for name in keys if str(name).lower() in SERIES_COLUMNS or str(name).lower().endswith("_id")]
     times = [name for name in keys if str(name).lower() in TIME_COLUMNS]
@@ -61,7 +61,7 @@ def _long_by_name(frame: pd.DataFrame) -> tuple[Any, Any] | None:
 
 
 def _long_by_numbers(frame: pd.DataFrame) -> tuple[Any, Any] | None:
-    """Two of the first three columns of which one repeats, in blocks of rows, and the other grows in each of them."""
+    """Two of the first three columns: one constant in blocks of rows, the other increasing in each block."""
     if len(frame) < FEWEST_ROWS or not 3 <= frame.shape[1] <= FEW_COLUMNS:
         return None
     for series in range(3):
@@ -72,7 +72,7 @@ def _long_by_numbers(frame: pd.DataFrame) -> tuple[Any, Any] | None:
 
 
 def _may_name(column: pd.Series) -> bool:
-    """Whether a column holds whole numbers, texts or dates."""
+    """Whether a column holds whole numbers, text or dates."""
     if column.dtype.kind == "f":
         values = column.to_numpy()
         return bool(np.isfinite(values).all() and (values == np.floor(values)).all())
@@ -80,7 +80,7 @@ def _may_name(column: pd.Series) -> bool:
 
 
 def _grows_within(series: pd.Series, times: pd.Series) -> bool:
-    """Whether at least two series stand in blocks of at least three rows, in which the times grow, to begin anew."""
+    """Whether there are two or more blocks of at least three rows in which the times increase and then restart."""
     if times.dtype.kind not in "iufM" or not _may_name(series):
         return False
     codes, names = series.factorize()

@@ -1,4 +1,4 @@
-"""Values of any kind as float32 or float64."""
+"""Conversion of values to float32 or float64."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}
 
 
 def is_from(module: str, X: Any, name: str) -> bool:
-    """Whether X is an instance of module.name; the module is asked only if somebody has loaded it."""
+    """Whether X is an instance of module.name, without importing the module."""
     return module in sys.modules and isinstance(X, getattr(sys.modules[module], name))
 
 
@@ -27,7 +27,7 @@ def holds_cells(X: NDArray[Any]) -> bool:
 
 
 def as_array(values: Any) -> NDArray[Any]:
-    """Values as an array of any dtype, what is missing as NaN where the dtype has it."""
+    """Values as an array of any dtype; missing ones become NaN if the dtype allows it."""
     if is_from("torch", values, "Tensor"):
         values = values.detach().cpu()
         return np.asarray(values.double() if "bfloat16" in str(values.dtype) else values)
@@ -42,11 +42,11 @@ def as_array(values: Any) -> NDArray[Any]:
 
 
 def numbers(values: Any, what: str) -> Floats:
-    """Values as float32 (if they are that) or float64."""
+    """Values as float32 if they have this dtype, otherwise as float64."""
     try:
         array = as_array(values)
         for i, value in enumerate(array.flat if array.dtype == object else ()):
-            if isinstance(value, str | bytes | complex):  # what astype would turn into a number
+            if isinstance(value, str | bytes | complex):  # astype would convert it to a number
                 raise TypeError(_no_number(values, array, i))
         if array.dtype.kind in "fiubO":
             single = array.dtype.kind == "f" and array.dtype.itemsize == 4
@@ -57,7 +57,7 @@ def numbers(values: Any, what: str) -> Floats:
 
 
 def _no_number(values: Any, array: NDArray[Any], i: int) -> str:
-    """What is no number at place i of an array and, if it comes from a DataFrame, in which column."""
+    """Message for the non-number at place i of an array, with its column if it comes from a DataFrame."""
     if not is_pandas(values, "DataFrame"):
         return f"got {shown(array.flat[i])}"
     c = i % array.shape[1]
@@ -66,7 +66,7 @@ def _no_number(values: Any, array: NDArray[Any], i: int) -> str:
 
 
 def _is_number(text: Any) -> bool:
-    """Whether a text, as one of a column that is text for the sake of another, would be a number by itself."""
+    """Whether a text in a column of mixed values would be a number by itself."""
     try:
         float(text)
     except (TypeError, ValueError):
@@ -75,5 +75,5 @@ def _is_number(text: Any) -> bool:
 
 
 def common_dtype(dtypes: set[Any]) -> type:
-    """float32 if all values are that, else float64."""
+    """float32 if all values have this dtype, otherwise float64."""
     return np.float32 if dtypes == {np.dtype(np.float32)} else np.float64

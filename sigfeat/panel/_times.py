@@ -1,7 +1,7 @@
-"""The order of the points of a series, by one rule for all containers.
+"""The order of the points of a series: one rule for all containers.
 
-Points are sorted by their time stamps, which are different and of one type. Texts have no order of their own, "9:00"
-comes behind "10:00", so they must stand in the order of the rows already.
+Points are sorted by their time stamps, which must be unique and of one type. The order of text says nothing about time,
+since "9:00" comes after "10:00", so time stamps that are text must already be sorted.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ MOST_SHOWN = 80  # characters of a value in a message
 
 
 def in_order(times: pd.Index, what: str) -> NDArray[np.int64] | None:
-    """Order of the points of one series by their time stamps, None if they stand in it; `what` names the series.
+    """Order of the points of one series by their time stamps, None if they are sorted; `what` names the series.
 
-    Raises a ValueError if a stamp is missing or occurs twice, if stamps are of several types that have no order, or
-    texts that do not stand in their order.
+    Raises a ValueError if a time stamp is missing or occurs twice, if time stamps cannot be compared, or if they are
+    text that is not sorted.
     """
     if is_pandas(times, "RangeIndex") and times.step > 0:
         return None
@@ -46,7 +46,7 @@ def in_order(times: pd.Index, what: str) -> NDArray[np.int64] | None:
 
 
 def sorted_stamps(times: pd.Index, what: str) -> NDArray[np.intp]:
-    """The places of time stamps in their order; a ValueError if they have none."""
+    """Sorting order of time stamps; a ValueError if they cannot be compared."""
     try:
         return np.asarray(times.argsort())
     except TypeError as error:
@@ -57,7 +57,7 @@ def sorted_stamps(times: pd.Index, what: str) -> NDArray[np.intp]:
 
 
 def are_texts(times: pd.Index) -> bool:
-    """Whether time stamps are texts, whose order says nothing; the order of ordered categories does."""
+    """Whether time stamps are text, whose order is meaningless; ordered categories have an order."""
     if is_pandas(times, "CategoricalIndex"):
         return not times.ordered and are_texts(times.categories)
     import pandas as pd
@@ -66,14 +66,14 @@ def are_texts(times: pd.Index) -> bool:
 
 
 def text_refused(first: Any, second: Any, what: str) -> ValueError:
-    """The error for texts that do not stand in the order of texts."""
+    """Error for time stamps that are text and not sorted."""
     return ValueError(
-        f"the time stamps of {what} are texts whose order as texts is not the order of the rows, {plain(first)!r} "
-        f"before {plain(second)!r}: make numbers or dates of them, as pd.to_datetime does, or number the rows"
+        f"the time stamps of {what} are text that is not sorted in the order of the rows, {plain(first)!r} "
+        f"before {plain(second)!r}: convert them to dates, as by pd.to_datetime, or to numbers"
     )
 
 
 def shown(value: Any) -> str:
-    """A value as messages show it: Python's own in place of NumPy's, and no more than its beginning."""
+    """Representation of a value in messages: a plain Python value, cut after some characters."""
     text = repr(plain(value))
     return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 3] + "..."

@@ -9,15 +9,16 @@ CHANNELS = ("channel", "channels", "variable", "variables", "feature", "features
 
 
 def is_data_array(X: Any) -> bool:
-    """Whether X is a DataArray: known by what it can do."""
+    """Whether X is a DataArray, recognised by its interface."""
     return all(hasattr(X, name) for name in ("dims", "indexes", "to_pandas", "to_numpy"))
 
 
 def from_data_array(X: Any, what: str) -> tuple[Any, Any, Any]:
-    """Values with the times last, in order, and the channels before them, and the indices of the other dimensions.
+    """Values with sorted times as the last axis and channels before them, and the other indices.
 
-    Returns the array, the index of its first dimension and that of the dimension before the times, None where they have
-    none. Raises a ValueError unless one of several dimensions is called "time", and one of three "channel" or the like.
+    Returns the array, the index of its first dimension and the index of the dimension before the times; an index is
+    None if the dimension has none. Raises a ValueError if several dimensions exist and none is called "time", or three exist
+    and none is called "channel" or similar.
     """
     dims = [dim for dim in X.dims if dim != TIME]
     if TIME not in X.dims:

@@ -1,8 +1,11 @@
 """Features brought to one scale, for linear models on top."""
 
+from collections.abc import Iterator
 from numbers import Real
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 
 from sigfeat._rounding import within_rounding
@@ -12,35 +15,27 @@ ROWS_AT_ONCE = 256
 
 
 class FeatureScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Standardised features, all together of the weight of one: blocks of any number of features weigh the same.
+    """Standardise features and divide them by the root of their number, so that blocks of any width weigh the same.
 
-    Each feature is raised to a power, keeping its sign, has its mean on the training data subtracted, is divided by its
-    standard deviation there, and by the root of the number of features. A feature that is constant on the training
-    data, up to rounding of its largest value, becomes zero.
+    Each feature is raised to a power, with its sign kept. Then its mean on the training data is subtracted, and it is
+    divided by its standard deviation there times the root of the number of features. A feature that is constant on the
+    training data, up to rounding of its largest value, becomes zero.
 
     Parameters
     ----------
     power : float, default=1.0
-        Exponent, > 0: 0.5 tames the tails of counts and products.
-    sparse : bool, default=False
-        For counts that are mostly zero: a zero stays zero, and features are divided by their standard deviation plus
-        the fourth power of their share of zeros, so that the rarest are not blown up [1]_.
+        Exponent, > 0. With 0.5 the tails of products and counts become lighter.
 
     Attributes
     ----------
     mean_, scale_ : ndarray of shape (n_features_in_,)
-        A feature becomes (sign(x) abs(x)**power - mean_) * scale_, float64.
+        A feature becomes (sign(x) abs(x)**power - mean_) / scale_, float64. The scale of a constant feature is inf.
     n_features_in_ : int
         Number of features seen at fit.
 
     See Also
     --------
     sklearn.preprocessing.StandardScaler : The same without the power and the common weight.
-
-    References
-    ----------
-    .. [1] Dempster, Schmidt, Webb, "HYDRA: competing convolutional kernels for fast and accurate time series
-       classification", 2023, arXiv:2203.13652, section 3.2.
 
     Examples
     --------
@@ -51,17 +46,15 @@ class FeatureScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
            [ 0.707,  0.   ]])
     """
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: dict[str, Any] = {
         "power": [Interval(Real, 0, None, closed="neither")],
-        "sparse": ["boolean"],
     }
 
-    def __init__(self, power=1.0, sparse=False):
+    def __init__(self, power: float = 1.0) -> None:
         self.power = power
-        self.sparse = sparse
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Learn mean and scale.
 
         Parameters
@@ -76,24 +69,19 @@ class FeatureScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self : FeatureScaler
         """
         X = validate_data(self, X, dtype=[np.float64, np.float32])
-        self._power, self._sparse = self.power, self.sparse  # from here on `transform` knows the parameters by these
-        mean, square, zeros, largest = np.zeros((4, X.shape[1]))
+        self._power = self.power  # `transform` uses this copy, whatever is set after the fit
+        mean, square, largest = np.zeros((3, X.shape[1]))
         for part in self._parts(X):
             mean += part.sum(axis=0, dtype=np.float64) / len(X)
             np.maximum(largest, np.abs(part).max(axis=0), out=largest)
         for part in self._parts(X):
             square += np.square(part - mean).sum(axis=0) / len(X)
-            zeros += (part == 0).sum(axis=0) / len(X)
         deviation = np.sqrt(square)
         constant = within_rounding(deviation, largest, X.dtype)
-        if self._sparse:
-            deviation += zeros**4
-        scale = np.zeros(X.shape[1])
-        np.divide(1.0, deviation * np.sqrt(X.shape[1]), out=scale, where=~constant)
-        self.mean_, self.scale_ = mean, scale
+        self.mean_, self.scale_ = mean, np.where(constant, np.inf, deviation * np.sqrt(X.shape[1]))
         return self
 
-    def transform(self, X):
+    def transform(self, X: Any) -> NDArray[Any]:
         """Scaled features.
 
         Parameters
@@ -107,23 +95,21 @@ class FeatureScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        mean, scale = self.mean_.astype(X.dtype), self.scale_.astype(X.dtype)
-        scaled = np.empty_like(X, order="C")
+        mean, factor = self.mean_.astype(X.dtype), (1 / self.scale_).astype(X.dtype)
+        scaled: NDArray[Any] = np.empty_like(X, order="C")
         for first, part in enumerate(self._parts(X)):
             rows = scaled[first * ROWS_AT_ONCE : (first + 1) * ROWS_AT_ONCE]
             np.subtract(part, mean, out=rows)
-            rows *= scale
-            if self._sparse:
-                rows[part == 0] = 0.0
+            rows *= factor
         return scaled
 
-    def _parts(self, X):
-        """Rows of X raised to the power, some at a time: copies of all would fill the memory."""
+    def _parts(self, X: NDArray[Any]) -> Iterator[NDArray[Any]]:
+        """Raise rows of X to the power, a block at a time, since copies of all rows would fill the memory."""
         for first in range(0, len(X), ROWS_AT_ONCE):
             part = X[first : first + ROWS_AT_ONCE]
             yield part if self._power == 1 else np.copysign(np.abs(part) ** X.dtype.type(self._power), part)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags

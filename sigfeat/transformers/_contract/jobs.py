@@ -1,4 +1,4 @@
-"""How many threads `n_jobs` means."""
+"""Number of threads for a value of `n_jobs`."""
 
 import multiprocessing
 import os
@@ -13,17 +13,18 @@ from sigfeat._validation import Interval
 N_JOBS = [Interval(Integral, 1, None, closed="left"), Interval(Integral, None, -1, closed="right"), None]
 
 
-def granted_threads(n_jobs):
+def granted_threads(n_jobs: int | None) -> int:
     """Number of threads for a value of `n_jobs`, in joblib's convention.
 
-    A positive number is capped at the CPUs of this process. Negative ones count from all CPUs backwards; in a worker
-    process of joblib or a task of dask, from the worker's part of them, as scikit-learn's own loops do: joblib and dask
-    hand it over as OMP_NUM_THREADS, and ``joblib.parallel_config(inner_max_num_threads=...)`` changes it.
+    A positive number is limited to the CPUs of this process. A negative number counts back from all CPUs: -1 means all
+    of them. In a worker process of joblib or a task of dask it counts back from the CPUs of that worker, as in
+    scikit-learn's own loops. joblib and dask pass this number in OMP_NUM_THREADS, and
+    ``joblib.parallel_config(inner_max_num_threads=...)`` changes it.
 
     Parameters
     ----------
     n_jobs : int or None
-        Not 0. None for 1, unless a `joblib.parallel_config` around it says otherwise.
+        Not 0. None means 1, unless it is called inside a `joblib.parallel_config`.
 
     Returns
     -------
@@ -44,15 +45,15 @@ def granted_threads(n_jobs):
     return 1 if n_threads == 1 else min(n_threads, effective_n_jobs(n_threads))
 
 
-def _part_of_worker():
-    """CPUs that -1 stands for."""
+def _part_of_worker() -> int:
+    """Number of CPUs that -1 means."""
     if multiprocessing.parent_process() is not None and os.environ.get("OMP_NUM_THREADS", "").isdecimal():
         return max(1, int(os.environ["OMP_NUM_THREADS"]))
     return 1 if _is_dask_task() else cpu_count()
 
 
-def _is_dask_task():
-    distributed = sys.modules.get("distributed")  # who runs a task has imported it
+def _is_dask_task() -> bool:
+    distributed = sys.modules.get("distributed")  # it is imported wherever a task runs
     if distributed is None:
         return False
     try:

@@ -1,15 +1,17 @@
 """Mean and standard deviation of each channel."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sigfeat._rounding import difference_rounding, within_rounding
+from sigfeat.panel import Floats
 
 
-def channel_moments(X, lengths):
-    """Mean and standard deviation over all series and own times, float64; 1 for the deviation of a constant channel.
+def channel_moments(X: Floats, lengths: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation of each channel over all time points of all series, float64.
 
-    A channel is constant if its deviation is within rounding of its largest value; where such an error is larger than
-    1, it stands in place of the 1.
+    The deviation of a constant channel is 1. A channel is constant if its deviation is within rounding of its largest
+    value. If the rounding error is larger than 1, it is used in place of 1.
     """
     mean, deviation, size = _moments(X, lengths)
     constant = within_rounding(deviation, size, X.dtype)
@@ -18,7 +20,7 @@ def channel_moments(X, lengths):
     return mean, np.where(constant, np.maximum(1.0, error), deviation)
 
 
-def difference_factors(X, lengths):
+def difference_factors(X: Floats, lengths: NDArray[np.int64]) -> NDArray[np.float64]:
     """One over the standard deviation of the differences x(t + 1) - x(t) of each channel, 0 for constant ones.
 
     Differences are constant if their deviation is within rounding of the values of X that are subtracted. A factor of
@@ -36,7 +38,9 @@ def difference_factors(X, lengths):
     return np.where(constant, 0.0, 1 / np.where(constant, 1.0, deviation))
 
 
-def _moments(X, lengths):
+def _moments(
+    X: Floats, lengths: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Mean, standard deviation and largest absolute value of each channel."""
     low, high = np.nanmin(X, axis=(0, 2)), np.nanmax(X, axis=(0, 2))
     size = np.maximum(np.abs(low), np.abs(high)).astype(np.float64)  # huge values have huger squares

@@ -1,15 +1,17 @@
-"""Paths: their steps, and the units of their channels."""
+"""Steps of paths, and the units of their channels."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sigfeat._rounding import difference_rounding
+from sigfeat.panel import Floats
 from sigfeat.transformers._contract.moments import channel_moments
 
-SMALLEST_UNIT = 1e-300  # whose inverse is still a number
+SMALLEST_UNIT = 1e-300  # its inverse is still finite
 
 
-def path_increments(X, lengths):
-    """Steps of the paths, (n_samples, n_timepoints, n_channels): step t leads to point t, and is 0 behind the end."""
+def path_increments(X: Floats, lengths: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Steps of paths, (n_samples, n_timepoints, n_channels). Step t leads to point t; steps after the end are 0."""
     increments = np.zeros((len(X), X.shape[2], X.shape[1]))
     with np.errstate(over="ignore"):
         np.subtract(X[:, :, 1:].swapaxes(1, 2), X[:, :, :-1].swapaxes(1, 2), out=increments[:, 1:], dtype=np.float64)
@@ -20,12 +22,12 @@ def path_increments(X, lengths):
     return increments
 
 
-def path_units(X, lengths):
-    """Unit of each channel: between its standard deviation and the size of the increments of a whole series.
+def path_units(X: Floats, lengths: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Unit of each channel: geometric mean of its standard deviation and the size of its increments.
 
-    The latter is the root of the mean over the series of the sum of squared increments. For noise both are about the
-    same but for a factor root T; for a smooth path the sum of squares goes to zero with the step. The unit of a
-    channel that does not move, up to rounding of its values, is 1, or the rounding error where that is larger.
+    The size of the increments is the root of the mean, over the series, of the sum of squared increments. For noise it
+    is about root T times the standard deviation. For a smooth path it goes to zero with the step. The unit of a channel
+    that is constant, up to rounding of its values, is 1, or the rounding error if that is larger.
     """
     increments = np.abs(path_increments(X, lengths))
     largest = increments.max(axis=(0, 1))
