@@ -32,7 +32,7 @@ MODELS = {
     "attention": {"mixer": "attention"},
 }
 WIDTHS = range(16, 1025, 8)
-TWENTY = 20  # steps of an epoch
+STEPS_PER_EPOCH = 20
 TIMED = 7  # steps of each model
 NATS = math.log(2)  # of a bit
 PROMPT = 'The "yield" expression is '
@@ -140,18 +140,25 @@ def train_one(config: LanguageModelConfig, text: bytes, per_step: float, options
     }
 
 
-def _trained(config, text, n_steps, lr, seed, batch, held_out=0.0):
+def _trained(config, text, n_steps, lr, seed, batch, validation_fraction=0.0):
     model = HyenaLM(config, generator=torch.Generator().manual_seed(seed))
     start = time.process_time()
     history = train_language_model(
-        model, text, n_steps=n_steps, batch_size=batch, lr=lr, held_out=held_out, weight_decay=0.1, seed=seed
+        model,
+        text,
+        max_epochs=n_steps // STEPS_PER_EPOCH,
+        batch_size=batch,
+        lr=lr,
+        validation_fraction=validation_fraction,
+        weight_decay=0.1,
+        seed=seed,
     )
     return model, history, time.process_time() - start
 
 
 def whole(n_steps: float) -> int:
     """Number of steps as whole epochs."""
-    return max(1, round(n_steps / TWENTY)) * TWENTY
+    return max(1, round(n_steps / STEPS_PER_EPOCH)) * STEPS_PER_EPOCH
 
 
 def checksum(text: bytes) -> dict[str, Any]:

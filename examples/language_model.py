@@ -30,7 +30,7 @@ def main():
     model = HyenaLM(CONFIG, generator=torch.Generator().manual_seed(0))
     print(f"{model.param_count:,} weights, {len(known):,} bytes to read, {len(new):,} to be judged by")
 
-    history = train_language_model(model, known, seconds=seconds, progress=True)
+    history = train_language_model(model, known, seconds=seconds, verbose=True)
     bits = text_loss(model, new) / np.log(2)
     print(f"{len(history['loss'])} steps; {bits:.2f} bits for each byte of new text (8 would be guessing)")
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from sigfeat.nn.mixers.convolution import convolve, fft_length, filter_spectrum
-from sigfeat.nn.mixers.s4 import S4, diagonal_taps, dplr_taps
+from sigfeat.nn.mixers.s4 import KINDS, S4
 from sigfeat.nn.mixers.spectra import SpectrumCache
+from sigfeat.nn.mixers.state_space import diagonal_taps, dplr_taps
 from sigfeat.reference.s4 import bilinear, hippo_legs, nplr, s4, s4_recurrence, zero_order_hold
 
-KINDS = ["diagonal", "dplr"]
 RECURRENCE = {torch.float64: 4e-13, torch.float32: 1e-4}  # of the largest output
 LENGTHS = [1, 2, 17, 1000, 16_384]
 
@@ -26,7 +26,7 @@ def seeded(seed=0):
 
 
 def mixer_of(kind, *, d_model=4, d_state=16, causal=False, dtype=torch.float64):
-    return S4(d_model, d_state, kind, causal, generator=seeded(), dtype=dtype)
+    return S4(d_model, d_state=d_state, kind=kind, causal=causal, generator=seeded(), dtype=dtype)
 
 
 def tokens_for(mixer, batch, length, seed=1):
@@ -282,7 +282,7 @@ def test_random_numbers_are_the_generators(kind, causal):
     before = torch.get_rng_state()
     first, second = (mixer_of(kind, causal=causal).state_dict() for _ in range(2))
     assert torch.equal(torch.get_rng_state(), before)
-    other = S4(4, 16, kind, causal, generator=seeded(5), dtype=torch.float64).state_dict()
+    other = S4(4, d_state=16, kind=kind, causal=causal, generator=seeded(5), dtype=torch.float64).state_dict()
     for name, weight in first.items():
         assert torch.equal(weight, second[name]), name
     for name in ("log_dt", "output", "skip", "out_projection.weight"):
@@ -304,7 +304,7 @@ def test_first_weights(kind):
 @both_directions
 def test_without_memory(kind, causal):
     with torch.device("meta"):
-        unmade = S4(4, 16, kind, causal, generator=torch.Generator())
+        unmade = S4(4, d_state=16, kind=kind, causal=causal, generator=torch.Generator())
     made = mixer_of(kind, causal=causal)
     assert {weight.device.type for weight in unmade.parameters()} == {"meta"}
     assert [weight.shape for weight in unmade.parameters()] == [weight.shape for weight in made.parameters()]

@@ -85,7 +85,7 @@ def multi_head_attention(
     >>> from sigfeat.nn import Attention
     >>> from sigfeat.reference.attention import multi_head_attention
     >>> how = {"generator": torch.Generator().manual_seed(0), "dtype": torch.float64}
-    >>> layer = Attention(8, 2, False, **how).eval()
+    >>> layer = Attention(8, n_heads=2, **how).eval()
     >>> weights = {name: values.numpy() for name, values in layer.state_dict().items()}
     >>> x = torch.randn(9, 8, **how)
     >>> with torch.no_grad():

@@ -1,6 +1,6 @@
 """Encoders from their definition: series to tokens, by any of several ways to mix them over time."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from numpy.typing import NDArray
@@ -97,19 +97,24 @@ def block(x: NDArray[Any], weights: Mapping[str, NDArray[Any]], spec: Any) -> ND
     return x + linear(hidden, part(weights, "narrow."))
 
 
-def mixed(x: NDArray[Any], weights: Mapping[str, NDArray[Any]], spec: Any) -> NDArray[Any]:
-    """Tokens (length, d_model) mixed over time in the way that the spec names."""
-    if spec.mixer == "attention":
-        return multi_head_attention(x, weights, n_heads=spec.n_heads, causal=spec.causal)
-    if spec.mixer == "hyena":
-        return hyena(x, weights, causal=spec.causal, time_scale=spec.time_scale, gate_norm=spec.gate_norm)
-    if spec.mixer == "s4":
-        return s4(x, weights)
-    if spec.mixer == "recurrent":
-        return recurrent(x, weights, causal=spec.causal)
-    return pointwise(x, weights)
-
-
 def pointwise(x: NDArray[Any], weights: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
     """Tokens (length, d_model), each mapped by itself: no mixing at all."""
     return linear(gelu(linear(x, part(weights, "in_projection."))), part(weights, "out_projection."))
+
+
+MIXERS: Mapping[str, Callable[[NDArray[Any], Mapping[str, NDArray[Any]], Any], NDArray[Any]]] = {
+    "attention": lambda x, weights, spec: multi_head_attention(x, weights, n_heads=spec.n_heads, causal=spec.causal),
+    "hyena": lambda x, weights, spec: hyena(
+        x, weights, causal=spec.causal, time_scale=spec.time_scale, gate_norm=spec.gate_norm
+    ),
+    "s4": lambda x, weights, spec: s4(x, weights),
+    "recurrent": lambda x, weights, spec: recurrent(x, weights, causal=spec.causal),
+    "pointwise": lambda x, weights, spec: pointwise(x, weights),
+}
+
+
+def mixed(x: NDArray[Any], weights: Mapping[str, NDArray[Any]], spec: Any) -> NDArray[Any]:
+    """Tokens (length, d_model) after the mixer that the spec names."""
+    if spec.mixer not in MIXERS:
+        raise ValueError(f"mixer must be one of {', '.join(MIXERS)}, got {spec.mixer!r}")
+    return MIXERS[spec.mixer](x, weights, spec)

@@ -202,10 +202,10 @@ def hyena(
     The torch module computes the same.
 
     >>> import torch
-    >>> from sigfeat.nn import Hyena
+    >>> from sigfeat.nn import Hyena, HyenaFilter
     >>> from sigfeat.reference.hyena import hyena
     >>> how = {"generator": torch.Generator().manual_seed(0), "dtype": torch.float64}
-    >>> layer = Hyena(8, 2, False, 3, 16, 4, 100.0, False, **how).eval()
+    >>> layer = Hyena(8, order=2, filter=HyenaFilter(width=16, n_bands=4), **how).eval()
     >>> weights = {name: values.numpy() for name, values in layer.state_dict().items()}
     >>> x = torch.randn(9, 8, **how)
     >>> with torch.no_grad():

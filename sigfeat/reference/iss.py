@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sigfeat.semirings import SEMIRINGS
+from sigfeat.semirings import semiring_named
 from sigfeat.words import Word
 
 
@@ -62,8 +62,8 @@ def iterated_sums(
     >>> iterated_sums(np.array([[[1.0, 2.0, 3.0]]]), ["[1][1]"])
     array([[[ 0.,  2., 11.]]])
     """
-    ring = SEMIRINGS[semiring]
-    fade = ring.fade(decay)
+    ring = semiring_named(semiring)
+    factor = ring.decay_factor(decay)
     series = np.asarray(series, dtype=np.float64)
     n_samples, _, n_timepoints = series.shape
     parsed = [Word.parse(word) if isinstance(word, str) else word for word in words]
@@ -76,9 +76,9 @@ def iterated_sums(
             for t in range(n_timepoints):
                 term = values[:, t]
                 if parent is not None:
-                    earlier = np.full(n_samples, ring.zero) if t == 0 else ring.multiply(parent[:, t - 1], fade)
+                    earlier = np.full(n_samples, ring.zero) if t == 0 else ring.multiply(parent[:, t - 1], factor)
                     term = ring.multiply(term, earlier if strict else parent[:, t])
-                kept = ring.multiply(running[:, t - 1], fade) if t > 0 else ring.zero
+                kept = ring.multiply(running[:, t - 1], factor) if t > 0 else ring.zero
                 running[:, t] = ring.add(kept, term)
             parent = running
         sums[:, w] = parent

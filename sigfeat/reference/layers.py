@@ -1,11 +1,17 @@
 """Small parts of encoders: linear maps, norms, positions, pooling over time."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erf
+
+POOLINGS: Mapping[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    "mean": lambda tokens: tokens.mean(axis=0),
+    "max": lambda tokens: tokens.max(axis=0),
+    "end": lambda tokens: tokens[-1],
+}
 
 
 def part(weights: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
@@ -187,7 +193,7 @@ def sinusoids(length: int, d_model: int) -> NDArray[Any]:
 
 
 def pool_tokens(tokens: NDArray[Any], bounds: NDArray[Any], pooling: str) -> NDArray[Any]:
-    """Mean, last or maximum of the tokens in each window of time.
+    """Mean, maximum or last of the tokens in each window of time.
 
     Parameters
     ----------
@@ -195,7 +201,7 @@ def pool_tokens(tokens: NDArray[Any], bounds: NDArray[Any], pooling: str) -> NDA
         Tokens of one series.
     bounds : ndarray of shape (n_windows, 2)
         Each window's first time, and the time behind its last. A window without a time takes one.
-    pooling : {"mean", "last", "max"}
+    pooling : {"mean", "end", "max"}
         What is taken, of each component by itself.
 
     Returns
@@ -210,9 +216,11 @@ def pool_tokens(tokens: NDArray[Any], bounds: NDArray[Any], pooling: str) -> NDA
     array([[3.],
            [4.]])
     """
+    if pooling not in POOLINGS:
+        raise ValueError(f"pooling must be one of {', '.join(POOLINGS)}, got {pooling!r}")
     pooled = []
     for start, stop in bounds:
         start = min(start, len(tokens) - 1)
         window = tokens[start : max(stop, start + 1)]
-        pooled.append({"mean": window.mean(axis=0), "last": window[-1], "max": window.max(axis=0)}[pooling])
+        pooled.append(POOLINGS[pooling](window))
     return np.stack(pooled)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sigfeat.semirings import SEMIRINGS
+from sigfeat.semirings import semiring_named
 
 
 def delay_letter(series: np.ndarray, taps: np.ndarray, dilation: int) -> np.ndarray:
@@ -78,13 +78,13 @@ def low_rank_increments(letters: np.ndarray, *, semiring: str = "real", decay: f
     >>> low_rank_increments(np.array([[1.0, 2.0, 3.0], [1.0, 1.0, 1.0]]))
     array([0., 1., 3.])
     """
-    ring = SEMIRINGS[semiring]
-    fade = ring.fade(decay)
+    ring = semiring_named(semiring)
+    factor = ring.decay_factor(decay)
     increments = np.asarray(letters[0], dtype=np.float64)
     for letter in letters[1:]:
         earlier, following = ring.zero, np.empty(len(letter))
         for t in range(len(letter)):
             following[t] = ring.multiply(letter[t], earlier)
-            earlier = ring.multiply(ring.add(earlier, increments[t]), fade)
+            earlier = ring.multiply(ring.add(earlier, increments[t]), factor)
         increments = following
     return increments

@@ -82,7 +82,7 @@ def recurrent(x: NDArray[Any], weights: Mapping[str, NDArray[Any]], *, causal: b
     >>> from sigfeat.nn import Recurrent
     >>> from sigfeat.reference.recurrent import recurrent
     >>> how = {"generator": torch.Generator().manual_seed(0), "dtype": torch.float64}
-    >>> layer = Recurrent(8, False, **how).eval()
+    >>> layer = Recurrent(8, **how).eval()
     >>> weights = {name: values.numpy() for name, values in layer.state_dict().items()}
     >>> x = torch.randn(9, 8, **how)
     >>> with torch.no_grad():

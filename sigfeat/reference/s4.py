@@ -203,7 +203,7 @@ def s4(x: NDArray[Any], weights: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
     >>> from sigfeat.nn import S4
     >>> from sigfeat.reference.s4 import s4
     >>> how = {"generator": torch.Generator().manual_seed(0), "dtype": torch.float64}
-    >>> layer = S4(8, 4, **how).eval()
+    >>> layer = S4(8, d_state=4, **how).eval()
     >>> weights = {name: values.numpy() for name, values in layer.state_dict().items()}
     >>> x = torch.randn(9, 8, **how)
     >>> with torch.no_grad():

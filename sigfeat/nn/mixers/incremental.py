@@ -13,16 +13,15 @@ from torch import Tensor
 from sigfeat.nn.mixers.convolution import convolve, fft_length, filter_spectrum
 from sigfeat.nn.mixers.modal import powers
 
-CONVOLUTIONS = ("tiled", "direct", "modal")
 TRANSFORMED = 1 << 22  # values in one transform of a tile: more channels take turns
 
 
 @runtime_checkable
-class Stream(Protocol):
-    """A sequence that is not over, as a mixer or a model sees it."""
+class IncrementalState(Protocol):
+    """What a causal mixer, block or model keeps of the tokens so far, so that the next ones cost little."""
 
     def append(self, x: Tensor) -> Tensor:
-        """What the whole sequence gives at the new tokens x (batch, steps, ...), of which there is at least one."""
+        """Output for the new tokens x (batch, steps >= 1, ...), equal to that of the whole sequence at these times."""
         ...
 
 
@@ -326,21 +325,10 @@ class ShortConvolution:
         self.row = 0
 
 
-class PointwiseStream:
-    """Tokens by themselves."""
-
-    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
-        self.function = function
-
-    def append(self, x: Float[Tensor, "batch steps d_model"]) -> Float[Tensor, "batch steps d_model"]:
-        """The new tokens, mapped."""
-        return self.function(x)
-
-
 def check_causal(is_causal: bool, name: str) -> None:
-    """Refuse to stream what depends on later tokens."""
+    """Raise if tokens depend on later ones, since these are not known yet."""
     if not is_causal:
-        raise ValueError(f"stream needs a causal {name}, and in this one tokens depend on later ones")
+        raise ValueError(f"incremental needs a causal {name}, and in this one tokens depend on later ones")
 
 
 def _convolved(z: Tensor, spectrum: Tensor, n_fft: int) -> Tensor:
