@@ -1,4 +1,4 @@
-"""Encoders: series to tokens, by any of several ways to mix them over time."""
+"""Encoders: from series to tokens, with any mixer over time."""
 
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
@@ -59,7 +59,7 @@ class EncoderSpec(BlockSpec):
 
 
 class Block(nn.Module):
-    """x + mixer(norm(x)), and then x + feed-forward(norm(x))."""
+    """x + mixer(norm(x)), followed by x + feed-forward(norm(x))."""
 
     def __init__(self, spec: EncoderSpec, *, generator: torch.Generator, dtype: torch.dtype) -> None:
         super().__init__()
@@ -73,12 +73,12 @@ class Block(nn.Module):
     def mix(
         self, x: Float[Tensor, "batch length d_model"], mask: Bool[Tensor, "batch length"] | None
     ) -> Float[Tensor, "batch length d_model"]:
-        """What the mixer adds to the tokens."""
+        """Output of the mixer, which is added to the tokens."""
         mixed: Tensor = self.mixer(self.mixer_norm(x), mask)
         return mixed
 
     def feed(self, x: Float[Tensor, "batch length d_model"]) -> Float[Tensor, "batch length d_model"]:
-        """What the feed-forward part adds to the tokens."""
+        """Output of the feed-forward part, which is added to the tokens."""
         hidden = self.dropout(nn.functional.gelu(self.widen(self.feed_norm(x))))
         fed: Tensor = self.narrow(hidden)
         return fed
@@ -98,20 +98,20 @@ class Block(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Series to tokens: an embedding of each point and its position, blocks, and a norm.
+    """From series to tokens: an embedding of each point and its position, blocks, and a norm.
 
     Parameters
     ----------
     spec : EncoderSpec
-        Its shape.
+        Shape of the encoder.
     generator : torch.Generator
-        Source of the first weights; the global one is not touched.
+        Source of the first weights; torch's global generator is not used.
     dtype : torch.dtype, default=torch.float32
         Of the weights.
 
     Examples
     --------
-    Padding behind the end of a series does not change its tokens.
+    Padding after the end of a series does not change its tokens.
 
     >>> import torch
     >>> from sigfeat.nn import Encoder, EncoderSpec
@@ -144,14 +144,14 @@ class Encoder(nn.Module):
         Parameters
         ----------
         series : tensor of shape (batch, length, channels)
-            Standardised series; anything behind the end of a shorter one.
+            Standardised series; values after the end of a shorter series are ignored.
         mask : bool tensor of shape (batch, length) or None, default=None
-            True at the real points, which come first; None if there is no padding.
+            True at real points, which come first; None if there is no padding.
 
         Returns
         -------
         tokens : tensor of shape (batch, length, d_out)
-            Those of real points do not depend on padding; those behind it mean nothing.
+            Tokens of real points do not depend on padding; the others have no meaning.
         """
         if mask is not None:
             series = series.masked_fill(~mask[..., None], 0.0)
@@ -167,7 +167,7 @@ class Encoder(nn.Module):
         return tokens
 
     def finish(self, x: Float[Tensor, "batch length d_model"]) -> Float[Tensor, "batch length d_out"]:
-        """Tokens after the last block, normalised and brought to the width that is asked for."""
+        """Tokens after the last block, normalised and mapped to the width of the output."""
         tokens: Tensor = self.norm(x)
         return tokens if self.out_projection is None else self.out_projection(tokens)
 
@@ -177,7 +177,7 @@ class _BlockState:
 
     def __init__(self, block: Block, mixer: IncrementalState) -> None:
         self.mixer = mixer
-        # weights at hand: a module looks up each of its parts, which takes as long as a small product
+        # kept as tensors: looking up the parts of a module takes as long as a small matrix product
         self.norms, self.maps = (
             [(part.weight, part.bias) for part in parts]
             for parts in ((block.mixer_norm, block.feed_norm), (block.widen, block.narrow))
@@ -193,7 +193,7 @@ class _BlockState:
 
 
 def n_parameters(spec: EncoderSpec) -> int:
-    """Number of weights of an encoder, without making them."""
+    """Number of weights of an encoder, without allocating them."""
     with torch.device("meta"):
         encoder = Encoder(spec, generator=torch.Generator())
     return sum(parameter.numel() for parameter in encoder.parameters())

@@ -1,4 +1,4 @@
-"""Iterated sums from their recursion."""
+"""Iterated sums from their recursion over words and time."""
 
 from collections.abc import Sequence
 
@@ -28,22 +28,22 @@ def iterated_sums(
     words : sequence of Word or str
         Text form as in `Word.parse`, channels counted from 1.
     semiring : {"real", "max_plus", "min_plus", "max_times"}, default="real"
-        Sum and product.
+        Semiring that defines sum and product.
     strict : bool, default=True
         Sum over strictly (True) or weakly (False) increasing times.
     decay : float, default=0.0
-        Rate per time step, in the semiring's own product: factors exp(-decay) in "real" and "max_times",
-        -decay added in "max_plus", +decay in "min_plus".
+        Decay rate per time step, applied by the product of the semiring: a factor exp(-decay) in "real" and
+        "max_times", an added -decay in "max_plus" and +decay in "min_plus".
 
     Returns
     -------
     sums : ndarray of shape (n_samples, n_words, n_timepoints)
-        float64. Before the first time at which a word fits, the semiring's zero.
+        float64. Before the first time at which the word fits, the zero of the semiring.
 
     Raises
     ------
     ValueError
-        If a word cannot be read.
+        If a word cannot be read, or the semiring is unknown.
 
     Notes
     -----

@@ -1,17 +1,11 @@
 """Small parts of encoders: linear maps, norms, positions, pooling over time."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erf
-
-POOLINGS: Mapping[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
-    "mean": lambda tokens: tokens.mean(axis=0),
-    "max": lambda tokens: tokens.max(axis=0),
-    "end": lambda tokens: tokens[-1],
-}
 
 
 def part(weights: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
@@ -40,7 +34,7 @@ def linear(x: NDArray[Any], weights: Mapping[str, NDArray[Any]]) -> NDArray[Any]
     x : ndarray of shape (length, n_in)
         Tokens.
     weights : mapping of str to ndarray
-        "weight" W of shape (n_out, n_in), and "bias" b of shape (n_out,) if there is one.
+        "weight" W of shape (n_out, n_in), and optionally "bias" b of shape (n_out,).
 
     Returns
     -------
@@ -113,7 +107,7 @@ def gelu(x: NDArray[Any]) -> NDArray[Any]:
 
 
 def sigmoid(x: NDArray[Any]) -> NDArray[Any]:
-    """1 / (1 + exp(-x)), written with tanh, which does not overflow.
+    """1 / (1 + exp(-x)), computed by tanh, which does not overflow.
 
     Parameters
     ----------
@@ -144,7 +138,7 @@ def softmax(x: NDArray[Any]) -> NDArray[Any]:
 
     Returns
     -------
-    shares : ndarray of the shape of x
+    probabilities : ndarray of the shape of x
 
     Examples
     --------
@@ -176,8 +170,8 @@ def sinusoids(length: int, d_model: int) -> NDArray[Any]:
 
     References
     ----------
-    .. [1] Vaswani et al., "Attention is all you need", 2017, arXiv:1706.03762, section 3.5; cosines behind the sines
-       here, between them there.
+    .. [1] Vaswani et al., "Attention is all you need", 2017, arXiv:1706.03762, section 3.5; here the cosines
+       follow all sines, there they alternate.
 
     Examples
     --------
@@ -193,7 +187,7 @@ def sinusoids(length: int, d_model: int) -> NDArray[Any]:
 
 
 def pool_tokens(tokens: NDArray[Any], bounds: NDArray[Any], pooling: str) -> NDArray[Any]:
-    """Mean, maximum or last of the tokens in each window of time.
+    """Mean, last or maximum of the tokens in each window of time.
 
     Parameters
     ----------
@@ -201,7 +195,7 @@ def pool_tokens(tokens: NDArray[Any], bounds: NDArray[Any], pooling: str) -> NDA
         Tokens of one series.
     bounds : ndarray of shape (n_windows, 2)
         Each window's first time, and the time behind its last. A window without a time takes one.
-    pooling : {"mean", "end", "max"}
+    pooling : {"mean", "last", "max"}
         What is taken, of each component by itself.
 
     Returns
@@ -216,11 +210,9 @@ def pool_tokens(tokens: NDArray[Any], bounds: NDArray[Any], pooling: str) -> NDA
     array([[3.],
            [4.]])
     """
-    if pooling not in POOLINGS:
-        raise ValueError(f"pooling must be one of {', '.join(POOLINGS)}, got {pooling!r}")
     pooled = []
     for start, stop in bounds:
         start = min(start, len(tokens) - 1)
         window = tokens[start : max(stop, start + 1)]
-        pooled.append(POOLINGS[pooling](window))
+        pooled.append({"mean": window.mean(axis=0), "last": window[-1], "max": window.max(axis=0)}[pooling])
     return np.stack(pooled)

@@ -15,7 +15,7 @@ def interval_convolution(
     terms: tuple[Int[Tensor, " terms"], Int[Tensor, " terms"], Int[Tensor, " terms"]],
     n_outputs: int,
 ) -> Shaped[Tensor, "batch outputs filters length"]:
-    """Weighted sums over all pairs of times up to now of a function of low rank.
+    """Weighted sums of a function of low rank over all pairs of times up to the current one.
 
     O(t) = sum over s, s' <= t of h(t - s, t - s') k(s, s') = sum over i and terms of (f_i * p)(t) (g_i * q)(t), with
     h(a, b) = sum over i of f_i(a) g_i(b) and k(s, s') = sum over terms of p(s) q(s').
@@ -25,9 +25,9 @@ def interval_convolution(
     beginnings, ends : tensor of shape (batch, n_factors, length)
         Factors p of the beginning, and q of the end, of an interval; real or complex.
     taps : tensor of shape (2, n_filters, rank, n_lags)
-        Values f_i and g_i at lags 0, 1, ...; of the precision of the factors.
+        Values f_i and g_i at lags 0, 1, ..., in the precision of the factors.
     terms : tuple of three integer tensors of shape (n_terms,)
-        Output that a term adds to, its factor of the beginning and its factor of the end.
+        Index of the output to which a term is added, of its factor of the beginning, and of its factor of the end.
     n_outputs : int
         Number of functions k.
 
@@ -37,11 +37,11 @@ def interval_convolution(
 
     Notes
     -----
-    Time O(batch n_factors n_filters rank length log(length)), by real FFTs that do not wrap round.
+    Time O(batch n_factors n_filters rank length log(length)), by real FFTs without wrap-around.
 
     Examples
     --------
-    Factors and filters of ones count the pairs (s, s') of times up to now.
+    With factors and filters of ones, the values are the numbers of pairs (s, s') of times up to the current one.
 
     >>> import torch
     >>> from sigfeat.nn import interval_convolution
@@ -64,7 +64,7 @@ def interval_convolution(
 
 
 def _filtered(factors: Tensor, spectrum: Tensor, n_fft: int) -> Tensor:
-    """Factors under each filter, (batch, filters, factors, length)."""
+    """Convolution of all factors with all filters, (batch, filters, factors, length)."""
     if factors.is_complex():
         return torch.complex(_filtered(factors.real, spectrum, n_fft), _filtered(factors.imag, spectrum, n_fft))
     filtered: Tensor = _Filtering.apply(factors, spectrum, n_fft)  # type: ignore[no-untyped-call]  # torch has no types
@@ -72,7 +72,7 @@ def _filtered(factors: Tensor, spectrum: Tensor, n_fft: int) -> Tensor:
 
 
 class _Filtering(torch.autograd.Function):
-    """All factors under all filters, with a gradient by real transforms, see `sigfeat.nn.mixers.convolution`."""
+    """Convolution of all factors with all filters, with a gradient by real transforms."""
 
     @staticmethod
     def forward(ctx: Any, factors: Tensor, spectrum: Tensor, n_fft: int) -> Tensor:
@@ -92,7 +92,7 @@ class _Filtering(torch.autograd.Function):
             adjoint = sum(of_gradient[:, k] * spectrum[k].conj() for k in range(len(spectrum)))
             for_factors = torch.fft.irfft(adjoint, ctx.n_fft)[..., : gradient.shape[-1]]
         if ctx.needs_input_grad[1]:
-            # frequencies between the first and, of an even length, the last stand for two of the whole transform
+            # all frequencies except the first and, for an even length, the last count twice in the full transform
             parts = [(of_factors.conj() * of_gradient[:, k]).sum(dim=(0, 1)) for k in range(len(spectrum))]
             for_spectrum = torch.stack(parts) / ctx.n_fft
             for_spectrum[..., 1 : (ctx.n_fft + 1) // 2] *= 2

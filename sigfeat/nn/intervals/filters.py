@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from sigfeat.filters import ExponentialFilters, Filters, FiniteFilters, draw_filters
+from sigfeat.filters import FILTERS, ExponentialFilters, Filters, FiniteFilters, draw_filters
 from sigfeat.nn.mixers.hyena import ImplicitFilter
 
 WIDTH, N_BANDS = 32, 8  # of the network of `LearntFilter`
@@ -225,6 +225,8 @@ def build_filter(kind: str, n_filters: int, rank: int, length: int, seed: int) -
     >>> type(boxes).__name__, boxes.n_filters, boxes.length
     ('TapFilter', 3, 20)
     """
+    if kind not in FILTERS:
+        raise ValueError(f"kind must be one of {', '.join(FILTERS)}, got {kind!r}")
     if kind in LEARNT:
         return LEARNT[kind](n_filters, rank, length, generator=torch.Generator().manual_seed(seed))
     drawn = draw_filters(kind, n_filters, rank, length, np.random.RandomState(seed))

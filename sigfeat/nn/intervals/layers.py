@@ -1,4 +1,4 @@
-"""Sums over all intervals as differentiable layers, and networks of them."""
+"""Weighted sums over all intervals as differentiable layers."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -18,19 +18,22 @@ from sigfeat.nn.intervals.filters import IntervalFilter
 from sigfeat.nn.training.supervised import TrainingSettings, train
 from sigfeat.words import Word
 
-STRETCH, SHORTEST = 4, 128  # a transform is as long as so many filters, and has at least so many points
+STRETCH, SHORTEST = 4, 128  # length of a transform in lengths of the filters, and its least number of points
 TRAINABLE_POOLINGS = ("end", "mean", "max", "min")  # the others have no useful gradient
 
 
 class IntervalLayer(nn.Module):
-    """What interval layers share: stretches of four filters' length, with factors anchored at the first point of each.
+    """Base of interval layers.
+
+    Series are divided into stretches of four times the length of the filters; the factors of each stretch are relative
+    to its first point.
 
     Attributes
     ----------
     filters : IntervalFilter
-        The filters.
+        Filters of the intervals.
     n_outputs : int
-        Values for each filter at each time.
+        Number of values per filter and time.
     """
 
     filters: IntervalFilter
@@ -46,19 +49,19 @@ class IntervalLayer(nn.Module):
             self.register_buffer(name, torch.tensor(places), persistent=False)
 
     def forward(self, series: Float[Tensor, "batch length channels"]) -> Shaped[Tensor, "batch length values"]:
-        """Values at each time, all filters of the first output first.
+        """Values at each time; those of all filters for the first output come first.
 
-        Factors are computed in float64, and convolved in the layer's precision.
+        Factors are computed in float64, and convolved in the precision of the layer.
 
         Parameters
         ----------
         series : tensor of shape (batch, length, n_channels)
-            Series, or steps of paths; what lies behind the end of shorter ones does not matter in front of it.
+            Series, or increments of paths. Values after the end of shorter ones do not affect earlier outputs.
 
         Returns
         -------
         values : tensor of shape (batch, length, n_outputs * n_filters)
-            In the precision of the series, complex where the group is.
+            In the precision of the series; complex if the group is.
         """
         x = series.double()
         taps = self.filters(x.shape[1] + 1 - self._first_boundary)
@@ -76,12 +79,12 @@ class IntervalLayer(nn.Module):
         return self.precision.to_complex() if values.is_complex() else self.precision
 
     def _stretches(self, x: Tensor, n_lags: int) -> Iterator[tuple[Tensor, int]]:
-        """Parts of the series, and how many of the values there belong to earlier parts."""
+        """Stretches of the series, and how many of the values of each belong to earlier stretches."""
         n_points, lead = x.shape[1] + 1 - self._first_boundary, 1 - self._first_boundary
         per_stretch = max(STRETCH * n_lags, SHORTEST) - n_lags + 1
         for start in range(0, n_points, per_stretch):
             stop, anchor = min(start + per_stretch, n_points), max(start - n_lags + 1, 0)
-            # boundary b of sums lies in front of point b; a path's boundaries are its points
+            # boundary b of sums lies before point b; the boundaries of a path are its points
             yield x[:, anchor : stop - lead], start - anchor + (lead if start == 0 else 0)
 
     def _factors(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -89,18 +92,18 @@ class IntervalLayer(nn.Module):
 
 
 class IntervalSums(IntervalLayer):
-    """Iterated sums along words over all intervals up to now, weighted by filters.
+    """Iterated sums along words over all intervals up to the current time, weighted by filters.
 
-    See `IntervalISSTransformer` for the definition. The gradient reaches filters and series: layers stack.
+    See `IntervalISSTransformer` for the definition. Filters and series have gradients, so that layers can be stacked.
 
     Parameters
     ----------
     words : sequence of Word or str
-        Words, texts with channels counted from 1.
+        Words; in text form, channels are counted from 1.
     filters : IntervalFilter
-        See `build_filter`.
+        Filters of the intervals, see `build_filter`.
     precision : torch.dtype, default=torch.float64
-        Of the convolutions.
+        Precision of the convolutions.
 
     Examples
     --------
@@ -131,7 +134,7 @@ class IntervalSums(IntervalLayer):
         )
 
     def _factors(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Coefficients of the inverse, and sums, at the boundaries of a stretch."""
+        """Coefficients of the inverse, and iterated sums, at the boundaries of a stretch."""
         one, channels = x.new_ones(len(x), x.shape[1] + 1), x.unbind(dim=2)
         p, q = [one], [one]
         for run in self._runs[1:]:
@@ -142,26 +145,26 @@ class IntervalSums(IntervalLayer):
 
 
 class IntervalDevelopment(IntervalLayer):
-    """Developments in a matrix group over all intervals up to now, weighted by filters.
+    """Developments in a matrix group over all intervals up to the current time, weighted by filters.
 
-    See `IntervalDevelopmentTransformer` for the definition. The gradient reaches filters, algebra elements and steps.
+    See `IntervalDevelopmentTransformer` for the definition. Filters, algebra elements and increments have gradients.
 
     Parameters
     ----------
     group : Group
-        Where paths are developed: one of `GROUPS`, with its size.
+        Group of the developments, one of `GROUPS` with its size.
     n_channels : int
-        Channels of the paths.
+        Number of channels of the paths.
     n_developments : int
-        Independent developments of each path.
+        Number of independent developments of each path.
     filters : IntervalFilter
-        See `build_filter`.
+        Filters of the intervals, see `build_filter`.
     n_threads : int, default=1
-        Threads over paths, on the CPU.
+        Number of threads over paths, on the CPU.
     generator : torch.Generator or None, default=None
-        Source of the first algebra elements; None for torch's own.
+        Source of the first algebra elements; None for torch's global generator.
     precision : torch.dtype, default=torch.float64
-        Of the convolutions.
+        Precision of the convolutions.
 
     Examples
     --------
@@ -215,7 +218,7 @@ class IntervalDevelopment(IntervalLayer):
 
 
 def _summed(terms: Float[Tensor, "batch length"]) -> Float[Tensor, "batch boundaries"]:
-    """Sums from the first boundary to each."""
+    """Cumulative sums from the first boundary."""
     return nn.functional.pad(terms.cumsum(dim=1), (1, 0))
 
 

@@ -313,7 +313,7 @@ class Hyena(nn.Module):
     def _build_spectra(self, length: int, n_fft: int) -> Complex[Tensor, "order d_model frequencies"]:
         first = 0 if self.causal else 1 - length
         lags = torch.arange(first, length, device=self.skip.device).to(self.skip.dtype)
-        with torch.autocast(self.skip.device.type, enabled=False):  # half precision has no transforms
+        with torch.autocast(self.skip.device.type, enabled=False):  # transforms need at least single precision
             taps = self.filters(lags).unflatten(0, self.skip.shape) / self.order
             back = None if self.causal else taps[..., : length - 1].flip(-1)
             # the skip connection is a tap at lag 0, whose spectrum is constant
@@ -359,7 +359,7 @@ class _HyenaState:
             group = slice(n * self.mixer.skip.shape[1], (n + 1) * self.mixer.skip.shape[1])
             exponents, residues = (part[group] for part in filters.modes())
             return ModalConvolution(exponents, residues / self.mixer.order, self.mixer.skip[n], batch)
-        kinds = {"tiled": TiledConvolution, "direct": DirectConvolution}
+        kinds: dict[str, Callable[..., Convolution]] = {"tiled": TiledConvolution, "direct": DirectConvolution}
         return kinds[convolution](lambda stop: self._taps(stop)[n], batch)
 
     def _taps(self, stop: int) -> Float[Tensor, "order d_model lags"]:

@@ -232,7 +232,7 @@ class S4(nn.Module):
         return torch.complex(-self.log_minus_real.exp(), self.imaginary)
 
     def _build_spectrum(self, length: int, n_fft: int) -> Complex[Tensor, "d_model frequencies"]:
-        with torch.autocast(self.skip.device.type, enabled=False):  # half precision has no transforms
+        with torch.autocast(self.skip.device.type, enabled=False):  # transforms need at least single precision
             taps = self.taps(length)
             back = None if self.causal else taps[1, :, : length - 1]
             # the skip connection is a tap at lag 0, whose spectrum is constant
