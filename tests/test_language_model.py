@@ -199,7 +199,7 @@ def test_draws():
 
 @every_mixer
 def test_training(changed):
-    """A line that repeats is learnt, whatever mixes; the same seed gives the same weights."""
+    """A line that repeats is learnt, with any mixer; the same seed gives the same weights."""
     models = [model_of(**changed) for _ in range(2)]
     before = torch.get_rng_state()
     for model in models:
