@@ -1,8 +1,8 @@
 """Language models of as many weights, trained on one text for as long: ``python -m benchmarks.language_model``.
 
-All read the bytes of Python's own help. Its first eight tenths are trained on; the ninth chooses the learning rate, in
-trainings of a third of the time; the last tells how good each is. Time is that of one processor: steps of all models
-are timed in turn, which gives each its number of steps.
+All are trained on the bytes of Python's own help. The first eight tenths are the training set; the ninth is the
+validation set, which selects the learning rate in trainings of a third of the time; the last is the test set. Time is
+that of one processor: steps of all models are timed in turn, which determines their numbers of steps.
 """
 
 import argparse
@@ -32,7 +32,7 @@ MODELS = {
     "attention": {"mixer": "attention"},
 }
 WIDTHS = range(16, 1025, 8)
-TWENTY = 20  # steps of an epoch
+STEPS_PER_EPOCH = 20
 TIMED = 7  # steps of each model
 NATS = math.log(2)  # of a bit
 PROMPT = 'The "yield" expression is '
@@ -72,14 +72,14 @@ def main() -> None:
 
 
 def config_of(name: str, options: Any) -> LanguageModelConfig:
-    """The model whose number of weights is nearest to that of all; each feed-forward part is twice as wide."""
+    """The model with the number of weights nearest to the given one; feed-forward parts are twice as wide."""
     shape = {"context": options.context, "n_layers": options.layers} | MODELS[name]
     found = [LanguageModelConfig(d_model=width, d_ff=2 * width, **shape) for width in WIDTHS]
     return min(found, key=lambda config: abs(param_count(config) - options.weights))
 
 
 def parts(text: bytes) -> tuple[bytes, bytes, bytes]:
-    """What is trained on, what chooses the learning rate, what judges."""
+    """Training set, validation set and test set."""
     first, second = 8 * len(text) // 10, 9 * len(text) // 10
     return text[:first], text[first:second], text[second:]
 
@@ -112,7 +112,7 @@ def _step(config, text, batch):
 
 
 def train_one(config: LanguageModelConfig, text: bytes, per_step: float, options: Any) -> dict[str, Any]:
-    """What becomes of one model: the learning rate chosen, the loss of the last part, curves, a sample."""
+    """Results of one model: its learning rate, test losses, validation curves and samples."""
     training, choosing, judging = parts(text)
     n_steps = whole(options.seconds / per_step)
     tried = {}
@@ -140,27 +140,34 @@ def train_one(config: LanguageModelConfig, text: bytes, per_step: float, options
     }
 
 
-def _trained(config, text, n_steps, lr, seed, batch, held_out=0.0):
+def _trained(config, text, n_steps, lr, seed, batch, validation_fraction=0.0):
     model = HyenaLM(config, generator=torch.Generator().manual_seed(seed))
     start = time.process_time()
     history = train_language_model(
-        model, text, n_steps=n_steps, batch_size=batch, lr=lr, held_out=held_out, weight_decay=0.1, seed=seed
+        model,
+        text,
+        max_epochs=n_steps // STEPS_PER_EPOCH,
+        batch_size=batch,
+        lr=lr,
+        validation_fraction=validation_fraction,
+        weight_decay=0.1,
+        seed=seed,
     )
     return model, history, time.process_time() - start
 
 
 def whole(n_steps: float) -> int:
     """Number of steps as whole epochs."""
-    return max(1, round(n_steps / TWENTY)) * TWENTY
+    return max(1, round(n_steps / STEPS_PER_EPOCH)) * STEPS_PER_EPOCH
 
 
 def checksum(text: bytes) -> dict[str, Any]:
-    """What tells this text from those of other versions of Python."""
+    """Size and checksum of the text, which depends on the version of Python."""
     return {"bytes": len(text), "sha256": hashlib.sha256(text).hexdigest()}
 
 
 def table(results: dict[str, Any]) -> str:
-    """Markdown: bits for each byte of the part that judges."""
+    """Markdown: bits per byte of the test set."""
     rows = [
         [
             name,

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from benchmarks.measure import alternating_times, markdown_table, median_ms, thread_limit
-from sigfeat.nn import S4, Attention, Hyena, Recurrent
+from sigfeat.nn import S4, Attention, Hyena, HyenaFilter, Recurrent
 
 TITLE = "Mixers of sequences: Hyena, S4 and GRU against attention"
 BATCH, WIDTH, HEADS = 4, 64, 4
@@ -66,13 +66,14 @@ def _mixers(length):
     """Mixers by name."""
     how = {"generator": torch.Generator().manual_seed(0), "dtype": torch.float32}
     hyenas = {
-        f"Hyena order {order}": Hyena(WIDTH, order, False, 3, 64, 8, float(length), False, **how) for order in ORDERS
+        f"Hyena order {order}": Hyena(WIDTH, order=order, filter=HyenaFilter(time_scale=float(length)), **how)
+        for order in ORDERS
     }
     return {
-        ATTENTION: Attention(WIDTH, HEADS, False, **how),
+        ATTENTION: Attention(WIDTH, n_heads=HEADS, **how),
         **hyenas,
-        "S4D": S4(WIDTH, 64, "diagonal", False, **how),
-        "GRU": Recurrent(WIDTH, False, **how),
+        "S4D": S4(WIDTH, d_state=64, **how),
+        "GRU": Recurrent(WIDTH, **how),
     }
 
 

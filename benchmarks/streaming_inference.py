@@ -66,11 +66,11 @@ def seconds_per_step(step: Callable[[], Any], n_steps: int) -> dict[str, float]:
 def generation(width: int, n_tokens: int, changed: dict[str, Any], options: dict[str, Any]) -> dict[str, float]:
     """Seconds per token of greedy generation by a whole model."""
     model = model_of(width, n_tokens, **changed)
-    stream, token = model.stream(1, **options), torch.zeros(1, 1, dtype=torch.long)
+    state, token = model.incremental(1, **options), torch.zeros(1, 1, dtype=torch.long)
 
     def step() -> None:
         nonlocal token
-        token = stream.append(token)[:, -1].argmax(dim=-1, keepdim=True)
+        token = state.append(token)[:, -1].argmax(dim=-1, keepdim=True)
 
     return {"parameters": model.param_count, **seconds_per_step(step, n_tokens)}
 
@@ -118,8 +118,8 @@ def _long_logits(model: HyenaLM, tokens: Tensor, how: str) -> Tensor:
         return model(tokens)
     if how == PASSES[1]:
         return model(tokens, n_last=1)
-    stream = model.stream(1)
-    return [stream.append(part, n_last=1) for part in torch.split(tokens, 4096, dim=1)][-1]
+    state = model.incremental(1)
+    return [state.append(part, n_last=1) for part in torch.split(tokens, 4096, dim=1)][-1]
 
 
 def slopes(passes: dict[str, dict[str, float]]) -> dict[str, float]:

@@ -1,8 +1,8 @@
-"""A small Hyena language model: trained on Python's own help, held against NumPy, and asked to go on.
+"""Train a small Hyena language model on Python's own help, compare it with NumPy, and generate text.
 
 Run ``python examples/language_model.py``. It trains for two minutes, or for ``--seconds N``, on the bytes of a text
-that comes with Python, shows how well it tells text that it has not read, computes the same logits by the definition in
-NumPy, and goes on from a prompt: by streams whose cost for each new token hardly grows.
+that comes with Python, prints the loss on text that was not trained on, computes the same logits by the definition in
+NumPy, and continues a prompt. The cost of each new token hardly grows with the number of tokens before it.
 """
 
 import argparse
@@ -30,7 +30,7 @@ def main():
     model = HyenaLM(CONFIG, generator=torch.Generator().manual_seed(0))
     print(f"{model.param_count:,} weights, {len(known):,} bytes to read, {len(new):,} to be judged by")
 
-    history = train_language_model(model, known, seconds=seconds, progress=True)
+    history = train_language_model(model, known, seconds=seconds, verbose=True)
     bits = text_loss(model, new) / np.log(2)
     print(f"{len(history['loss'])} steps; {bits:.2f} bits for each byte of new text (8 would be guessing)")
 

@@ -34,9 +34,9 @@ def run_one(mixer, way, n_tokens):
         if way == "at once":
             logits = model(tokens, n_last=1)
         else:
-            stream = model.stream()
+            state = model.incremental()
             for part in tokens.split(PART, dim=1):
-                logits = stream.append(part)[:, -1:]
+                logits = state.append(part)[:, -1:]
         seconds = time.perf_counter() - start
     return seconds, peak() - before, logits.abs().max().item(), logits.sum().item()
 

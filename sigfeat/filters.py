@@ -1,13 +1,14 @@
-"""Pairs of filters: how much each interval counts, by the distances of its two ends from now."""
+"""Pairs of filters, which weight each interval by the distances of its two ends from the current time."""
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-FILTERS = ("exponential", "box", "random", "learnt")
-NEGLIGIBLE = 1e-17  # what an exponential filter has fallen to where it is cut off
+NEGLIGIBLE = 1e-17  # value at which an exponential filter is cut off
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,9 +18,9 @@ class ExponentialFilters:
     Parameters
     ----------
     rates : ndarray of shape (2, n_filters, rank)
-        Rates > 0 per step, of the beginning and of the end of an interval.
+        Decay rates > 0 per step, for the beginning and for the end of an interval.
     weights : ndarray of shape (n_filters, rank)
-        Factors.
+        Weights of the products.
 
     Examples
     --------
@@ -46,7 +47,7 @@ class ExponentialFilters:
 
     @property
     def length(self) -> int:
-        """Number of lags after which nothing is left that counts."""
+        """Number of lags after which the filters are negligible."""
         return math.ceil(-math.log(NEGLIGIBLE) / float(self.rates.min()))
 
     def taps(self, length: int) -> NDArray[np.float64]:
@@ -68,7 +69,7 @@ class ExponentialFilters:
 
 @dataclass(frozen=True, eq=False)
 class FiniteFilters:
-    """h(a, b) = sum over i of f_i(a) g_i(b) for lags 0 <= a, b < length, and zero beyond, for each of n_filters.
+    """h(a, b) = sum over i of f_i(a) g_i(b) for lags 0 <= a, b < length, and 0 for larger lags, for each of n_filters.
 
     Parameters
     ----------
@@ -98,7 +99,7 @@ class FiniteFilters:
 
     @property
     def length(self) -> int:
-        """Number of lags after which all is zero."""
+        """Number of lags after which all values are zero."""
         return int(self.values.shape[3])
 
     def taps(self, length: int) -> NDArray[np.float64]:
@@ -130,7 +131,7 @@ def draw_filters(
     Parameters
     ----------
     kind : {"exponential", "box", "random"}
-        "exponential": half-lives log-uniform between one step and `length`; "box": ones over a stretch of lags, of
+        "exponential": half-lives log-uniform between one step and `length`; "box": constant over a range of lags, of
         log-uniform size, that begins anywhere before `length`; "random": Gaussian values.
     n_filters, rank : int
         Number of filters, and of products in each.
@@ -142,8 +143,13 @@ def draw_filters(
     Returns
     -------
     filters : ExponentialFilters or FiniteFilters
-        Exponentials and boxes are averages over their lags: the sum of their values is one. Gaussian values have
-        squares that sum up to one on average. Further products have random signs.
+        Exponentials and boxes are averages over their lags: the sum of their values is one. The squares of Gaussian
+        values sum up to one on average. All products except the first have random signs.
+
+    Raises
+    ------
+    ValueError
+        If filters of this kind are unknown, or are not drawn but learnt.
 
     Examples
     --------
@@ -154,17 +160,26 @@ def draw_filters(
     array([[1., 1., 1.],
            [1., 1., 1.]])
     """
-    shape = 2, n_filters, rank
+    draw = FILTERS.get(kind)
+    if draw is None:
+        drawn = ", ".join(name for name, function in FILTERS.items() if function is not None)
+        raise ValueError(f"kind must be one of {drawn}, got {kind!r}")
     signs = np.ones((n_filters, rank))
     signs[:, 1:] = random_state.choice([-1.0, 1.0], (n_filters, rank - 1))
-    if kind == "exponential":
-        rates = math.log(2) / 2 ** random_state.uniform(0, math.log2(max(length, 2)), shape)
-        return ExponentialFilters(rates, signs * np.prod(-np.expm1(-rates), axis=0))
-    if kind == "random":
-        return FiniteFilters(random_state.standard_normal((*shape, length)) / math.sqrt(length))
+    return draw(signs, length, random_state)
+
+
+def _exponential(signs: NDArray[np.float64], length: int, random_state: np.random.RandomState) -> Filters:
+    rates = math.log(2) / 2 ** random_state.uniform(0, math.log2(max(length, 2)), (2, *signs.shape))
+    return ExponentialFilters(rates, signs * np.prod(-np.expm1(-rates), axis=0))
+
+
+def _box(signs: NDArray[np.float64], length: int, random_state: np.random.RandomState) -> Filters:
+    shape = 2, *signs.shape
     size = np.floor(2 ** random_state.uniform(0, math.log2(length), shape)).astype(np.int64)
     first = np.floor(random_state.random_sample(shape) * (length - size + 1)).astype(np.int64)
-    same = (size[0] == size[1]) & (first[0] == first[1])  # would sum over nothing but empty intervals, or none at all
+    # two equal boxes would sum over empty intervals, and over pairs of opposite ones, only
+    same = (size[0] == size[1]) & (first[0] == first[1])
     first[1][same] = np.where(size[1][same] == length, 0, (first[1][same] + 1) % (length - size[1][same] + 1))
     size[1][same & (size[1] == length)] = 1
     lags = np.arange(length)
@@ -172,3 +187,15 @@ def draw_filters(
     values = inside / size[..., np.newaxis]
     values[0] *= signs[..., np.newaxis]
     return FiniteFilters(values)
+
+
+def _gaussian(signs: NDArray[np.float64], length: int, random_state: np.random.RandomState) -> Filters:
+    # the values have random signs by themselves
+    return FiniteFilters(random_state.standard_normal((2, *signs.shape, length)) / math.sqrt(length))
+
+
+# Name -> function that draws filters, given their signs of shape (n_filters, rank), the largest lag and the source of
+# randomness. None: the filters are always built, and trained, in torch; `sigfeat.nn.intervals.filters` has them.
+FILTERS: Mapping[str, Callable[[NDArray[np.float64], int, np.random.RandomState], Filters] | None] = MappingProxyType(
+    {"exponential": _exponential, "box": _box, "random": _gaussian, "learnt": None}
+)

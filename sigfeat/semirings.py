@@ -15,20 +15,20 @@ class Semiring:
     Parameters
     ----------
     name : str
-        Parameter value that selects it.
+        Parameter value that selects the semiring.
     add, multiply : numpy.ufunc
         Sum and product.
     zero, one : float
-        Their neutral elements; `zero` is the value of an empty sum.
-    fade : callable
-        decay rate -> factor by which one time step multiplies, so that a later look at the same sum sees it
-        weakened.
+        Neutral elements of sum and product; `zero` is the value of an empty sum.
+    decay_factor : callable
+        Maps a decay rate to the factor by which, in the product of the semiring, earlier terms are multiplied at each
+        time step. Rate 0 gives `one`.
     non_negative : bool
-        Whether the distributive law holds for values >= 0 only.
+        Whether the distributive law holds only for values >= 0.
 
     Notes
     -----
-    The compiled kernels know a semiring by its place in `SEMIRINGS`.
+    The compiled kernels select a semiring by its position in `SEMIRINGS`.
 
     References
     ----------
@@ -48,19 +48,19 @@ class Semiring:
     multiply: np.ufunc
     zero: float
     one: float
-    fade: Callable[[float], float]
+    decay_factor: Callable[[float], float]
     non_negative: bool = False
 
 
-def _shrink(rate: float) -> float:
+def _exponential(rate: float) -> float:
     return math.exp(-rate)
 
 
-def _lower(rate: float) -> float:
+def _minus(rate: float) -> float:
     return -rate
 
 
-def _raise(rate: float) -> float:
+def _plus(rate: float) -> float:
     return rate
 
 
@@ -68,10 +68,38 @@ SEMIRINGS = MappingProxyType(
     {
         semiring.name: semiring
         for semiring in (
-            Semiring("real", np.add, np.multiply, 0.0, 1.0, _shrink),
-            Semiring("max_plus", np.maximum, np.add, -math.inf, 0.0, _lower),
-            Semiring("min_plus", np.minimum, np.add, math.inf, 0.0, _raise),
-            Semiring("max_times", np.maximum, np.multiply, 0.0, 1.0, _shrink, non_negative=True),
+            Semiring("real", np.add, np.multiply, 0.0, 1.0, _exponential),
+            Semiring("max_plus", np.maximum, np.add, -math.inf, 0.0, _minus),
+            Semiring("min_plus", np.minimum, np.add, math.inf, 0.0, _plus),
+            Semiring("max_times", np.maximum, np.multiply, 0.0, 1.0, _exponential, non_negative=True),
         )
     }
 )
+
+
+def semiring_named(name: str) -> Semiring:
+    """Semiring of a name.
+
+    Parameters
+    ----------
+    name : str
+        A key of `SEMIRINGS`.
+
+    Returns
+    -------
+    semiring : Semiring
+
+    Raises
+    ------
+    ValueError
+        If there is no semiring of this name.
+
+    Examples
+    --------
+    >>> from sigfeat.semirings import semiring_named
+    >>> semiring_named("min_plus").zero
+    inf
+    """
+    if name not in SEMIRINGS:
+        raise ValueError(f"semiring must be one of {', '.join(SEMIRINGS)}, got {name!r}")
+    return SEMIRINGS[name]

@@ -1,4 +1,4 @@
-"""Words: what an iterated sum runs along."""
+"""Words, along which iterated sums are taken."""
 
 import itertools
 import json
@@ -19,13 +19,13 @@ LETTER = re.compile(rf"\[(?:{_CHANNEL})(?:,(?:{_CHANNEL}))*\]")  # channels by n
 class Word:
     """A word over the channels of a series.
 
-    A letter is a monomial in the channels, a word a sequence of letters; the text form counts channels from
+    A letter is a monomial in the channels, and a word is a sequence of letters. The text form counts channels from
     1: ``[1][1,2]`` has the two letters x_1 and x_1 x_2.
 
     Parameters
     ----------
     letters : tuple of tuple of int
-        Each letter as its channels, counted from 0, in increasing order, a channel repeated once per power.
+        The channels of each letter, counted from 0; a channel is repeated according to its power.
 
     Attributes
     ----------
@@ -63,15 +63,15 @@ class Word:
 
     @classmethod
     def parse(cls, text: str, labels: Sequence[str] = ()) -> "Word":
-        """Word from its text form, channels counted from 1.
+        """Word of a text form, in which channels are counted from 1.
 
         Parameters
         ----------
         text : str
             Letters in brackets, channels of a letter separated by commas.
         labels : sequence of str, default=()
-            Labels of all channels, as from `channel_labels`. A channel may be written as its number or as its label; a
-            number is always a place, and a channel whose name is a number is written in quotes.
+            Labels of all channels, as from `channel_labels`. A channel may be written as its number or as its label. A
+            number is always the position of a channel; a channel whose name is a number is written in quotes.
 
         Returns
         -------
@@ -82,7 +82,7 @@ class Word:
         TypeError
             If `text` is not a string.
         ValueError
-            If `text` is no word, or names a channel that is not in `labels`.
+            If `text` is not a word, or names a channel that is not in `labels`.
 
         Examples
         --------
@@ -154,21 +154,21 @@ class Word:
 
 
 def channel_labels(names: Sequence[str] | None, n_channels: int) -> list[str]:
-    """Text by which each channel stands in the names of features.
+    """Text of each channel in the names of features.
 
     Parameters
     ----------
     names : sequence of str or None
-        Names of the channels; None where they have none.
+        Names of the channels; None if they have none.
     n_channels : int
         Number of channels.
 
     Returns
     -------
     labels : list of str
-        The names, or the numbers from 1 on where there are no names or two channels have the same name. A name is
-        quoted as in JSON where it could be misread: if it is empty, starts or ends with a blank, is a number, or
-        contains a character that cannot be printed or one of ``[],|<>"`` and the backslash.
+        The names; or the numbers from 1 on, if there are no names or two channels have the same name. A name is quoted
+        as in JSON if it would be ambiguous: if it is empty, starts or ends with a blank, is a number, or contains a
+        character that cannot be printed, one of ``[],|<>"``, or a backslash.
 
     Examples
     --------
@@ -183,7 +183,7 @@ def channel_labels(names: Sequence[str] | None, n_channels: int) -> list[str]:
 
 
 def channels_of_letters(text: str) -> list[list[str]]:
-    """Channels of each letter in the text of a word, or of the brackets in that of a Lie bracket, as labels."""
+    """Labels of the channels of each letter in the text of a word, or of each bracket in that of a Lie bracket."""
     letters = (_CHANNELS.findall(letter[1:-1]) for letter in LETTER.findall(text))
     return [[_stripped(channel) for channel in letter] for letter in letters]
 
@@ -217,7 +217,7 @@ def words_of_length(n_channels: int, length: int) -> list[Word]:
 
 
 def words_of_weight(n_channels: int, weight: int) -> list[Word]:
-    """All words of monomials whose degrees add up to `weight`: one level of the full iterated-sums signature.
+    """All words of monomials whose degrees add up to `weight`, which are one level of the iterated-sums signature.
 
     Parameters
     ----------
@@ -227,7 +227,7 @@ def words_of_weight(n_channels: int, weight: int) -> list[Word]:
     Returns
     -------
     words : list of Word
-        Longer first letters first, then lexicographic.
+        Sorted by decreasing degree of the first letter, then lexicographically.
 
     Raises
     ------
@@ -250,7 +250,7 @@ def words_of_weight(n_channels: int, weight: int) -> list[Word]:
 
 
 def count_words(n_channels: int, depth: int, words: str) -> int:
-    """Number of words of length ("length") or weight ("weight") 1 to `depth`, without building them."""
+    """Number of words whose length ("length") or weight ("weight") is 1 to `depth`, without building them."""
     if words == "length":
         return depth if n_channels == 1 else (n_channels ** (depth + 1) - n_channels) // (n_channels - 1)
     counts = [1]
@@ -274,11 +274,11 @@ def _label(name: str) -> str:
 
 
 def _stripped(channel: str) -> str:
-    """A channel in the text of a word as its label; quotes stay only where they are needed."""
+    """Label of a channel in the text of a word, with quotes only where they are needed."""
     channel = channel.strip()
     try:
         return _label(json.loads(channel)) if channel.startswith('"') else channel
-    except ValueError:  # no string of JSON, and so the label of no channel
+    except ValueError:  # not a JSON string, hence not the label of any channel
         return channel
 
 

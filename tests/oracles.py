@@ -7,6 +7,12 @@ import numpy as np
 
 SUM = {"real": sum, "max_plus": max, "min_plus": min, "max_times": max}
 PRODUCT = {"real": math.prod, "max_plus": math.fsum, "min_plus": math.fsum, "max_times": math.prod}
+DECAY = {
+    "real": lambda age: math.exp(-age),
+    "max_plus": lambda age: -age,
+    "min_plus": lambda age: age,
+    "max_times": lambda age: math.exp(-age),
+}
 EMPTY = {"real": 0.0, "max_plus": -math.inf, "min_plus": math.inf, "max_times": 0.0}
 
 
@@ -22,13 +28,7 @@ def iterated_sum(series, letters, semiring="real", strict=True, decay=0.0):
         factors = [series[channel, t] for t, letter in zip(times, letters, strict=True) for channel in letter]
         steps = [later - earlier for earlier, later in zip(times, [*times[1:], n - 1], strict=True)]
         for step in steps:
-            factors.append(
-                {
-                    "real": math.exp(-decay * step),
-                    "max_times": math.exp(-decay * step),
-                    "max_plus": -decay * step,
-                }.get(semiring, decay * step)
-            )
+            factors.append(DECAY[semiring](decay * step))
         terms.append(PRODUCT[semiring](factors))
     return SUM[semiring](terms) if terms else EMPTY[semiring]
 

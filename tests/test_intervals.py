@@ -1,14 +1,11 @@
-"""Sums over all intervals: definition, loops, layers, transformers."""
+"""Interval features: compiled loops, torch layers and transformers against the definition."""
 
-import itertools
 import warnings
 
 import mpmath
 import numpy as np
 import pytest
 import torch
-from scipy.linalg import expm
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sigfeat import (
     IntervalDevelopmentTransformer,
@@ -19,19 +16,15 @@ from sigfeat import (
     words_of_weight,
 )
 from sigfeat._kernels.interval_features import Developments, Sums, interval_values
-from sigfeat.classifiers import interval_hyena_classifier, interval_stack_classifier
 from sigfeat.datasets import make_coincidence
-from sigfeat.filters import ExponentialFilters, FiniteFilters, draw_filters
+from sigfeat.filters import FILTERS, ExponentialFilters, FiniteFilters, draw_filters
 from sigfeat.nn import GROUPS, IntervalDevelopment, IntervalSums, build_filter, interval_convolution, random_algebra
 from sigfeat.nn.intervals.layers import PooledIntervals
 from sigfeat.reference.intervals import interval_developments, interval_features, interval_sum
-from sigfeat.reference.iss import iterated_sums
-from sigfeat.reference.quasi_shuffle import quasi_shuffle
 from sigfeat.transformers._windows import fine_windows
 from sigfeat.transformers.intervals.development import StepsOf
 
 WORDS = [word for weight in range(1, 5) for word in words_of_weight(2, weight)]
-KINDS = ("exponential", "box", "random", "learnt")
 LENGTHS = (3, 20)  # of filters: several stretches, and one
 N = 14
 
@@ -51,70 +44,11 @@ def unscaled(words, n_channels=2):
     return Sums(words, np.zeros(n_channels), np.ones(n_channels))
 
 
-# ------------------------------------------------------------------------------------------------- definition
-
-
-def test_an_interval_of_the_definition_by_hand():
-    x = np.array([[1.0, 2.0, 3.0], [10.0, 20.0, 30.0]])
-    assert interval_sum(x, "[1][2]", 0, 3) == 1 * 20 + 1 * 30 + 2 * 30
-    assert interval_sum(x, "[1,2]", 1, 3) == 2 * 20 + 3 * 30
-    assert interval_sum(x, "[1][2]", 1, 2) == 0  # one point is too few for two letters
-    assert interval_sum(x, "[1]", 3, 1) == -(2 + 3)
-    assert interval_sum(x, "[1][2]", 3, 1) == 3 * 30 + 3 * 20 + 2 * 20
-
-
-@pytest.mark.parametrize("word", ["[1]", "[1][2]", "[2][1,1][1]", "[1][1][2][1]"])
-def test_intervals_fit_together(word):
-    """Chen's identity, S(a, c) = S(a, b) S(b, c), in any order of a, b, c."""
-    x, letters = series(n=6), Word.parse(word).letters
-    for a, b, c in itertools.product((0, 2, 3, 6), repeat=3):
-        parts = 0.0
-        for k in range(len(letters) + 1):
-            left = interval_sum(x, Word(letters[:k]), a, b) if k else 1.0
-            right = interval_sum(x, Word(letters[k:]), b, c) if k < len(letters) else 1.0
-            parts += left * right
-        assert parts == pytest.approx(interval_sum(x, word, a, c), abs=1e-12)
-
-
-def test_an_interval_from_the_start_is_an_iterated_sum():
-    x = series()
-    expected = iterated_sums(x[np.newaxis], WORDS)[0]
-    for word, values in zip(WORDS[::7], expected[::7], strict=True):
-        assert interval_sum(x, word, 0, N) == pytest.approx(values[-1], abs=1e-9)
-
-
-@pytest.mark.parametrize(("begin", "end"), [(1, 5), (5, 1), (3, 3)])
-def test_products_of_intervals_are_quasi_shuffles(begin, end):
-    """Forwards and backwards: the inverse is a character of the algebra, too."""
-    x, left, right = series(n=6), Word.parse("[1][2]"), Word.parse("[1]")
-    total = sum(n * interval_sum(x, word, begin, end) for word, n in quasi_shuffle(left, right).items())
-    assert total == pytest.approx(interval_sum(x, left, begin, end) * interval_sum(x, right, begin, end), abs=1e-12)
-
-
-def test_the_sum_over_all_pairs_by_hand():
-    x, taps = np.array([[1.0, 2.0]]), np.array([[[1.0, 10.0, 100.0]], [[1.0, 3.0, 9.0]]])
-    # boundaries 0, 1, 2 with S(0), S(1), S(2) = 0, 1, 3; O(t) = sum of f(t - s) g(t - s') (S(s') - S(s))
-    first = 1 * 3 * (0 - 1) + 10 * 1 * (1 - 0)
-    second = sum(
-        (1, 10, 100)[2 - s] * (1, 3, 9)[2 - end] * ((0, 1, 3)[end] - (0, 1, 3)[s])
-        for s, end in itertools.product(range(3), repeat=2)
-    )
-    np.testing.assert_allclose(interval_features(x, "[1]", taps), [first, second])
-
-
-def test_developments_over_all_pairs_by_hand():
-    a, path = np.array([[[0.0, -1.0], [1.0, 0.0]]]), np.array([[0.0], [0.5]])
-    taps = np.array([[[1.0, 2.0]], [[3.0, 5.0]]])
-    turn = expm(0.5 * a[0])
-    second = 3 * np.eye(2) + 2 * 5 * np.eye(2) + 2 * 3 * turn + 1 * 5 * turn.T
-    np.testing.assert_allclose(interval_developments(path, a, taps), [3 * np.eye(2), second])
-
-
 # ------------------------------------------------------------------------------------------ loops and layers
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", FILTERS)
 def test_sums_are_those_of_the_definition(short_stretches, kind, length):
     x, module = series(), build_filter(kind, 2, 2, length, 0)
     filters = module.frozen()
@@ -129,7 +63,7 @@ def test_sums_are_those_of_the_definition(short_stretches, kind, length):
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", FILTERS)
 @pytest.mark.parametrize("name", GROUPS)
 def test_developments_are_those_of_the_definition(short_stretches, name, kind, length):
     group, x, module = GROUPS[name](4 if name == "Sp" else 3), series(), build_filter(kind, 2, 2, length, 0)
@@ -173,7 +107,7 @@ def test_the_consumer_is_the_double_sum(is_complex):
         np.testing.assert_allclose(found[..., t], expected, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", FILTERS)
 def test_gradients_of_sums(kind):
     layer = IntervalSums(["[1]", "[1][2]", "[1,2][1][2]"], build_filter(kind, 2, 1, 4, 0))
     x = torch.randn(2, 9, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0), requires_grad=True)
@@ -203,7 +137,15 @@ def test_layers_give_the_precision_that_they_get():
     assert layer(torch.zeros(1, 5, 1, dtype=torch.float64)).dtype == torch.float64
 
 
-@pytest.mark.parametrize("kind", KINDS)
+def test_unknown_kinds_of_filters_are_refused():
+    with pytest.raises(ValueError, match="kind must be one of exponential, box, random, learnt, got 'gamma'"):
+        build_filter("gamma", 1, 1, 5, 0)
+    for kind in ("gamma", *(name for name, draw in FILTERS.items() if draw is None)):
+        with pytest.raises(ValueError, match=f"kind must be one of exponential, box, random, got '{kind}'"):
+            draw_filters(kind, 1, 1, 5, np.random.RandomState(0))
+
+
+@pytest.mark.parametrize("kind", FILTERS)
 def test_a_filter_knows_its_length_and_device(kind):
     module = build_filter(kind, 3, 2, 7, 0)
     filters = module.frozen()
@@ -285,7 +227,7 @@ def test_what_is_lost_without_decay_or_windows_is_told():
 # ---------------------------------------------------------------------------------------------- transformers
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", FILTERS)
 @pytest.mark.parametrize("windows", ["whole", 3, ("dyadic", 1)])
 def test_features_are_pooled_values(kind, windows):
     X = np.random.default_rng(0).normal(size=(3, 2, 40))
@@ -345,7 +287,7 @@ def test_features_of_a_series_do_not_depend_on_the_others_or_on_threads(transfor
     np.testing.assert_array_equal(together, model.set_params(n_jobs=2).transform(X))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", FILTERS)
 def test_supervised_sums_and_developments_learn(kind):
     X, y = make_coincidence(n_samples=40, length=64, n_shapes=2, random_state=0)
     how = {"filter": kind, "n_filters": 2, "fit_mode": "supervised", "max_epochs": 4, "filter_length": 10}
@@ -411,33 +353,3 @@ def test_a_device_that_is_not_there_is_told():
     ):
         with pytest.raises(ValueError, match="device must be one that torch can use, got 'abacus': "):
             model.fit(X, y)
-
-
-# -------------------------------------------------------------------------------------------------- networks
-
-
-@parametrize_with_checks([IntervalNetworkClassifier(d_model=4, max_epochs=40, dtype="float64")])
-def test_check_estimator(estimator, check):
-    check(estimator)
-
-
-@pytest.mark.parametrize("classifier", [interval_stack_classifier, interval_hyena_classifier])
-def test_networks_learn_a_small_coincidence_task(classifier):
-    X, y = make_coincidence(n_samples=120, length=64, n_shapes=2, n_places=2, noise=0.02, random_state=0)
-    names = np.array(["left", "right"])[y]
-    pipeline = classifier(max_epochs=25, random_state=0).fit(X[:80], names[:80])
-    assert pipeline.score(X[80:], names[80:]) > 0.8
-    probabilities = pipeline.predict_proba(X[80:])
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
-    assert (pipeline.classes_[probabilities.argmax(axis=1)] == pipeline.predict(X[80:])).all()
-
-
-@pytest.mark.parametrize("layers", ["stack", "hyena"])
-def test_networks_honour_the_length_of_each_series(layers):
-    X, y = make_coincidence(n_samples=12, length=40, n_shapes=2, n_places=2, random_state=0)
-    model = IntervalNetworkClassifier(layers, d_model=3, n_filters=2, max_epochs=2).fit(X, y)
-    padded = np.full((12, 2, 55), np.nan)
-    padded[:, :, :40] = X
-    np.testing.assert_allclose(model.predict_proba(padded), model.predict_proba(X), atol=1e-5)
-    again = IntervalNetworkClassifier(layers, d_model=3, n_filters=2, max_epochs=2).fit(X, y)
-    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))

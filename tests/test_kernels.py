@@ -39,7 +39,7 @@ def own(X, i):
 
 def arguments(ring, strict, decay):
     shift = np.zeros(2) if ring.non_negative else SHIFT
-    return {"strict": strict, "fade": ring.fade(decay), "shift": shift, "scale": SCALE}
+    return {"strict": strict, "fade": ring.decay_factor(decay), "shift": shift, "scale": SCALE}
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -13,7 +13,7 @@ from sigfeat.nn.language.sampling import next_tokens
 from sigfeat.reference.language_model import language_model as reference
 
 SMALL = {"context": 32, "d_model": 16, "n_layers": 1, "d_ff": 32, "n_heads": 2, "d_state": 8}
-MIXERS = [
+CASES = [
     {},
     {"filter": "modal"},
     {"mixer": "attention"},
@@ -23,7 +23,7 @@ MIXERS = [
 ]
 ROUND = b"round and round the ragged rock, "
 
-every_mixer = pytest.mark.parametrize("changed", MIXERS, ids=str)
+every_mixer = pytest.mark.parametrize("changed", CASES, ids=str)
 
 
 def seeded(seed=0):
@@ -49,7 +49,7 @@ def test_first_loss_is_chance(changed):
 
 
 @every_mixer
-def test_later_tokens_do_not_count(changed):
+def test_later_tokens_do_not_matter(changed):
     model = model_of(**changed).double()
     tokens = torch.randint(0, 256, (1, 32), generator=seeded(1))
     other = tokens.clone()
@@ -61,7 +61,7 @@ def test_later_tokens_do_not_count(changed):
 def test_torch_is_reference(changed):
     model = model_of(**changed, n_layers=2).double().eval()
     with torch.no_grad():
-        for weight in model.parameters():  # none as it is at first, since zeros and ones hide mistakes
+        for weight in model.parameters():  # change them all, since zeros and ones hide mistakes
             weight += 0.05 * torch.randn(weight.shape, generator=seeded(2), dtype=weight.dtype)
         tokens = torch.randint(0, 256, (1, 32), generator=seeded(1))
         found = model(tokens)[0].numpy()
@@ -177,19 +177,19 @@ def test_bytes_need_few_tokens():
 
 
 def test_draws():
-    """Shares of many draws, and which tokens are drawn at all."""
-    shares = torch.tensor([0.1, 0.4, 0.3, 0.2])
-    logits = shares.log().expand(20_000, 4)
+    """Frequencies of many draws, and which tokens are drawn at all."""
+    probabilities = torch.tensor([0.1, 0.4, 0.3, 0.2])
+    logits = probabilities.log().expand(20_000, 4)
 
     def found(temperature, top_k, top_p):
         drawn = next_tokens(logits, temperature, top_k, top_p, seeded())
         return torch.bincount(drawn, minlength=4) / len(drawn)
 
-    torch.testing.assert_close(found(1.0, None, None), shares, rtol=0, atol=0.02)
-    torch.testing.assert_close(found(0.5, None, None), shares**2 / (shares**2).sum(), rtol=0, atol=0.02)
+    torch.testing.assert_close(found(1.0, None, None), probabilities, rtol=0, atol=0.02)
+    torch.testing.assert_close(found(0.5, None, None), probabilities**2 / (probabilities**2).sum(), rtol=0, atol=0.02)
     torch.testing.assert_close(found(1.0, 2, None), torch.tensor([0, 4 / 7, 3 / 7, 0]), rtol=0, atol=0.02)
     torch.testing.assert_close(found(1.0, None, 0.5), torch.tensor([0, 4 / 7, 3 / 7, 0]), rtol=0, atol=0.02)
-    torch.testing.assert_close(found(1.0, 9, 1.0), shares, rtol=0, atol=0.02)
+    torch.testing.assert_close(found(1.0, 9, 1.0), probabilities, rtol=0, atol=0.02)
     for only in ((0, None, None), (1.0, 1, None), (1.0, None, 1e-9), (1e-300, None, None)):
         torch.testing.assert_close(found(*only), torch.tensor([0.0, 1.0, 0.0, 0.0]))
 
@@ -199,11 +199,11 @@ def test_draws():
 
 @every_mixer
 def test_training(changed):
-    """A line that repeats is learnt, whatever mixes; the same seed gives the same weights."""
+    """A line that repeats is learnt, with any mixer; the same seed gives the same weights."""
     models = [model_of(**changed) for _ in range(2)]
     before = torch.get_rng_state()
     for model in models:
-        history = train_language_model(model, ROUND * 30, n_steps=60, batch_size=8, lr=1e-2)
+        history = train_language_model(model, ROUND * 30, max_epochs=3, batch_size=8, lr=1e-2)
     assert torch.equal(torch.get_rng_state(), before)
     assert len(history["loss"]) == 60
     assert len(history["valid_loss"]) == 3
@@ -224,16 +224,16 @@ def test_training_for_a_time():
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({}, "n_steps or seconds must be given, got neither"),
-        ({"n_steps": 0}, "n_steps must be at least 1, got 0"),
+        ({}, "max_epochs or seconds must be given, got neither"),
+        ({"max_epochs": 0}, "max_epochs must be at least 1, got 0"),
         ({"seconds": 0.0}, "seconds must be more than 0, got 0.0"),
-        ({"n_steps": 1, "batch_size": 0}, "batch_size must be at least 1, got 0"),
-        ({"n_steps": 1, "length": 33}, "length must be from 1 to the context of 32, got 33"),
-        ({"n_steps": 1, "held_out": 1.0}, r"held_out must be in \[0, 1\), got 1.0"),
-        ({"n_steps": 1, "tokens": b"short"}, "tokens must have at least 33 that are not held out, got 5"),
-        ({"n_steps": 1, "tokens": b"a" * 50}, "tokens must have at least 33 that are held out, got 5"),
-        ({"n_steps": 1, "tokens": [[1], [2]]}, "tokens must be one text"),
-        ({"n_steps": 1, "tokens": [300] * 900}, "tokens must be from 0 to 255, got 300"),
+        ({"max_epochs": 1, "batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"max_epochs": 1, "length": 33}, "length must be from 1 to the context of 32, got 33"),
+        ({"max_epochs": 1, "validation_fraction": 1.0}, r"validation_fraction must be in \[0, 1\), got 1.0"),
+        ({"max_epochs": 1, "tokens": b"short"}, "tokens must have at least 33 to train on, got 5"),
+        ({"max_epochs": 1, "tokens": b"a" * 50}, "tokens must have at least 33 in the validation set, got 5"),
+        ({"max_epochs": 1, "tokens": [[1], [2]]}, "tokens must be one text"),
+        ({"max_epochs": 1, "tokens": [300] * 900}, "tokens must be from 0 to 255, got 300"),
     ],
     ids=str,
 )
@@ -243,7 +243,7 @@ def test_wrong_training(changed, message):
 
 
 def test_loss_of_text():
-    """Each token is told once, from those before it in its window."""
+    """Each token is predicted once, from those before it in its window."""
     model, text = model_of(), torch.randint(0, 256, (65,), generator=seeded(1))
     expected = [
         torch.nn.functional.cross_entropy(model(text[None, start : start + 32])[0], text[start + 1 : start + 33]).item()

@@ -69,7 +69,7 @@ def parts(depth):
 @pytest.mark.parametrize("ring", RINGS)
 def test_the_reference_sums_over_all_increasing_times(ring):
     letters = np.random.default_rng(0).normal(size=(3, 8))
-    add, multiply, fade = SEMIRINGS[ring].add, SEMIRINGS[ring].multiply, SEMIRINGS[ring].fade(0.2)
+    add, multiply, fade = SEMIRINGS[ring].add, SEMIRINGS[ring].multiply, SEMIRINGS[ring].decay_factor(0.2)
     found = low_rank_increments(letters, semiring=ring, decay=0.2)
     for t in range(2, 8):
         terms = []
@@ -158,7 +158,7 @@ def test_pooled_values_are_those_of_the_definition(equal):
     found = out.reshape(len(X), len(order), len(columns), len(windows))
     for place, (part, level, chain) in enumerate(order):
         ring = SEMIRINGS[functionals.semirings[chain]]
-        fade = ring.fade(functionals.decays[chain])
+        fade = ring.decay_factor(functionals.decays[chain])
         n = lengths[rows[chain]] - functionals.differenced[chain]
         expected = np.quantile(values[rows[chain], chain, part, level - 1 : n], shares[chain, part])
         np.testing.assert_allclose(thresholds[chain, part], expected, rtol=1e-4, atol=1e-5)

@@ -1,18 +1,14 @@
 """S4: HiPPO and its normal form, taps against the recurrence and against sums, and what the mixer promises."""
 
-import copy
-import pickle
-
 import numpy as np
 import pytest
 import torch
 
 from sigfeat.nn.mixers.convolution import convolve, fft_length, filter_spectrum
-from sigfeat.nn.mixers.s4 import S4, diagonal_taps, dplr_taps
-from sigfeat.nn.mixers.spectra import SpectrumCache
+from sigfeat.nn.mixers.s4 import KINDS, S4
+from sigfeat.nn.mixers.state_space import diagonal_taps, dplr_taps
 from sigfeat.reference.s4 import bilinear, hippo_legs, nplr, s4, s4_recurrence, zero_order_hold
 
-KINDS = ["diagonal", "dplr"]
 RECURRENCE = {torch.float64: 4e-13, torch.float32: 1e-4}  # of the largest output
 LENGTHS = [1, 2, 17, 1000, 16_384]
 
@@ -26,7 +22,7 @@ def seeded(seed=0):
 
 
 def mixer_of(kind, *, d_model=4, d_state=16, causal=False, dtype=torch.float64):
-    return S4(d_model, d_state, kind, causal, generator=seeded(), dtype=dtype)
+    return S4(d_model, d_state=d_state, kind=kind, causal=causal, generator=seeded(), dtype=dtype)
 
 
 def tokens_for(mixer, batch, length, seed=1):
@@ -282,7 +278,7 @@ def test_random_numbers_are_the_generators(kind, causal):
     before = torch.get_rng_state()
     first, second = (mixer_of(kind, causal=causal).state_dict() for _ in range(2))
     assert torch.equal(torch.get_rng_state(), before)
-    other = S4(4, 16, kind, causal, generator=seeded(5), dtype=torch.float64).state_dict()
+    other = S4(4, d_state=16, kind=kind, causal=causal, generator=seeded(5), dtype=torch.float64).state_dict()
     for name, weight in first.items():
         assert torch.equal(weight, second[name]), name
     for name in ("log_dt", "output", "skip", "out_projection.weight"):
@@ -304,7 +300,7 @@ def test_first_weights(kind):
 @both_directions
 def test_without_memory(kind, causal):
     with torch.device("meta"):
-        unmade = S4(4, 16, kind, causal, generator=torch.Generator())
+        unmade = S4(4, d_state=16, kind=kind, causal=causal, generator=torch.Generator())
     made = mixer_of(kind, causal=causal)
     assert {weight.device.type for weight in unmade.parameters()} == {"meta"}
     assert [weight.shape for weight in unmade.parameters()] == [weight.shape for weight in made.parameters()]
@@ -333,102 +329,3 @@ def test_filters_keep_their_precision_under_autocast(kind):
         mixed = mixer(tokens_for(mixer, 2, 40))
     assert torch.equal(seen[0], expected)
     assert mixed.isfinite().all()
-
-
-# ----------------------------------------------------------------------------------------------------- cache
-
-
-def changed_in_place(mixer):
-    with torch.no_grad():
-        mixer.log_dt += 0.1
-
-
-def loaded(mixer):
-    mixer.load_state_dict(spread_weights(copy.deepcopy(mixer)).state_dict())
-
-
-def assigned(mixer):
-    mixer.load_state_dict(spread_weights(copy.deepcopy(mixer)).state_dict(), assign=True)
-
-
-def given_other_data(mixer):
-    mixer.output.data = 2 * mixer.output.data
-
-
-def trained(mixer, fused=False):
-    optimiser = torch.optim.AdamW(mixer.parameters(), lr=0.1, fused=fused)
-    mixer.train()
-    mixer(tokens_for(mixer, 2, 9)).square().sum().backward()
-    optimiser.step()
-    mixer.eval()
-
-
-def trained_with_fused_steps(mixer):
-    trained(mixer, fused=True)
-
-
-@every_kind
-@both_directions
-@pytest.mark.parametrize(
-    "change", [changed_in_place, loaded, assigned, given_other_data, trained, trained_with_fused_steps]
-)
-def test_kept_spectra_see_new_weights(kind, causal, change):
-    mixer = mixer_of(kind, causal=causal).eval()
-    x = tokens_for(mixer, 2, 9)
-    with torch.no_grad():
-        before = mixer(x)
-        assert len(mixer.spectra) == 1
-        assert torch.equal(mixer(x), before)
-    change(mixer)
-    with torch.no_grad():
-        after = mixer(x)
-    assert not torch.allclose(after, before, rtol=1e-3)
-    assert torch.equal(after, mixer.train()(x).detach())
-
-
-def test_kept_spectra_follow_a_change_of_precision():
-    mixer = mixer_of("diagonal").eval()
-    x = tokens_for(mixer, 2, 9)
-    with torch.no_grad():
-        wide = mixer(x)
-        narrow = mixer.float()(x.float())
-    assert narrow.dtype == torch.float32
-    check_close(narrow, wide, 1e-5)
-
-
-def test_few_spectra_are_kept():
-    mixer = mixer_of("diagonal").eval()
-    x = tokens_for(mixer, 1, 20)
-    with torch.no_grad():
-        for length in range(1, 21):
-            mixer(x[:, :length])
-        assert len(mixer.spectra) == SpectrumCache.N_KEPT
-        calls = []
-        mixer.taps = lambda length: calls.append(length) or type(mixer).taps(mixer, length)
-        for length in (17, 20, 16, 17, 18):
-            mixer(x[:, :length])
-    assert calls == [16, 18]
-    mixer(x)
-    assert len(mixer.spectra) == 0  # gradients are on
-
-
-@every_kind
-def test_copies_leave_spectra_behind(kind):
-    mixer = mixer_of(kind).eval()
-    x = tokens_for(mixer, 2, 9)
-    with torch.no_grad():
-        mixed = mixer(x)
-        for twin in (copy.deepcopy(mixer), pickle.loads(pickle.dumps(mixer)), copy.copy(mixer.spectra)):
-            assert len(getattr(twin, "spectra", twin)) == 0
-        assert torch.equal(copy.deepcopy(mixer)(x), mixed)
-    assert len(mixer.spectra) == 1
-    assert not any("spectra" in name for name in mixer.state_dict())
-
-
-def test_spectra_are_not_kept_of_weights_that_count_no_changes():
-    with torch.inference_mode():
-        mixer = mixer_of("diagonal").eval()
-        x = tokens_for(mixer, 2, 9)
-        before = mixer(x)
-        mixer.skip += 1
-        assert not torch.allclose(mixer(x), before)

@@ -72,5 +72,5 @@ def test_semiring_laws(ring, values):
     assert ring.multiply(a, ring.zero) == ring.zero
     assert ring.add(a, b) == ring.add(b, a)
     assert ring.multiply(a, ring.add(b, c)) == ring.add(ring.multiply(a, b), ring.multiply(a, c))
-    assert ring.fade(0.0) == ring.one
-    assert ring.add(a, ring.multiply(a, ring.fade(0.5))) in (a, a + ring.multiply(a, ring.fade(0.5)))
+    assert ring.decay_factor(0.0) == ring.one
+    assert ring.add(a, ring.multiply(a, ring.decay_factor(0.5))) in (a, a + ring.multiply(a, ring.decay_factor(0.5)))

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from benchmarks.measure import alternating_times, new_peak, peak, thread_limit
-from sigfeat.nn import S4, Attention, Hyena, Recurrent
+from sigfeat.nn import S4, Attention, Hyena, HyenaFilter, Recurrent
 from sigfeat.nn.mixers.convolution import fft_length
 from sigfeat.transformers._contract.memory import available_memory
 
@@ -169,8 +169,9 @@ def flops(
     ================== ================================= ====================== =====================================
 
     The filters of S4D are a product of matrices with m = ceil(sqrt(L)) and l = ceil(L / m); see
-    `sigfeat.nn.mixers.s4.diagonal_taps`. Filters are left out of a forward run, where their spectra are kept. Training
-    is three times the forward run with the filters, by convention: each product of matrices has two in its gradient.
+    `sigfeat.nn.mixers.state_space.diagonal_taps`. Filters are left out of a forward run, where their spectra are kept.
+    Training is three times the forward run with the filters, by convention: each product of matrices has two in its
+    gradient.
     Fused attention counts as the explicit one, though its backward pass computes the scores once more.
 
     Parameters
@@ -294,13 +295,13 @@ def _order(name):
 def _mixer(name, length, width, heads):
     how = {"generator": torch.Generator().manual_seed(0), "dtype": torch.float32}
     if name in (FUSED, EXPLICIT):
-        return (Attention if name == FUSED else ExplicitAttention)(width, heads, False, **how)
+        return (Attention if name == FUSED else ExplicitAttention)(width, n_heads=heads, **how)
     if name == S4D:
-        return S4(width, STATE, "diagonal", False, **how)
+        return S4(width, d_state=STATE, **how)
     if name == GRU:
-        return Recurrent(width, False, **how)
-    sizes = (SHORT_FILTER, FILTER_WIDTH, FILTER_BANDS)
-    return Hyena(width, _order(name), False, *sizes, float(length), False, **how)
+        return Recurrent(width, **how)
+    filters = HyenaFilter(width=FILTER_WIDTH, n_bands=FILTER_BANDS, time_scale=float(length))
+    return Hyena(width, order=_order(name), short_filter=SHORT_FILTER, filter=filters, **how)
 
 
 def _record(name, length, task, batch, width, heads):

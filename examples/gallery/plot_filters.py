@@ -24,7 +24,7 @@ from sigfeat.plotting import plot_filters, plot_spectra
 
 n_lags = 200
 with torch.no_grad():
-    s4 = S4(4, 16, generator=torch.Generator().manual_seed(0))
+    s4 = S4(4, d_state=16, generator=torch.Generator().manual_seed(0))
     taps = s4.taps(n_lags)[0].numpy()
 labels = [f"channel {k + 1}" for k in range(4)]
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")

@@ -20,7 +20,7 @@ from sklearn.metrics.pairwise import cosine_similarity
 from sktime.datasets import load_basic_motions
 
 from sigfeat import HyenaEmbeddingTransformer, LeaveOneOutRidgeClassifier, MHAEmbedder
-from sigfeat.nn import Attention, Hyena
+from sigfeat.nn import Attention, Hyena, HyenaFilter
 from sigfeat.plotting import plot_fidelity, plot_similarity
 
 torch.set_num_threads(1)
@@ -77,8 +77,8 @@ plt.show()
 
 how = {"generator": torch.Generator().manual_seed(0), "dtype": torch.float32}
 layers = {
-    "attention": Attention(64, 4, False, **how),
-    "Hyena, order 2": Hyena(64, 2, False, 3, 64, 8, 1000.0, False, **how),
+    "attention": Attention(64, n_heads=4, **how),
+    "Hyena, order 2": Hyena(64, order=2, filter=HyenaFilter(time_scale=1000.0), **how),
 }
 lengths, seconds = [128, 256, 512, 1024, 2048, 4096], {name: [] for name in layers}
 with torch.no_grad():

@@ -35,7 +35,7 @@ def chain_arrays(functionals: Functionals, n_channels: int) -> tuple[np.ndarray,
         functionals.reach.ravel(),
         functionals.differenced,
         kinds,
-        np.array([SEMIRINGS[name].fade(rate) for name, rate in rates]),
+        np.array([SEMIRINGS[name].decay_factor(rate) for name, rate in rates]),
     )
 
 

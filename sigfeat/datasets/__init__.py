@@ -1,4 +1,4 @@
-"""Synthetic tasks with exact definitions, and a text."""
+"""Synthetic tasks with exact definitions, and a text for language models."""
 
 from sigfeat.datasets.pulses import make_coincidence, make_pointer
 from sigfeat.datasets.sequences import (

@@ -1,10 +1,10 @@
-"""Tasks in which one event tells which other event counts."""
+"""Tasks in which one event determines which other event is relevant."""
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-SHORTEST = 8  # steps of a shape: fewer cannot tell shapes apart
+SHORTEST = 8  # steps of a shape: with fewer, shapes cannot be distinguished
 
 
 def shape(kind: int, width: int) -> NDArray[np.float64]:
@@ -36,23 +36,24 @@ def make_coincidence(
     noise: float = 0.1,
     random_state: int | np.random.RandomState | None = 0,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Series of several shapes, of which a pulse in the other channel marks the one that counts.
+    """Series of several shapes; a pulse in the other channel marks the one that determines the class.
 
-    Channel 1 holds shapes at `n_places` places, channel 2 one pulse. The i-th place is a stretch of length // n_places
-    steps; a shape of half that width stands anywhere in it. Kinds of shapes are independent and uniform. The pulse is a
-    Hann window of the same width, at the same steps as one of the shapes, each with the same probability. The class is
-    the kind of that shape. Gaussian noise of standard deviation `noise` is added to both channels.
+    Channel 1 contains `n_places` shapes, channel 2 one pulse. The series is divided into `n_places` intervals of
+    length // n_places steps, and each contains one shape of half that width at a random position. Kinds of shapes are
+    independent and uniform. The pulse is a Hann window of the same width, at the same steps as one of the shapes, each
+    with the same probability. The class is the kind of that shape. Gaussian noise of standard deviation `noise` is
+    added to both channels.
 
     Parameters
     ----------
     n_samples, length : int, default=1000, 500
-        Number of series and of their steps.
+        Number of series, and of steps in each.
     n_shapes : int, default=4
-        Kinds of shapes, and so classes, at least 2; see `shape`.
+        Number of kinds of shapes, hence of classes, at least 2; see `shape`.
     n_places : int, default=4
-        Shapes in each series, at least 1.
+        Number of shapes in each series, at least 1.
     noise : float, default=0.1
-        Standard deviation; the largest value of a shape is near 1.
+        Standard deviation of the noise; the largest value of a shape is near 1.
     random_state : int, RandomState instance or None, default=0
         Source of the draws.
 
@@ -103,25 +104,25 @@ def make_pointer(
     noise: float = 0.1,
     random_state: int | np.random.RandomState | None = 0,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Series in which a shape points to where the next shape stands; the class is the kind of the last.
+    """Series in which the kind of a shape points to the position of the next; the class is the kind of the last.
 
-    Stage 0 is one place, each of the stages 1, ..., `n_jumps` has `n_shapes` places, d steps apart; from the last place
-    of a stage to the first of the next there are 3 d / 2 steps. At every place stands a shape, of a kind drawn
-    uniformly, with width 3 d / 4. A shape of kind k points to place k of the next stage. Begin at stage 0, follow
-    `n_jumps` pointers: the class is the kind of the shape where they end. All other shapes distract. The whole is moved
-    by up to d / 2 steps, and Gaussian noise of standard deviation `noise` is added. d is the largest whole number for
-    which all fits into the series.
+    Stage 0 has one place, and each of the stages 1, ..., `n_jumps` has `n_shapes` places, d steps apart. The last place
+    of a stage and the first place of the next one are 3 d / 2 steps apart. Every place has a shape of width 3 d / 4,
+    whose kind is drawn uniformly. A shape of kind k points to place k of the next stage. Starting at stage 0 and
+    following `n_jumps` pointers, one reaches the shape whose kind is the class; all other shapes are distractors. The
+    whole is shifted by up to d / 2 steps, and Gaussian noise of standard deviation `noise` is added. d is the largest
+    integer for which all shapes fit into the series.
 
     Parameters
     ----------
     n_samples, length : int, default=1000, 500
-        Number of series and of their steps.
+        Number of series, and of steps in each.
     n_jumps : int, default=1
-        Pointers to follow, at least 1.
+        Number of pointers to follow, at least 1.
     n_shapes : int, default=4
-        Kinds of shapes, and so classes and places of a stage, at least 2; see `shape`.
+        Number of kinds of shapes, hence of classes and of places in a stage, at least 2; see `shape`.
     noise : float, default=0.1
-        Standard deviation; the largest value of a shape is near 1.
+        Standard deviation of the noise; the largest value of a shape is near 1.
     random_state : int, RandomState instance or None, default=0
         Source of the draws.
 

@@ -1,4 +1,4 @@
-"""Tasks on sequences of tokens in which what is asked for was said earlier."""
+"""Tasks on sequences of tokens whose answers appear earlier in the sequence."""
 
 from typing import NamedTuple
 
@@ -6,22 +6,22 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-NOT_ASKED = -100  # the class that torch's cross entropy ignores
+NO_TARGET = -100  # the class that torch's cross entropy ignores
 
 
 class TokenTask(NamedTuple):
-    """Sequences of tokens, and what is asked for at each time.
+    """Sequences of tokens, and the target at each time.
 
     Parameters
     ----------
     tokens : ndarray of shape (n_samples, length), dtype int64
         Tokens 0, ..., n_tokens - 1.
     targets : ndarray of shape (n_samples, length), dtype int64
-        The token that is the answer at each time, -100 where nothing is asked for.
+        The token to predict at each time, or -100 where there is no target.
     n_tokens : int
         Number of different tokens.
     chance : float
-        Accuracy of the best guess that does not look at the sequence.
+        Accuracy of the best guess that does not depend on the sequence.
 
     Examples
     --------
@@ -45,20 +45,20 @@ def make_memory(
     n_distractors: int = 8,
     random_state: int | np.random.RandomState | None = 0,
 ) -> TokenTask:
-    """Sequences that begin with a value, which is asked for at their end.
+    """Sequences whose first token has to be predicted at the end.
 
-    The first token is one of the values 0, ..., n_values - 1. Then come length - 2 distractors, each one of the next
-    `n_distractors` tokens. The last token is a cue, n_values + n_distractors, where the answer is the value. All draws
-    are uniform and independent. It is the copying task of [1]_ and [2]_ with one symbol to copy.
+    The first token is one of the values 0, ..., n_values - 1. It is followed by length - 2 distractors, each one of the
+    next `n_distractors` tokens. The last token is a cue, n_values + n_distractors, and its target is the value. All
+    draws are uniform and independent. This is the copying task of [1]_ and [2]_ with one symbol to copy.
 
     Parameters
     ----------
     n_samples, length : int, default=1000, 128
-        Number of sequences and of their tokens, at least 2.
+        Number of sequences, and of tokens in each, at least 2.
     n_values : int, default=8
-        Values to be remembered, at least 2.
+        Number of different values, at least 2.
     n_distractors : int, default=8
-        Different tokens between value and cue, at least 1.
+        Number of different tokens between value and cue, at least 1.
     random_state : int, RandomState instance or None, default=0
         Source of the draws.
 
@@ -92,7 +92,7 @@ def make_memory(
     tokens = n_values + _draw(rng, n_distractors, n_samples, length)
     tokens[:, 0] = _draw(rng, n_values, n_samples)
     tokens[:, -1] = n_values + n_distractors
-    targets = np.full_like(tokens, NOT_ASKED)
+    targets = np.full_like(tokens, NO_TARGET)
     targets[:, -1] = tokens[:, 0]
     return TokenTask(tokens, targets, n_values + n_distractors + 1, 1 / n_values)
 
@@ -104,17 +104,17 @@ def make_previous_bit(
     lag: int = 64,
     random_state: int | np.random.RandomState | None = 0,
 ) -> TokenTask:
-    """Random bits, where at each time the bit `lag` steps before is asked for.
+    """Random bits; the target at each time is the bit `lag` steps before.
 
-    Tokens are 0 and 1, uniform and independent. From time `lag` on (counted from 0), the answer is the token `lag`
-    steps before; earlier, nothing is asked for. It is the delay of [1]_ for bits.
+    Tokens are 0 and 1, uniform and independent. From time `lag` on (counted from 0), the target is the token `lag`
+    steps before; earlier times have no target. This is the delay task of [1]_ for bits.
 
     Parameters
     ----------
     n_samples, length : int, default=1000, 128
-        Number of sequences and of their tokens, at least lag + 1.
+        Number of sequences, and of tokens in each, at least lag + 1.
     lag : int, default=64
-        Steps to look back, at least 1.
+        Number of steps between a bit and its prediction, at least 1.
     random_state : int, RandomState instance or None, default=0
         Source of the draws.
 
@@ -146,7 +146,7 @@ def make_previous_bit(
     if length <= lag:
         raise ValueError(f"length must be at least {lag + 1} for lag={lag}, got {length}")
     tokens = _draw(rng, 2, n_samples, length)
-    targets = np.full_like(tokens, NOT_ASKED)
+    targets = np.full_like(tokens, NO_TARGET)
     targets[:, lag:] = tokens[:, :-lag]
     return TokenTask(tokens, targets, 2, 1 / 2)
 
@@ -160,22 +160,23 @@ def make_associative_recall(
     dense: bool = False,
     random_state: int | np.random.RandomState | None = 0,
 ) -> TokenTask:
-    """Pairs of keys and values, and a key whose value is asked for.
+    """Pairs of keys and values, and a key whose value has to be predicted.
 
-    Each sequence has a dictionary of its own, a value for each key, uniform and independent. It begins with
-    (length - 2) / 2 pairs: a key 0, ..., n_keys - 1, uniform and independent, hence often not for the first time, and
-    the value that the dictionary has for it, n_keys, ..., n_keys + n_values - 1. Then come a cue, the token
-    n_keys + n_values, and the key of one of these pairs, each with the same probability, where the answer is its value.
+    Each sequence has its own dictionary, which assigns a uniform and independent value to each key. The sequence begins
+    with (length - 2) / 2 pairs. The key of a pair, one of 0, ..., n_keys - 1, is uniform and independent, so keys may
+    occur several times; its value in the dictionary is one of n_keys, ..., n_keys + n_values - 1. The pairs are
+    followed by a cue, the token n_keys + n_values, and by the key of one of these pairs, each with the same
+    probability. The target at this last key is its value.
 
     Parameters
     ----------
     n_samples, length : int, default=1000, 128
-        Number of sequences and of their tokens, an even number from 4 up.
+        Number of sequences, and of tokens in each, an even number from 4 up.
     n_keys, n_values : int, default=10, 10
-        Different keys and different values, at least 2.
+        Number of different keys and of different values, at least 2.
     dense : bool, default=False
-        Whether the value is asked for at each key that was seen before, and not at the last key alone. The answer is
-        the next token then, so that this is for causal encoders.
+        Whether every key that occurred before has its value as target, and not the last key alone. These targets are
+        the next tokens, so that this option suits causal encoders only.
     random_state : int, RandomState instance or None, default=0
         Source of the draws.
 
@@ -214,9 +215,9 @@ def make_associative_recall(
     values = np.take_along_axis(n_keys + _draw(rng, n_values, n_samples, n_keys), keys, axis=1)
     tokens = np.stack([keys, values], axis=2).reshape(n_samples, length)
     tokens[:, -2], tokens[:, -1] = n_keys + n_values, keys[:, -1]
-    targets = np.full_like(tokens, NOT_ASKED)
+    targets = np.full_like(tokens, NO_TARGET)
     if dense:
-        targets[:, :-2:2] = np.where(_seen_before(keys, n_keys), values, NOT_ASKED)[:, :-1]
+        targets[:, :-2:2] = np.where(_seen_before(keys, n_keys), values, NO_TARGET)[:, :-1]
     targets[:, -1] = values[:, -1]
     return TokenTask(tokens, targets, n_keys + n_values + 1, 1 / n_values)
 
@@ -228,18 +229,18 @@ def make_induction(
     n_values: int = 16,
     random_state: int | np.random.RandomState | None = 0,
 ) -> TokenTask:
-    """Random tokens with a mark among them: what stands behind it is asked for when the mark comes again.
+    """Random tokens with a marker; the token after it has to be predicted when the marker comes again.
 
-    Tokens are values 0, ..., n_values - 1, uniform and independent, but for a mark, the token n_values. It stands at
-    one of the times 0, ..., length - 3, each with the same probability, and again at the last, length - 1, where the
-    answer is the value behind the first mark.
+    Tokens are values 0, ..., n_values - 1, uniform and independent, except for a marker, the token n_values. It occurs
+    at one of the times 0, ..., length - 3, each with the same probability, and again at the last time, length - 1,
+    where the target is the value after the first marker.
 
     Parameters
     ----------
     n_samples, length : int, default=1000, 128
-        Number of sequences and of their tokens, at least 3.
+        Number of sequences, and of tokens in each, at least 3.
     n_values : int, default=16
-        Different values, at least 2.
+        Number of different values, at least 2.
     random_state : int, RandomState instance or None, default=0
         Source of the draws.
 
@@ -272,7 +273,7 @@ def make_induction(
     tokens = _draw(rng, n_values, n_samples, length)
     mark = _draw(rng, length - 2, n_samples)
     tokens[rows, mark] = tokens[:, -1] = n_values
-    targets = np.full_like(tokens, NOT_ASKED)
+    targets = np.full_like(tokens, NO_TARGET)
     targets[:, -1] = tokens[rows, mark + 1]
     return TokenTask(tokens, targets, n_values + 1, 1 / n_values)
 
@@ -285,20 +286,20 @@ def make_selective_copying(
     n_values: int = 8,
     random_state: int | np.random.RandomState | None = 0,
 ) -> TokenTask:
-    """Values at random places among blanks, asked for at the end in the order in which they came.
+    """Values at random positions among blanks, which have to be reproduced in order at the end.
 
-    Values 0, ..., n_values - 1, uniform and independent, stand at `n_copied` of the first length - n_copied times; each
-    choice of times has the same probability. The token at the others is a blank, n_values. At the last `n_copied` times
-    stands a cue, n_values + 1, and the answer at the j-th of them is the j-th value.
+    Values 0, ..., n_values - 1, uniform and independent, occur at `n_copied` of the first length - n_copied times; each
+    choice of times has the same probability. The token at the others is a blank, n_values. The last `n_copied` tokens
+    are a cue, n_values + 1, and the target at the j-th of them is the j-th value.
 
     Parameters
     ----------
     n_samples, length : int, default=1000, 128
-        Number of sequences and of their tokens, at least 2 n_copied.
+        Number of sequences, and of tokens in each, at least 2 n_copied.
     n_copied : int, default=4
-        Values in each sequence, at least 1.
+        Number of values in each sequence, at least 1.
     n_values : int, default=8
-        Different values, at least 2.
+        Number of different values, at least 2.
     random_state : int, RandomState instance or None, default=0
         Source of the draws.
 
@@ -335,7 +336,7 @@ def make_selective_copying(
     ranks = rng.random_sample((n_samples, length - n_copied)).argsort(axis=1)  # a permutation in each row
     np.put_along_axis(tokens, np.sort(ranks[:, :n_copied], axis=1), values, axis=1)
     tokens[:, -n_copied:] = n_values + 1
-    targets = np.full_like(tokens, NOT_ASKED)
+    targets = np.full_like(tokens, NO_TARGET)
     targets[:, -n_copied:] = values
     return TokenTask(tokens, targets, n_values + 2, 1 / n_values)
 
@@ -345,7 +346,7 @@ def _draw(rng: np.random.RandomState, n: int, *shape: int) -> NDArray[np.int64]:
 
 
 def _seen_before(keys: NDArray[np.int64], n_keys: int) -> NDArray[np.bool_]:
-    """Which keys stood earlier in the same row."""
+    """Which keys occur earlier in the same row."""
     is_key = keys[:, :, np.newaxis] == np.arange(n_keys)
     earlier = is_key.cumsum(axis=1) - is_key
     found: NDArray[np.bool_] = np.take_along_axis(earlier, keys[:, :, np.newaxis], axis=2)[..., 0] > 0

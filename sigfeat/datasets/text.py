@@ -4,20 +4,20 @@ from pydoc_data.topics import topics
 
 
 def load_python_help() -> bytes:
-    """Python's own help on its language, as UTF-8 bytes.
+    """Python's help on the language, as UTF-8 bytes.
 
-    What ``help("FUNCTIONS")`` and its like print: some 370,000 bytes of the language reference, in English, with
-    examples of code. Topics come in alphabetical order, with an empty line between paragraphs. A paragraph that stands
-    in several topics is given once, so that no part of the text has been read before.
+    This is the text that ``help("FUNCTIONS")`` and similar calls print: about 370,000 bytes of the language reference,
+    in English, with examples of code. Topics are in alphabetical order, with an empty line between paragraphs. A
+    paragraph that occurs in several topics is included once, so that no part of the text repeats an earlier one.
 
     Returns
     -------
     text : bytes
-        Each byte a token from 0 to 255; ``numpy.frombuffer(text, numpy.uint8)`` makes an array of them.
+        Each byte is a token from 0 to 255; ``numpy.frombuffer(text, numpy.uint8)`` gives them as an array.
 
     Notes
     -----
-    It needs no download, and differs a little between versions of Python.
+    The text needs no download, and differs slightly between versions of Python.
 
     References
     ----------

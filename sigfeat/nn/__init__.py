@@ -1,16 +1,18 @@
-"""Everything that computes with torch."""
+"""Torch modules: layers, networks, and their training."""
 
 from sigfeat.nn.development import Development, development, random_algebra
 from sigfeat.nn.encoder import Encoder, EncoderSpec
 from sigfeat.nn.fidelity import fidelity, skill
 from sigfeat.nn.groups import GROUPS, Group
+from sigfeat.nn.intervals.convolution import interval_convolution
 from sigfeat.nn.intervals.filters import ExponentialFilter, IntervalFilter, LearntFilter, TapFilter, build_filter
-from sigfeat.nn.intervals.layers import IntervalDevelopment, IntervalSums, interval_convolution
-from sigfeat.nn.language.model import PRESETS, HyenaLM, LanguageModelConfig
+from sigfeat.nn.intervals.layers import IntervalDevelopment, IntervalSums
+from sigfeat.nn.language.config import PRESETS, LanguageModelConfig
+from sigfeat.nn.language.model import HyenaLM
 from sigfeat.nn.language.training import text_loss, train_language_model
 from sigfeat.nn.low_rank import LowRankISS
 from sigfeat.nn.mixers.attention import Attention
-from sigfeat.nn.mixers.hyena import Hyena
+from sigfeat.nn.mixers.hyena import Hyena, HyenaFilter
 from sigfeat.nn.mixers.recurrent import Recurrent
 from sigfeat.nn.mixers.s4 import S4
 
@@ -25,6 +27,7 @@ __all__ = [
     "ExponentialFilter",
     "Group",
     "Hyena",
+    "HyenaFilter",
     "HyenaLM",
     "IntervalDevelopment",
     "IntervalFilter",

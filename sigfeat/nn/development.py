@@ -13,8 +13,8 @@ from sigfeat._kernels.path_development import Plan
 from sigfeat.nn.groups import Group
 from sigfeat.nn.groups.exponential import matrix_exponential
 
-LARGEST_STEP = 1000.0
-STEPS_PER_CHUNK = 64  # multiplied at once, and made again for the gradient, on devices without compiled loops
+MAX_STEP_NORM = 1000.0
+STEPS_PER_CHUNK = 64  # multiplied together, and recomputed for the gradient, on devices without compiled kernels
 
 
 def development(
@@ -27,22 +27,22 @@ def development(
 ) -> Shaped[Tensor, "batch developments dim dim"] | Shaped[Tensor, "batch length developments dim dim"]:
     """Development of paths in a matrix group.
 
-    X_0 = I, X_t = X_{t-1} exp(sum over c of A_c dx_c(t)), eq. (2) of [1]_ for a piecewise-linear path.
+    X_0 = I, X_t = X_{t-1} exp(sum over c of A_c dx_c(t)), which is eq. (2) of [1]_ for a piecewise-linear path.
 
     Parameters
     ----------
     increments : tensor of shape (batch, length, channels), float32 or float64
-        Steps dx of the paths. Steps of zero change nothing, so shorter paths are padded with zeros.
+        Increments dx of the paths. Zero increments change nothing, so that shorter paths are padded with zeros.
     algebra : tensor of shape (developments, channels, dim, dim)
         Elements A_c of the group's Lie algebra, real or complex, of the precision of the increments.
     group : Group or None, default=None
-        Where the elements lie: see `GROUPS`. This makes gradients cheaper, and takes rounding errors out of
-        compact groups. Gradients of `algebra` are then projected to the Lie algebra of a group that keeps a form
-        (for SU to that of U). None: any matrices.
+        Group of the elements, see `GROUPS`; None for any matrices. A group makes gradients cheaper, and rounding errors
+        are removed if it is compact. If the group preserves a form, gradients of `algebra` are projected to its Lie
+        algebra (for SU, to that of U).
     whole_path : bool, default=False
-        Give X_t after every step, and not only the last.
+        Whether to return X_t after every step, and not only the last.
     n_threads : int, default=1
-        Threads over paths, on the CPU.
+        Number of threads over paths, on the CPU.
 
     Returns
     -------
@@ -52,16 +52,16 @@ def development(
     Raises
     ------
     ValueError
-        If dtypes, devices or sizes do not go together, elements lie outside the Lie algebra, or a gradient is asked
-        for where a step's matrix has a norm above 1000.
+        If dtypes, devices or sizes do not match, elements lie outside the Lie algebra, or a gradient is required
+        although the matrix of a step has a norm above 1000.
 
     Notes
     -----
-    On the CPU the loops are compiled: time O(batch length developments dim^3), and for final values memory does not
-    grow with the length beyond one matrix per 8 to 128 steps. The gradient is exact, from
-    d exp(M) = exp(M) integral of exp(-s M) dM exp(s M) over 0 <= s <= 1, and can be taken once. Other devices use
-    torch's products in chunks of 64 steps which are made again for the gradient. float32 products run in float64 from
-    segment to segment on the CPU.
+    On the CPU the kernels are compiled. They take time O(batch length developments dim^3), and for final values their
+    memory is that of one matrix per 8 to 128 steps. The gradient is exact, from
+    d exp(M) = exp(M) integral of exp(-s M) dM exp(s M) over 0 <= s <= 1, and cannot be differentiated again. Other
+    devices use torch's products in chunks of 64 steps, which are recomputed for the gradient. On the CPU, products of
+    float32 matrices across segments are computed in float64.
 
     References
     ----------
@@ -70,7 +70,7 @@ def development(
 
     Examples
     --------
-    A circle's worth of turning in the plane, in four steps.
+    A full rotation in the plane, in four steps.
 
     >>> import torch
     >>> from sigfeat.nn import GROUPS, development
@@ -96,26 +96,26 @@ class Development(nn.Module):
     Parameters
     ----------
     group : Group
-        Where the path is developed: one of `GROUPS`, with its size.
+        Group of the development, one of `GROUPS` with its size.
     n_channels : int
-        Channels of the paths.
+        Number of channels of the paths.
     n_developments : int, default=1
-        Independent developments of each path.
+        Number of independent developments of each path.
     whole_path : bool, default=False
-        Give X_t after every step, and not only the last.
+        Whether to return X_t after every step, and not only the last.
     n_threads : int, default=1
-        Threads over paths, on the CPU.
+        Number of threads over paths, on the CPU.
     generator : torch.Generator or None, default=None
-        Source of the first algebra elements, see `random_algebra`; None for torch's own.
+        Source of the first algebra elements, see `random_algebra`; None for torch's global generator.
     dtype : torch.dtype or None, default=None
         Real dtype of the increments, None for torch's default.
     device : torch.device, str or None, default=None
-        Where the elements lie, None for torch's default.
+        Device of the elements, None for torch's default.
 
     Attributes
     ----------
     weight : Parameter of shape (n_developments, n_channels, dim, dim)
-        Any matrices; their projections to the Lie algebra count.
+        Any matrices; their projections to the Lie algebra are used.
 
     Examples
     --------
@@ -156,7 +156,7 @@ class Development(nn.Module):
         Parameters
         ----------
         increments : tensor of shape (batch, length, n_channels)
-            Steps of the paths, zeros behind the end of shorter ones.
+            Increments of the paths, zero after the end of shorter ones.
 
         Returns
         -------
@@ -175,9 +175,9 @@ def random_algebra(
     dtype: torch.dtype | None = None,
     device: torch.device | str | None = None,
 ) -> Shaped[Tensor, "developments channels dim dim"]:
-    """Gaussian elements of a Lie algebra, of mean squared Frobenius norm dim / n_channels.
+    """Gaussian elements of a Lie algebra, with mean squared Frobenius norm dim / n_channels.
 
-    So a step of independent channels of variance one turns by about one radian, whatever group, side and number of
+    A step of independent channels with variance one then turns by about one radian, for any group, `dim` and number of
     channels.
 
     Parameters
@@ -185,11 +185,11 @@ def random_algebra(
     group : Group
         The group, with its size.
     n_channels, n_developments : int
-        How many elements.
+        Number of elements.
     generator : torch.Generator or None, default=None
-        Source of randomness, None for torch's own.
+        Source of randomness; None for torch's global generator.
     dtype : torch.dtype or None, default=None
-        Precision, None for torch's default; complex groups give complex elements of it.
+        Precision, None for torch's default; complex groups have complex elements of this precision.
     device : torch.device, str or None, default=None
         Device of the elements, None for torch's default. The numbers are drawn on the generator's device.
 
@@ -213,7 +213,7 @@ def random_algebra(
     shape = (n_developments, n_channels, group.dim, group.dim)
     where = None if generator is None else generator.device
     matrices = torch.randn(shape, generator=generator, dtype=dtype, device=where).to(device)
-    # A projected Gaussian has the dimension of the algebra as its mean squared norm, and half of it where the real and
+    # The mean squared norm of a projected Gaussian is the dimension of the algebra, or half of it if the real and
     # imaginary parts of the Gaussian have variance 1/2.
     mean_square = group.algebra_dimension / (2 if group.is_complex else 1)
     size: float = (group.dim / (mean_square * n_channels)) ** 0.5
@@ -248,11 +248,11 @@ def _check(increments: Tensor, algebra: Tensor, group: Group | None) -> None:
 
 
 class LongStepError(ValueError):
-    """A gradient of a step whose matrix is too large."""
+    """A gradient is required of a step whose matrix is too large."""
 
 
 class _Final(torch.autograd.Function):
-    """Final values by the compiled loops."""
+    """Final values by the compiled kernels."""
 
     @staticmethod
     def forward(
@@ -277,7 +277,7 @@ class _Final(torch.autograd.Function):
 
 
 class _WholePath(torch.autograd.Function):
-    """Whole paths by the compiled loops."""
+    """Whole paths by the compiled kernels."""
 
     @staticmethod
     def forward(
@@ -301,13 +301,13 @@ class _WholePath(torch.autograd.Function):
 
 
 def _check_turns(ctx: Any, plan: Plan, steps: NDArray[Any]) -> None:
-    """Refuse gradients of steps so long that the derivative of their exponentials would take forever."""
+    """Raise if steps are so long that derivatives of their exponentials would take too much time."""
     if any(ctx.needs_input_grad[:2]):
         turns = plan.largest_turns(steps)
         largest = float(turns[np.isfinite(turns)].max(initial=0.0))
-        if largest > LARGEST_STEP:
+        if largest > MAX_STEP_NORM:
             raise LongStepError(
-                f"gradients need steps whose matrices have norm at most {LARGEST_STEP:g}, got up to {largest:.3g}: "
+                f"gradients need steps whose matrices have norm at most {MAX_STEP_NORM:g}, got up to {largest:.3g}: "
                 "scale the increments"
             )
 
@@ -317,7 +317,7 @@ def _array(tensor: Tensor) -> NDArray[Any]:
 
 
 def _by_torch(increments: Tensor, algebra: Tensor, group: Group | None, whole_path: bool) -> Tensor:
-    """Chunks of steps, multiplied in log2(chunk) rounds and not kept for the gradient."""
+    """Multiply chunks of steps in log2(chunk) rounds; intermediate values are recomputed for the gradient."""
     dim = algebra.shape[-1]
     identity = torch.eye(dim, dtype=algebra.dtype, device=algebra.device)
     last = identity.expand(len(increments), len(algebra), dim, dim)
@@ -328,7 +328,7 @@ def _by_torch(increments: Tensor, algebra: Tensor, group: Group | None, whole_pa
         advance = _advance_path if whole_path else _advance
         values = checkpoint(advance, last, chunk, algebra, use_reentrant=False)
         if group is not None and group.is_compact:
-            values = values @ (3 * identity - group.inverse(values) @ values) / 2  # takes rounding errors out
+            values = values @ (3 * identity - group.inverse(values) @ values) / 2  # removes rounding errors
         last = values[:, -1] if whole_path else values
         paths.append(values)
     return torch.cat(paths, dim=1) if whole_path else last

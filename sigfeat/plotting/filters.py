@@ -37,7 +37,7 @@ def plot_filters(taps, *, lags=None, labels=None, color=None, axes=None):
     >>> import torch
     >>> from sigfeat.nn import S4
     >>> from sigfeat.plotting import plot_filters
-    >>> taps = S4(2, 8, generator=torch.Generator().manual_seed(0)).taps(50)
+    >>> taps = S4(2, d_state=8, generator=torch.Generator().manual_seed(0)).taps(50)
     >>> axes = plot_filters(taps[0].detach(), labels=["channel 1", "channel 2"])
     >>> axes.get_xlabel(), len(axes.lines)
     ('lag, steps', 2)

@@ -1,1 +1,1 @@
-"""Definitions in NumPy, slow and obvious: what every kernel is tested against."""
+"""Definitions in NumPy, slow and simple; every kernel is tested against them."""

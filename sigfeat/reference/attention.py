@@ -10,7 +10,7 @@ from sigfeat.reference.layers import linear, part, softmax
 
 
 def attention(q: NDArray[Any], k: NDArray[Any], v: NDArray[Any], *, causal: bool) -> NDArray[Any]:
-    """Each token's mean of the values of all tokens, with more weight where its query is like their keys.
+    """Mean of the values of all tokens, weighted for each token by the similarity of its query to their keys.
 
     y_t = sum over s of p_ts v_s,  p_ts = exp(q_t . k_s / sqrt(d)) / sum over r of exp(q_t . k_r / sqrt(d)).
 
@@ -19,7 +19,7 @@ def attention(q: NDArray[Any], k: NDArray[Any], v: NDArray[Any], *, causal: bool
     q, k, v : ndarrays of shape (length, d)
         Queries, keys and values of the tokens.
     causal : bool
-        Whether the sums run over s, r <= t only, and not over all times.
+        Whether the sums run over s, r <= t only.
 
     Returns
     -------
@@ -51,8 +51,8 @@ def multi_head_attention(
 ) -> NDArray[Any]:
     """Tokens of one series, mixed over time by attention.
 
-    Queries, keys and values are linear maps of the tokens. Each head attends with its own columns of the three, and a
-    linear map joins what the heads found.
+    Queries, keys and values are linear maps of the tokens. Each head uses its own columns of the three, and a linear
+    map joins the outputs of the heads.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def multi_head_attention(
 
     Notes
     -----
-    Time O(length^2 d_model), against O(length log(length) d_model) of long convolutions.
+    Time O(length^2 d_model), compared with O(length log(length) d_model) of long convolutions.
 
     References
     ----------
@@ -85,7 +85,7 @@ def multi_head_attention(
     >>> from sigfeat.nn import Attention
     >>> from sigfeat.reference.attention import multi_head_attention
     >>> how = {"generator": torch.Generator().manual_seed(0), "dtype": torch.float64}
-    >>> layer = Attention(8, 2, False, **how).eval()
+    >>> layer = Attention(8, n_heads=2, **how).eval()
     >>> weights = {name: values.numpy() for name, values in layer.state_dict().items()}
     >>> x = torch.randn(9, 8, **how)
     >>> with torch.no_grad():

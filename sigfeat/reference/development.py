@@ -13,14 +13,14 @@ def development(path: np.ndarray, algebra: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     path : ndarray of shape (n_timepoints, n_channels)
-        Points that straight lines join.
+        Points of the path, joined by straight lines.
     algebra : ndarray of shape (n_channels, dim, dim)
         Elements of a Lie algebra, real or complex.
 
     Returns
     -------
     developed : ndarray of shape (n_timepoints, dim, dim)
-        float64 or complex128; elements of the group, the first is the identity.
+        Elements of the group, float64 or complex128; the first is the identity.
 
     Notes
     -----

@@ -1,6 +1,6 @@
-"""Encoders from their definition: series to tokens, by any of several ways to mix them over time."""
+"""Encoders from their definition: from series to tokens, with any mixer over time."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from numpy.typing import NDArray
@@ -15,17 +15,17 @@ from sigfeat.reference.s4 import s4
 def encoder(series: NDArray[Any], weights: Mapping[str, NDArray[Any]], spec: Any) -> NDArray[Any]:
     """Tokens of one series, in evaluation.
 
-    Each point becomes a token by a linear map, to which the sinusoids of its position are added. Blocks follow, a norm,
+    Each point becomes a token by a linear map, and the sinusoids of its position are added. Blocks follow, then a norm,
     and a linear map if the output has another width.
 
     Parameters
     ----------
     series : ndarray of shape (length, n_channels)
-        One series by itself: what a padded one gives at its real points.
+        One series without padding.
     weights : mapping of str to ndarray
         As `sigfeat.nn.Encoder` names them: its `state_dict()`, converted to arrays.
     spec : sigfeat.nn.EncoderSpec
-        Or anything with the attributes `mixer`, `n_layers`, `d_model` and what else the mixer asks for.
+        Or any object with the attributes `mixer`, `n_layers`, `d_model` and those that the mixer needs.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def encoder(series: NDArray[Any], weights: Mapping[str, NDArray[Any]], spec: Any
 
 
 def block(x: NDArray[Any], weights: Mapping[str, NDArray[Any]], spec: Any) -> NDArray[Any]:
-    """x + mixer(norm(x)), which lets tokens see each other, and then x + feed-forward(norm(x)), each token by itself.
+    """x + mixer(norm(x)), where tokens interact, and then x + feed-forward(norm(x)), for each token by itself.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def block(x: NDArray[Any], weights: Mapping[str, NDArray[Any]], spec: Any) -> ND
 
     Examples
     --------
-    A block whose weights are zero, but for those of its norms, changes nothing.
+    A block whose weights are zero, except those of its norms, changes nothing.
 
     >>> import numpy as np
     >>> from types import SimpleNamespace
@@ -97,19 +97,24 @@ def block(x: NDArray[Any], weights: Mapping[str, NDArray[Any]], spec: Any) -> ND
     return x + linear(hidden, part(weights, "narrow."))
 
 
-def mixed(x: NDArray[Any], weights: Mapping[str, NDArray[Any]], spec: Any) -> NDArray[Any]:
-    """Tokens (length, d_model) mixed over time in the way that the spec names."""
-    if spec.mixer == "attention":
-        return multi_head_attention(x, weights, n_heads=spec.n_heads, causal=spec.causal)
-    if spec.mixer == "hyena":
-        return hyena(x, weights, causal=spec.causal, time_scale=spec.time_scale, gate_norm=spec.gate_norm)
-    if spec.mixer == "s4":
-        return s4(x, weights)
-    if spec.mixer == "recurrent":
-        return recurrent(x, weights, causal=spec.causal)
-    return pointwise(x, weights)
-
-
 def pointwise(x: NDArray[Any], weights: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
-    """Tokens (length, d_model), each mapped by itself: no mixing at all."""
+    """Tokens (length, d_model), each mapped by itself, without mixing over time."""
     return linear(gelu(linear(x, part(weights, "in_projection."))), part(weights, "out_projection."))
+
+
+MIXERS: Mapping[str, Callable[[NDArray[Any], Mapping[str, NDArray[Any]], Any], NDArray[Any]]] = {
+    "attention": lambda x, weights, spec: multi_head_attention(x, weights, n_heads=spec.n_heads, causal=spec.causal),
+    "hyena": lambda x, weights, spec: hyena(
+        x, weights, causal=spec.causal, time_scale=spec.time_scale, gate_norm=spec.gate_norm
+    ),
+    "s4": lambda x, weights, spec: s4(x, weights),
+    "recurrent": lambda x, weights, spec: recurrent(x, weights, causal=spec.causal),
+    "pointwise": lambda x, weights, spec: pointwise(x, weights),
+}
+
+
+def mixed(x: NDArray[Any], weights: Mapping[str, NDArray[Any]], spec: Any) -> NDArray[Any]:
+    """Tokens (length, d_model) after the mixer that the spec names."""
+    if spec.mixer not in MIXERS:
+        raise ValueError(f"mixer must be one of {', '.join(MIXERS)}, got {spec.mixer!r}")
+    return MIXERS[spec.mixer](x, weights, spec)

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from sigfeat.reference.layers import linear, part
 
-FLOOR = 0.05  # of the window, so that no lag is lost
+FLOOR = 0.05  # smallest value of the window
 
 
 def implicit_filter(lags: NDArray[Any], weights: Mapping[str, NDArray[Any]], *, time_scale: float) -> NDArray[Any]:
-    """Taps of filters, which are functions of the lag: a small network with sines, times a window that decays.
+    """Taps of filters that are a neural network of the lag, times a window that decays.
 
     With t = lag / time_scale:  h(t) = (exp(-a |t|) + FLOOR) MLP(t, cos(pi t), ..., cos(pi b t), sin(pi t), ...,
     sin(pi b t)), where each filter has its own a > 0 and its own output of the network.
@@ -20,11 +20,11 @@ def implicit_filter(lags: NDArray[Any], weights: Mapping[str, NDArray[Any]], *, 
     Parameters
     ----------
     lags : ndarray of shape (n_lags,)
-        Steps between cause and effect, negative if the effect comes first.
+        Lags in steps; a negative lag lets a value act on earlier ones.
     weights : mapping of str to ndarray
         As `sigfeat.nn.mixers.hyena.ImplicitFilter` names them.
     time_scale : float
-        Lag, in steps, that counts as 1.
+        Lag, in steps, that corresponds to t = 1.
 
     Returns
     -------
@@ -36,7 +36,7 @@ def implicit_filter(lags: NDArray[Any], weights: Mapping[str, NDArray[Any]], *, 
 
     Examples
     --------
-    A network that gives 1 everywhere leaves the window, which falls to its floor.
+    If the network is 1 everywhere, the taps are the window.
 
     >>> import numpy as np
     >>> from sigfeat.reference.hyena import implicit_filter
@@ -63,7 +63,7 @@ def modal_filter(lags: NDArray[Any], weights: Mapping[str, NDArray[Any]]) -> NDA
     Parameters
     ----------
     lags : ndarray of shape (n_lags,)
-        Steps from cause to effect, none of them negative.
+        Lags in steps, at least 0.
     weights : mapping of str to ndarray
         As `sigfeat.nn.mixers.modal.ModalFilter` names them: "log_rate" log(c), "log_decay" a, "frequency" b, and
         "residue" R as pairs of real numbers.
@@ -78,7 +78,7 @@ def modal_filter(lags: NDArray[Any], weights: Mapping[str, NDArray[Any]]) -> NDA
 
     Examples
     --------
-    One mode that does not oscillate, and halves from step to step.
+    One mode that does not oscillate, and halves at each step.
 
     >>> import numpy as np
     >>> from sigfeat.reference.hyena import modal_filter
@@ -99,13 +99,13 @@ def short_convolution(u: NDArray[Any], taps: NDArray[Any], bias: NDArray[Any], *
     Parameters
     ----------
     u : ndarray of shape (length, n_channels)
-        Values, 0 before the first and behind the last.
+        Values; they are 0 before the first and after the last.
     taps : ndarray of shape (n_channels, width)
         w, in the order of time.
     bias : ndarray of shape (n_channels,)
         b.
     causal : bool
-        Whether the last tap is for the present (m = width - 1), and not the middle one (m = width // 2).
+        Whether the last tap has lag 0 (m = width - 1); otherwise the middle one has (m = width // 2).
 
     Returns
     -------
@@ -116,7 +116,7 @@ def short_convolution(u: NDArray[Any], taps: NDArray[Any], bias: NDArray[Any], *
     >>> import numpy as np
     >>> from sigfeat.reference.hyena import short_convolution
     >>> u = np.array([[1.0], [10.0], [100.0]])
-    >>> short_convolution(u, np.array([[1.0, 2.0]]), np.zeros(1), causal=True)[:, 0]  # the one before, and twice itself
+    >>> short_convolution(u, np.array([[1.0, 2.0]]), np.zeros(1), causal=True)[:, 0]  # twice each value, plus the last
     array([  2.,  21., 210.])
     """
     length, width = len(u), taps.shape[1]
@@ -137,8 +137,8 @@ def long_convolution(z: NDArray[Any], h: NDArray[Any]) -> NDArray[Any]:
     z : ndarray of shape (length, n_channels)
         Values.
     h : ndarray of shape (2 length - 1, n_channels)
-        Taps at lags 0, 1, ..., length - 1 and then 1 - length, ..., -2, -1: as Python counts from the end, h[-1] is the
-        tap at lag -1, by which a value acts on the one before it.
+        Taps at lags 0, 1, ..., length - 1, followed by those at lags 1 - length, ..., -2, -1. As Python counts from the
+        end, h[-1] is the tap at lag -1, by which a value acts on the one before it.
 
     Returns
     -------
@@ -165,21 +165,20 @@ def hyena(
     """Tokens of one series, mixed over time by long convolutions with gates between them.
 
     v, x_1, ..., x_N are linear maps of the tokens, each followed by a short convolution. From z_1 = v on,
-    z_{n+1} = (1 + x_n / N) . (h_n * z_n / N + s_n z_n) for n = 1, ..., N: a convolution (*) carries values through
-    time, and the product with a gate (.) lets each token choose among what arrives. A linear map of z_{N+1} is the
-    result.
+    z_{n+1} = (1 + x_n / N) . (h_n * z_n / N + s_n z_n) for n = 1, ..., N: a convolution (*) transports values through
+    time, and the product with a gate (.) selects among them at each token. The result is a linear map of z_{N+1}.
 
     Parameters
     ----------
     x : ndarray of shape (length, d_model)
         Tokens, without padding.
     weights : mapping of str to ndarray
-        As `sigfeat.nn.Hyena` names them; the order N is the number of skips s_n. With "filters.residue" among them
-        filters are modal, else implicit.
+        As `sigfeat.nn.Hyena` names them; the order N is the number of skip weights s_n. If "filters.residue" is among
+        them, the filters are modal, otherwise implicit.
     causal : bool
         Whether the filters h_n have no taps at negative lags.
     time_scale : float
-        Lag, in steps, that counts as 1 for the filters.
+        Lag, in steps, that the filters see as 1.
     gate_norm : bool
         Whether each z_{n+1} is divided by sqrt(mean of its squares over the width + 1e-6).
 
@@ -194,18 +193,19 @@ def hyena(
     References
     ----------
     .. [1] Poli et al., "Hyena hierarchy", 2023, arXiv:2302.10866, definition 3.1. Order N has N convolutions as there;
-       the published code leaves out the first. There x_n stands for 1 + x_n / N, and h_n for h_n / N: the same
-       functions, in other coordinates. These, two-sided filters and the norm of the gates are ours.
+       the published code leaves out the first. Where the paper has x_n and h_n, here are 1 + x_n / N and h_n / N:
+       the functions are the same, in other coordinates. These coordinates, two-sided filters and `gate_norm` are not
+       in the paper.
 
     Examples
     --------
     The torch module computes the same.
 
     >>> import torch
-    >>> from sigfeat.nn import Hyena
+    >>> from sigfeat.nn import Hyena, HyenaFilter
     >>> from sigfeat.reference.hyena import hyena
     >>> how = {"generator": torch.Generator().manual_seed(0), "dtype": torch.float64}
-    >>> layer = Hyena(8, 2, False, 3, 16, 4, 100.0, False, **how).eval()
+    >>> layer = Hyena(8, order=2, filter=HyenaFilter(width=16, n_bands=4), **how).eval()
     >>> weights = {name: values.numpy() for name, values in layer.state_dict().items()}
     >>> x = torch.randn(9, 8, **how)
     >>> with torch.no_grad():

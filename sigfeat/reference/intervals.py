@@ -1,4 +1,4 @@
-"""Sums over all pairs of intervals, from the definition: O(n_timepoints^3) and more."""
+"""Interval features from their definition, in time O(n_timepoints^3) or more."""
 
 import itertools
 import math
@@ -13,9 +13,9 @@ from sigfeat.words import Word
 def interval_sum(series: np.ndarray, word: Word | str, begin: int, end: int) -> float:
     """Iterated sum of one series along a word over the interval (begin, end].
 
-    For w = l_1 ... l_k: the sum over begin < i_1 < ... < i_k <= end of l_1(x_{i_1}) ... l_k(x_{i_k}). An interval that
-    runs backwards, end < begin, has the inverse in the group of iterated sums: (-1)^k times the sum over begin >= i_1
-    >= ... >= i_k > end.
+    For w = l_1 ... l_k: the sum over begin < i_1 < ... < i_k <= end of l_1(x_{i_1}) ... l_k(x_{i_k}). For an
+    interval with end < begin it is the inverse in the group of iterated sums: (-1)^k times the sum over
+    begin >= i_1 >= ... >= i_k > end.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def interval_sum(series: np.ndarray, word: Word | str, begin: int, end: int) -> 
     word : Word or str
         Text form as in `Word.parse`.
     begin, end : int
-        0 to T: boundaries between points, 0 before the first.
+        Boundaries between points, from 0, before the first point, to T.
 
     Returns
     -------
@@ -32,7 +32,7 @@ def interval_sum(series: np.ndarray, word: Word | str, begin: int, end: int) -> 
 
     References
     ----------
-    .. [1] Hoffman, "Quasi-shuffle products", 2000, arXiv:math/9907173, theorem 3.2: the antipode.
+    .. [1] Hoffman, "Quasi-shuffle products", 2000, arXiv:math/9907173, theorem 3.2, on the antipode.
 
     Examples
     --------
@@ -55,10 +55,10 @@ def interval_sum(series: np.ndarray, word: Word | str, begin: int, end: int) -> 
 
 
 def interval_features(series: np.ndarray, word: Word | str, taps: np.ndarray) -> np.ndarray:
-    """Iterated sums over all pairs of boundaries up to now, weighted by a filter.
+    """Iterated sums over all pairs of boundaries up to the current time, weighted by a filter.
 
     O(t) = sum over 0 <= s, s' <= t of h(t - s, t - s') S_w(s, s'), with h(a, b) = sum over i of f_i(a) g_i(b), at t =
-    1, ..., T. The sum runs over the full square: over intervals that run backwards, too.
+    1, ..., T. The sum also includes intervals that run backwards, s' < s.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def interval_features(series: np.ndarray, word: Word | str, taps: np.ndarray) ->
 
     Examples
     --------
-    With f = g = 1 at lag 0 alone, the only interval is the empty one, over which sums are 0.
+    If f = g = 1 at lag 0 only, the only interval is empty, and the sums over it are 0.
 
     >>> import numpy as np
     >>> from sigfeat.reference.intervals import interval_features
@@ -95,7 +95,7 @@ def interval_features(series: np.ndarray, word: Word | str, taps: np.ndarray) ->
 
 
 def interval_developments(path: np.ndarray, algebra: np.ndarray, taps: np.ndarray) -> np.ndarray:
-    """Developments over all pairs of points up to now, weighted by a filter.
+    """Developments over all pairs of points up to the current time, weighted by a filter.
 
     O(t) = sum over 1 <= s, s' <= t of h(t - s, t - s') X(s, s'), where X(s, s') develops the path from point s to point
     s', or is the inverse of X(s', s), see `sigfeat.reference.development`.
@@ -103,7 +103,7 @@ def interval_developments(path: np.ndarray, algebra: np.ndarray, taps: np.ndarra
     Parameters
     ----------
     path : ndarray of shape (n_timepoints, n_channels)
-        Points that straight lines join.
+        Points of the path, joined by straight lines.
     algebra : ndarray of shape (n_channels, dim, dim)
         Elements of a Lie algebra, real or complex.
     taps : ndarray of shape (2, rank, n_timepoints)
@@ -116,7 +116,7 @@ def interval_developments(path: np.ndarray, algebra: np.ndarray, taps: np.ndarra
 
     Examples
     --------
-    Turns in the plane between the point before and this one, an eighth of a turn each.
+    Rotations between the previous point and the current one, each by an eighth of a turn.
 
     >>> import numpy as np
     >>> from sigfeat.reference.intervals import interval_developments

@@ -1,10 +1,10 @@
-"""Iterated sums from their recursion."""
+"""Iterated sums from their recursion over words and time."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from sigfeat.semirings import SEMIRINGS
+from sigfeat.semirings import semiring_named
 from sigfeat.words import Word
 
 
@@ -28,22 +28,22 @@ def iterated_sums(
     words : sequence of Word or str
         Text form as in `Word.parse`, channels counted from 1.
     semiring : {"real", "max_plus", "min_plus", "max_times"}, default="real"
-        Sum and product.
+        Semiring that defines sum and product.
     strict : bool, default=True
         Sum over strictly (True) or weakly (False) increasing times.
     decay : float, default=0.0
-        Rate per time step, in the semiring's own product: factors exp(-decay) in "real" and "max_times",
-        -decay added in "max_plus", +decay in "min_plus".
+        Decay rate per time step, applied by the product of the semiring: a factor exp(-decay) in "real" and
+        "max_times", an added -decay in "max_plus" and +decay in "min_plus".
 
     Returns
     -------
     sums : ndarray of shape (n_samples, n_words, n_timepoints)
-        float64. Before the first time at which a word fits, the semiring's zero.
+        float64. Before the first time at which the word fits, the zero of the semiring.
 
     Raises
     ------
     ValueError
-        If a word cannot be read.
+        If a word cannot be read, or the semiring is unknown.
 
     Notes
     -----
@@ -62,8 +62,8 @@ def iterated_sums(
     >>> iterated_sums(np.array([[[1.0, 2.0, 3.0]]]), ["[1][1]"])
     array([[[ 0.,  2., 11.]]])
     """
-    ring = SEMIRINGS[semiring]
-    fade = ring.fade(decay)
+    ring = semiring_named(semiring)
+    factor = ring.decay_factor(decay)
     series = np.asarray(series, dtype=np.float64)
     n_samples, _, n_timepoints = series.shape
     parsed = [Word.parse(word) if isinstance(word, str) else word for word in words]
@@ -76,9 +76,9 @@ def iterated_sums(
             for t in range(n_timepoints):
                 term = values[:, t]
                 if parent is not None:
-                    earlier = np.full(n_samples, ring.zero) if t == 0 else ring.multiply(parent[:, t - 1], fade)
+                    earlier = np.full(n_samples, ring.zero) if t == 0 else ring.multiply(parent[:, t - 1], factor)
                     term = ring.multiply(term, earlier if strict else parent[:, t])
-                kept = ring.multiply(running[:, t - 1], fade) if t > 0 else ring.zero
+                kept = ring.multiply(running[:, t - 1], factor) if t > 0 else ring.zero
                 running[:, t] = ring.add(kept, term)
             parent = running
         sums[:, w] = parent

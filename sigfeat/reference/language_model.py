@@ -1,4 +1,4 @@
-"""Language models from their definition: tokens in, logits of the next token out."""
+"""Language models from their definition: from tokens to the logits of the next token."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ def language_model(tokens: NDArray[Any], weights: Mapping[str, NDArray[Any]], sp
     """Logits of each next token of one sequence, in evaluation.
 
     Token i becomes row i of a matrix E, times sqrt(d_model), and for attention the sinusoids of its position are added.
-    Blocks and a norm follow; the logits are products with the rows of E again.
+    Blocks and a norm follow; the logits are products with the rows of the same E.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def language_model(tokens: NDArray[Any], weights: Mapping[str, NDArray[Any]], sp
     weights : mapping of str to ndarray
         As `sigfeat.nn.HyenaLM` names them: its `state_dict()`, converted to arrays.
     spec : sigfeat.nn.EncoderSpec
-        Of the blocks: the attribute `encoder` of the model's config.
+        Settings of the blocks: the property `encoder` of the config of the model.
 
     Returns
     -------
@@ -32,11 +32,11 @@ def language_model(tokens: NDArray[Any], weights: Mapping[str, NDArray[Any]], sp
     References
     ----------
     .. [1] Poli et al., "Hyena hierarchy", 2023, arXiv:2302.10866, section 4.1.
-    .. [2] Press, Wolf, "Using the output embedding to improve language models", 2017, arXiv:1608.05859: one E for both.
+    .. [2] Press, Wolf, "Using the output embedding to improve language models", 2017, arXiv:1608.05859.
 
     Examples
     --------
-    Without blocks, and with a norm that keeps its input, two tokens whose rows are orthogonal know themselves only:
+    Without blocks, and with a norm that keeps its input, tokens whose rows are orthogonal predict themselves.
 
     >>> import numpy as np
     >>> from types import SimpleNamespace

@@ -34,7 +34,7 @@ def linear(x: NDArray[Any], weights: Mapping[str, NDArray[Any]]) -> NDArray[Any]
     x : ndarray of shape (length, n_in)
         Tokens.
     weights : mapping of str to ndarray
-        "weight" W of shape (n_out, n_in), and "bias" b of shape (n_out,) if there is one.
+        "weight" W of shape (n_out, n_in), and optionally "bias" b of shape (n_out,).
 
     Returns
     -------
@@ -107,7 +107,7 @@ def gelu(x: NDArray[Any]) -> NDArray[Any]:
 
 
 def sigmoid(x: NDArray[Any]) -> NDArray[Any]:
-    """1 / (1 + exp(-x)), written with tanh, which does not overflow.
+    """1 / (1 + exp(-x)), computed by tanh, which does not overflow.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def softmax(x: NDArray[Any]) -> NDArray[Any]:
 
     Returns
     -------
-    shares : ndarray of the shape of x
+    probabilities : ndarray of the shape of x
 
     Examples
     --------
@@ -170,8 +170,8 @@ def sinusoids(length: int, d_model: int) -> NDArray[Any]:
 
     References
     ----------
-    .. [1] Vaswani et al., "Attention is all you need", 2017, arXiv:1706.03762, section 3.5; cosines behind the sines
-       here, between them there.
+    .. [1] Vaswani et al., "Attention is all you need", 2017, arXiv:1706.03762, section 3.5; here the cosines
+       follow all sines, there they alternate.
 
     Examples
     --------

@@ -1,21 +1,21 @@
-"""Low-rank iterated sums from their recursion: letters that are convolutions, then one sum after another."""
+"""Low-rank iterated sums from their recursion, with letters that are dilated convolutions."""
 
 import numpy as np
 
-from sigfeat.semirings import SEMIRINGS
+from sigfeat.semirings import semiring_named
 
 
 def delay_letter(series: np.ndarray, taps: np.ndarray, dilation: int) -> np.ndarray:
-    """A linear form of a window around each time: a dilated convolution summed over channels.
+    """A linear form of a window around each time, which is a dilated convolution summed over channels.
 
-    a(t) = sum over c, l of taps[c, l] x_c(t + (l - n_lags // 2) dilation), with x = 0 before and behind the series.
+    a(t) = sum over c, l of taps[c, l] x_c(t + (l - n_lags // 2) dilation), with x = 0 before and after the series.
 
     Parameters
     ----------
     series : ndarray of shape (n_channels, n_timepoints)
         One series.
     taps : ndarray of shape (n_channels, n_lags)
-        Weights of the points of the window; zero for channels that the letter does not look at.
+        Weights of the points of the window; zero for channels that the letter does not depend on.
     dilation : int
         Steps between neighbouring points of the window.
 
@@ -47,10 +47,10 @@ def delay_letter(series: np.ndarray, taps: np.ndarray, dilation: int) -> np.ndar
 
 
 def low_rank_increments(letters: np.ndarray, *, semiring: str = "real", decay: float = 0.0) -> np.ndarray:
-    """What each time adds to an iterated sum of letters: the choices whose last letter sits there.
+    """Increments of an iterated sum of letters: the sum over index tuples whose last index is t, for each time t.
 
     z(t) = sum over i_1 < ... < i_k = t of a_1(i_1) ... a_k(i_k) exp(-decay (t - i_1)), with the semiring's sum and
-    product. The iterated sum itself is z(1), ..., z(t) summed, faded alike.
+    product. The iterated sum itself is the sum of z(1), ..., z(t) with the same decay.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def low_rank_increments(letters: np.ndarray, *, semiring: str = "real", decay: f
     semiring : {"real", "max_plus", "min_plus"}, default="real"
         Sum and product.
     decay : float, default=0.0
-        Rate per time step, in the semiring's own product; see `sigfeat.reference.iss.iterated_sums`.
+        Decay rate per time step, applied by the product of the semiring; see `sigfeat.reference.iss.iterated_sums`.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def low_rank_increments(letters: np.ndarray, *, semiring: str = "real", decay: f
     References
     ----------
     .. [1] Toth, Bonnier, Oberhauser, "Seq2Tens: an efficient representation of sequences by low-rank tensor
-       projections", 2020, arXiv:2006.07027, section 3: rank-one functionals by recursion.
+       projections", 2020, arXiv:2006.07027, section 3.
 
     Examples
     --------
@@ -78,13 +78,13 @@ def low_rank_increments(letters: np.ndarray, *, semiring: str = "real", decay: f
     >>> low_rank_increments(np.array([[1.0, 2.0, 3.0], [1.0, 1.0, 1.0]]))
     array([0., 1., 3.])
     """
-    ring = SEMIRINGS[semiring]
-    fade = ring.fade(decay)
+    ring = semiring_named(semiring)
+    factor = ring.decay_factor(decay)
     increments = np.asarray(letters[0], dtype=np.float64)
     for letter in letters[1:]:
         earlier, following = ring.zero, np.empty(len(letter))
         for t in range(len(letter)):
             following[t] = ring.multiply(letter[t], earlier)
-            earlier = ring.multiply(ring.add(earlier, increments[t]), fade)
+            earlier = ring.multiply(ring.add(earlier, increments[t]), factor)
         increments = following
     return increments

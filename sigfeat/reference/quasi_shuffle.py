@@ -1,4 +1,4 @@
-"""The algebra behind iterated sums: products of sums are sums of sums, and the signature is a change of basis."""
+"""Algebra of iterated sums: their products, and their relation to the signature."""
 
 import math
 from collections import Counter
@@ -54,12 +54,12 @@ def _product(left: Letters, right: Letters) -> Counter[Letters]:
 
 
 def hoffman_exponential(word: Word) -> dict[Word, Fraction]:
-    """Iterated sums of the increments, with coefficients, that add up to a term of the path's signature.
+    """Linear combination of iterated sums of increments that equals a coefficient of the signature of the path.
 
     The path is piecewise linear.
 
     exp(a_1 ... a_k) = sum over k = i_1 + ... + i_p of (a_1 .. a_{i_1}) ... (.. a_k) / (i_1! ... i_p!),
-    brackets being merged letters.
+    where brackets are merged letters.
 
     Parameters
     ----------

@@ -12,18 +12,20 @@ from sigfeat.reference.layers import linear, part, sigmoid
 def gru(x: NDArray[Any], weights: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
     """States of a gated recurrent unit after each token; the state before the first is 0.
 
-    r = sigmoid(W_r x_t + b_r + U_r h_{t-1} + c_r)        how much of the last state the proposal sees
-    z = sigmoid(W_z x_t + b_z + U_z h_{t-1} + c_z)        how much of the last state stays
-    n = tanh(W_n x_t + b_n + r . (U_n h_{t-1} + c_n))     the proposal
-    h_t = (1 - z) . n + z . h_{t-1}
+    The reset gate r, the update gate z, the proposal n and the state h_t are::
+
+        r = sigmoid(W_r x_t + b_r + U_r h_{t-1} + c_r)
+        z = sigmoid(W_z x_t + b_z + U_z h_{t-1} + c_z)
+        n = tanh(W_n x_t + b_n + r . (U_n h_{t-1} + c_n))
+        h_t = (1 - z) . n + z . h_{t-1}
 
     Parameters
     ----------
     x : ndarray of shape (length, d_model)
         Tokens.
     weights : mapping of str to ndarray
-        As `torch.nn.GRU` names them: "weight_ih_l0" holds W_r, W_z and W_n below each other, "bias_ih_l0" the b,
-        "weight_hh_l0" the U and "bias_hh_l0" the c.
+        As `torch.nn.GRU` names them: "weight_ih_l0" has W_r, W_z and W_n stacked, "bias_ih_l0" the b, "weight_hh_l0"
+        the U and "bias_hh_l0" the c.
 
     Returns
     -------
@@ -32,7 +34,7 @@ def gru(x: NDArray[Any], weights: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
     References
     ----------
     .. [1] Cho et al., "Learning phrase representations using RNN encoder-decoder", 2014, arXiv:1406.1078; with the
-       reset gate r behind the matrix product, and z and 1 - z in each other's place, as cuDNN and torch have it.
+       reset gate r after the matrix product, and z and 1 - z exchanged, as in cuDNN and torch.
 
     Examples
     --------
@@ -59,7 +61,7 @@ def gru(x: NDArray[Any], weights: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
 def recurrent(x: NDArray[Any], weights: Mapping[str, NDArray[Any]], *, causal: bool) -> NDArray[Any]:
     """Tokens of one series, mixed over time by a gated recurrent unit.
 
-    Unless causal, a second one runs from the end to the start. A linear map joins the states of both.
+    Unless causal, a second unit runs from the end to the start. A linear map joins the states of both.
 
     Parameters
     ----------
@@ -68,7 +70,7 @@ def recurrent(x: NDArray[Any], weights: Mapping[str, NDArray[Any]], *, causal: b
     weights : mapping of str to ndarray
         As `sigfeat.nn.Recurrent` names them.
     causal : bool
-        Whether there is no second one.
+        Whether there is no second unit.
 
     Returns
     -------
@@ -82,7 +84,7 @@ def recurrent(x: NDArray[Any], weights: Mapping[str, NDArray[Any]], *, causal: b
     >>> from sigfeat.nn import Recurrent
     >>> from sigfeat.reference.recurrent import recurrent
     >>> how = {"generator": torch.Generator().manual_seed(0), "dtype": torch.float64}
-    >>> layer = Recurrent(8, False, **how).eval()
+    >>> layer = Recurrent(8, **how).eval()
     >>> weights = {name: values.numpy() for name, values in layer.state_dict().items()}
     >>> x = torch.randn(9, 8, **how)
     >>> with torch.no_grad():

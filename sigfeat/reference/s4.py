@@ -11,7 +11,7 @@ from sigfeat.reference.layers import gelu, linear, part, sigmoid
 
 
 def hippo_legs(n: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """State matrix A and input B of HiPPO-LegS, whose state holds Legendre coefficients of the whole past.
+    """State matrix A and input B of HiPPO-LegS, whose states are Legendre coefficients of the whole past.
 
     A_ij = -sqrt((2i + 1) (2j + 1)) below the diagonal, -(i + 1) on it, and 0 above;  B_i = sqrt(2i + 1).
     [1]_, eq. (2).
@@ -55,7 +55,7 @@ def nplr(n: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]
     Returns
     -------
     eigenvalues : ndarray of shape (n,)
-        Lambda, in rising order of the imaginary parts, which come in pairs of either sign.
+        Lambda, in increasing order of the imaginary parts, which are pairs of opposite sign.
     low_rank : ndarray of shape (n,)
         P = V^* p.
     b : ndarray of shape (n,)
@@ -79,12 +79,14 @@ def nplr(n: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]
     a, b = hippo_legs(n)
     p = np.sqrt(np.arange(n) + 0.5)
     skew = a + np.outer(p, p) + 0.5 * np.eye(n)
-    imaginary, basis = np.linalg.eigh(-1j * skew)  # eigh, as i times a skew-symmetric matrix is Hermitian
+    imaginary, basis = np.linalg.eigh(-1j * skew)  # eigh, since i times a skew-symmetric matrix is Hermitian
     return -0.5 + 1j * imaginary, basis.conj().T @ p, basis.conj().T @ b, basis
 
 
 def zero_order_hold(a: NDArray[Any], b: NDArray[Any], dt: float) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Steps of x' = A x + B u for an input that is constant over each: exp(dt A) and A^{-1} (exp(dt A) - I) B.
+    """Discretisation of x' = A x + B u for an input that is constant in each step.
+
+    Abar = exp(dt A) and Bbar = A^{-1} (exp(dt A) - I) B.
 
     Parameters
     ----------
@@ -93,7 +95,7 @@ def zero_order_hold(a: NDArray[Any], b: NDArray[Any], dt: float) -> tuple[NDArra
     b : ndarray of shape (n,)
         B.
     dt : float
-        Step of time.
+        Length of a time step.
 
     Returns
     -------
@@ -113,7 +115,9 @@ def zero_order_hold(a: NDArray[Any], b: NDArray[Any], dt: float) -> tuple[NDArra
 
 
 def bilinear(a: NDArray[Any], b: NDArray[Any], dt: float) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Steps of x' = A x + B u by the trapezoidal rule: (I - dt/2 A)^{-1} (I + dt/2 A) and (I - dt/2 A)^{-1} dt B.
+    """Discretisation of x' = A x + B u by the trapezoidal rule.
+
+    Abar = (I - dt/2 A)^{-1} (I + dt/2 A) and Bbar = (I - dt/2 A)^{-1} dt B.
 
     Parameters
     ----------
@@ -122,7 +126,7 @@ def bilinear(a: NDArray[Any], b: NDArray[Any], dt: float) -> tuple[NDArray[Any],
     b : ndarray of shape (n,)
         B.
     dt : float
-        Step of time.
+        Length of a time step.
 
     Returns
     -------
@@ -174,16 +178,17 @@ def s4_recurrence(a_bar: NDArray[Any], b_bar: NDArray[Any], c: NDArray[Any], u: 
 def s4(x: NDArray[Any], weights: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
     """Tokens of one series, mixed over time by S4.
 
-    Each channel drives its own states, whose outputs, with a multiple of the channel itself, pass GELU and a gated
-    linear unit. Where there is a second set of outputs C, it belongs to the past of the series turned round.
+    Each channel is the input of a state space model of its own. The outputs, plus a multiple of the channel itself,
+    pass GELU and a gated linear unit. If there is a second output matrix C, it is applied to the states of the
+    reversed series.
 
     Parameters
     ----------
     x : ndarray of shape (n_timepoints, d_model)
         Tokens, without padding.
     weights : mapping of str to ndarray
-        As `sigfeat.nn.mixers.s4.S4` names them. With a "low_rank" part, the states are those of DPLR and the steps
-        bilinear; without, the states are those of S4D, the input B is 1 and held between the points.
+        As `sigfeat.nn.mixers.s4.S4` names them. With a "low_rank" part, the state matrix is diagonal plus low-rank and
+        the discretisation bilinear; without it, the model is S4D, B is 1 and the input is held between the points.
 
     Returns
     -------
@@ -203,7 +208,7 @@ def s4(x: NDArray[Any], weights: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
     >>> from sigfeat.nn import S4
     >>> from sigfeat.reference.s4 import s4
     >>> how = {"generator": torch.Generator().manual_seed(0), "dtype": torch.float64}
-    >>> layer = S4(8, 4, **how).eval()
+    >>> layer = S4(8, d_state=4, **how).eval()
     >>> weights = {name: values.numpy() for name, values in layer.state_dict().items()}
     >>> x = torch.randn(9, 8, **how)
     >>> with torch.no_grad():
@@ -222,14 +227,14 @@ def s4(x: NDArray[Any], weights: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
         a_bar, b_bar = discretised(a, b, dt)
         outputs = [_pairs(_complex(c)) for c in weights["output"][:, h]]
         mixed[:, h] += s4_recurrence(a_bar, b_bar, outputs[0], x[:, h])
-        if len(outputs) == 2:  # what a point says of itself is in the first already
+        if len(outputs) == 2:  # the first one includes lag 0
             mixed[:-1, h] += s4_recurrence(a_bar, b_bar, outputs[1], x[:0:-1, h])[::-1]
     values, gates = np.split(linear(gelu(mixed), part(weights, "out_projection.")), 2, axis=1)
     return values * sigmoid(gates)
 
 
 def _pairs(half: NDArray[Any]) -> NDArray[Any]:
-    """Both of each conjugate pair, where one is kept."""
+    """Both elements of each conjugate pair, of which one is given."""
     return np.concatenate([half, half.conj()])
 
 

@@ -334,7 +334,7 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
         self._check_sign(X)
         self.words_ = words
         self.shift_, self.scale_ = self._learn_scale(X, lengths)
-        self._decay, fade = float(chosen["decay"]), self._ring.fade(chosen["decay"])
+        self._decay, fade = float(chosen["decay"]), self._ring.decay_factor(chosen["decay"])
         self._loop = {"strict": self._strict, "fade": fade, "shift": self.shift_, "scale": self.scale_}
         self._trees = None if self._is_full(pooling) else PrefixTrees(words, X.shape[1], n_fine)
         self.thresholds_ = np.zeros(len(words))

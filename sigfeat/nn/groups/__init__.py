@@ -1,4 +1,4 @@
-"""Matrix Lie groups: each answers to_algebra, exp, inverse, contains and sample."""
+"""Matrix Lie groups, each with to_algebra, exp, inverse, contains and sample."""
 
 from sigfeat.nn.groups._base import Group
 from sigfeat.nn.groups.general_linear import GeneralLinear

@@ -1,4 +1,4 @@
-"""The questions that every matrix group answers."""
+"""Interface of the matrix groups."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Group(ABC):
     """A Lie group of square matrices and its Lie algebra.
 
     Matrices are the last two axes of a tensor, real or complex as the group is; batch shape, dtype and device of
-    the input are kept. Everything but `contains` can be differentiated.
+    the input are kept. All methods except `contains` are differentiable.
 
     Parameters
     ----------
@@ -34,12 +34,12 @@ class Group(ABC):
     is_complex, is_compact : bool
         Whether the matrices are complex, and whether the group is bounded.
     usual_scale : float
-        By how many radians a typical path should turn: fewer where entries grow exponentially with the path.
+        Angle, in radians, by which a typical path should turn; smaller if entries grow exponentially with the path.
 
     Raises
     ------
     ValueError
-        If the group has no matrices of that side.
+        If the group has no matrices of side `dim`.
 
     Examples
     --------
@@ -69,16 +69,16 @@ class Group(ABC):
             raise ValueError(
                 f"dim must be {kind}at least {self._least_dim} for group={self.name!r}, got {plain(self.dim)!r}"
             )
-        object.__setattr__(self, "dim", int(self.dim))  # a NumPy integer would show in labels and fail isinstance
+        object.__setattr__(self, "dim", int(self.dim))  # a NumPy integer would appear in labels and fail isinstance
 
     @property
     def label(self) -> str:
-        """The group as it is written, with its size."""
+        """Name of the group with its size."""
         return f"{self.name}({self.dim})"
 
     @property
     def involution(self) -> Involution | None:
-        """`order` and `signs` of a closed-form inverse, or None.
+        """`order` and `signs` of the inverse in closed form, or None if there is none.
 
         inverse(g)[i, j] = signs[i] signs[j] conj(g[order[j], order[i]])
         """
@@ -91,11 +91,11 @@ class Group(ABC):
 
     @property
     def n_varying(self) -> int:
-        """Number of entries, real and imaginary parts apart, that are not the same in all elements."""
+        """Number of entries that differ between elements; real and imaginary parts are counted separately."""
         return self.dim**2 * (1 + self.is_complex)
 
     def varying(self) -> Bool[Tensor, "dim dim"]:
-        """Which entries are not the same in all elements."""
+        """Mask of the entries that differ between elements."""
         return torch.ones(self.dim, self.dim, dtype=torch.bool)
 
     @abstractmethod
@@ -153,9 +153,9 @@ class Group(ABC):
         element : tensor of shape (..., dim, dim)
             Any matrices.
         tolerance : float or None, default=None
-            By how much an entry of the group's equations may be missed; relative to the squared Frobenius norm
-            of the matrix in the unbounded groups of a form (Sp, SO(n,1)). None is 1e-9 in double and 1e-4 in
-            single precision.
+            Largest allowed error of an entry of the group's equations. In the unbounded groups that preserve a form
+            (Sp, SO(n,1)), it is relative to the squared Frobenius norm of the matrix. None means 1e-9 in double and
+            1e-4 in single precision.
 
         Returns
         -------
@@ -174,23 +174,23 @@ class Group(ABC):
         dtype: torch.dtype | None = None,
         device: torch.device | str | None = None,
     ) -> Shaped[Tensor, "*batch dim dim"]:
-        """Random elements: exponentials of Gaussian elements of the Lie algebra, of a norm near one.
+        """Random elements: exponentials of Gaussian elements of the Lie algebra with a norm near one.
 
         Parameters
         ----------
         *shape : int
             Batch shape.
         generator : torch.Generator or None, default=None
-            Source of randomness, None for torch's own.
+            Source of randomness; None for torch's global generator.
         dtype : torch.dtype or None, default=None
-            Precision, None for torch's default; real or complex is for the group to say.
+            Precision, None for torch's default; the group determines whether elements are real or complex.
         device : torch.device, str or None, default=None
             Device, None for torch's default.
 
         Returns
         -------
         element : tensor of shape (*shape, dim, dim)
-            Elements of the group. Their distribution is not Haar's.
+            Elements of the group. Their distribution is not the Haar measure.
         """
         dtype = torch.get_default_dtype() if dtype is None else dtype
         dtype = dtype.to_complex() if self.is_complex else dtype.to_real()
@@ -200,10 +200,10 @@ class Group(ABC):
 
     @abstractmethod
     def _defect(self, element: Shaped[Tensor, "*batch dim dim"]) -> Float[Tensor, "*batch"]:
-        """By how much the worst entry of the group's equations is missed."""
+        """Largest error of an entry of the group's equations."""
 
     def _is_connected(self, element: Shaped[Tensor, "*batch dim dim"]) -> Bool[Tensor, "*batch"]:
-        """Whether a matrix that fulfils the equations is connected to the identity."""
+        """Whether a matrix that satisfies the equations lies in the identity component."""
         return torch.ones(element.shape[:-2], dtype=torch.bool, device=element.device)
 
 

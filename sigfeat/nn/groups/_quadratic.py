@@ -1,4 +1,4 @@
-"""Groups that keep a bilinear or sesquilinear form: the form is data."""
+"""Groups that preserve a bilinear or sesquilinear form, which is given as data."""
 
 from dataclasses import dataclass
 
@@ -14,8 +14,8 @@ class QuadraticGroup(Group):
     """Matrices g with star(g) g = I for an involution star.
 
     For a permutation `order` of the indices and signs:  star(X)[i, j] = signs[i] signs[j] conj(X[order[j], order[i]]),
-    the adjoint of X for the form that the group keeps. On the group star is the inverse, on the Lie algebra it is
-    the negative.
+    the adjoint of X for the form that the group preserves. On the group star is the inverse, and on the Lie algebra
+    it is the negative.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class QuadraticGroup(Group):
     def inverse(self, element: Shaped[Tensor, "*batch dim dim"]) -> Shaped[Tensor, "*batch dim dim"]:
         """star(g)."""
         order, signs = self.involution
-        star = element.mH.resolve_conj()  # NumPy takes no tensor whose conjugation is still to be done
+        star = element.mH.resolve_conj()  # NumPy does not accept a tensor with a lazy conjugation
         if order != tuple(range(self.dim)):
             index = torch.tensor(order, device=element.device)
             star = star.index_select(-2, index).index_select(-1, index)
@@ -48,4 +48,6 @@ class QuadraticGroup(Group):
         defect = largest_entry(self.inverse(element) @ element - identity_like(element))
         if self.is_compact:
             return defect
-        return defect / element.abs().square().sum(dim=(-2, -1)).clamp(min=1)  # large entries round by more
+        return defect / element.abs().square().sum(dim=(-2, -1)).clamp(
+            min=1
+        )  # large entries have larger rounding errors

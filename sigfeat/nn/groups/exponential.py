@@ -1,7 +1,7 @@
 """Matrix exponential.
 
-`torch.matrix_exp` (2.13) has a wrong coefficient in its polynomial of degree 8: in float64 it errs by up to 2e-10 for
-norms between 3e-4 and 0.05, where the steps of a development lie.
+`torch.matrix_exp` (2.13) has a wrong coefficient in its polynomial of degree 8: in float64 its error is up to 2e-10 for
+norms between 3e-4 and 0.05, which are typical for the steps of a development.
 """
 
 import math
@@ -16,7 +16,7 @@ _LARGEST_NORM = {8: {32: 0.58, 64: 0.05}, 18: {32: 3.0, 64: 1.1}}  # by degree a
 
 
 def matrix_exponential(matrix: Shaped[Tensor, "*batch dim dim"]) -> Shaped[Tensor, "*batch dim dim"]:
-    """Exponentials of matrices, by a Taylor polynomial of degree 8 or 18, and squaring where they are large.
+    """Exponentials of matrices, by a Taylor polynomial of degree 8 or 18, and by squaring for large matrices.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def matrix_exponential(matrix: Shaped[Tensor, "*batch dim dim"]) -> Shaped[Tenso
     Returns
     -------
     exponential : tensor of shape (..., dim, dim)
-        Exponentials, to the rounding error of the dtype times the norm. All take the degree that the largest needs.
+        Exponentials, up to the rounding error of the dtype times the norm. The largest matrix determines the degree.
 
     References
     ----------
@@ -42,13 +42,13 @@ def matrix_exponential(matrix: Shaped[Tensor, "*batch dim dim"]) -> Shaped[Tenso
         return _degree_18(matrix)
     n_halvings = math.ceil(math.log2(ratio)) if 1.0 < ratio < math.inf else 0
     less_identity = _degree_8(matrix * 0.5**n_halvings)
-    for _ in range(n_halvings):  # small matrices beside large ones keep all their digits
+    for _ in range(n_halvings):  # of exp - I, so that small matrices in a batch with large ones keep all their digits
         less_identity = 2 * less_identity + less_identity @ less_identity
     return torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device) + less_identity
 
 
 def _degree_8(a: Tensor) -> Tensor:
-    """Three products, of exp(A) - I."""
+    """exp(A) - I by three products."""
     a2 = a @ a
     a4 = a2 @ _polynomial(DEGREE_8[0], a, a2)
     square = _polynomial(DEGREE_8[1], a, a2, a4) @ _polynomial(DEGREE_8[2], a, a2, a4)
@@ -56,7 +56,7 @@ def _degree_8(a: Tensor) -> Tensor:
 
 
 def _degree_18(a: Tensor) -> Tensor:
-    """Five products."""
+    """exp(A) by five products."""
     a2 = a @ a
     a3 = a @ a2
     a6 = a3 @ a3

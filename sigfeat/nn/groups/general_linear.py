@@ -21,8 +21,7 @@ class GeneralLinear(Group):
 
     Notes
     -----
-    There is no equation to miss: `contains` asks for full rank in the working precision and takes no notice of
-    its tolerance.
+    The group has no equation: `contains` checks for full rank in the working precision and ignores its tolerance.
 
     Examples
     --------
@@ -46,8 +45,8 @@ class GeneralLinear(Group):
         return matrix
 
     def inverse(self, element: Shaped[Tensor, "*batch dim dim"]) -> Shaped[Tensor, "*batch dim dim"]:
-        """Solution of g x = I: this group has no closed form."""
-        # expanded, since solve takes (dim, dim) beside dim matrices for a batch of vectors
+        """Solution of g x = I, since this group has no inverse in closed form."""
+        # expanded, since solve reads (dim, dim) as a batch of vectors if there are dim matrices
         inverse: Tensor = torch.linalg.solve(element, identity_like(element).expand_as(element))
         return inverse
 
@@ -55,6 +54,8 @@ class GeneralLinear(Group):
         return element.new_zeros(element.shape[:-2])
 
     def _is_connected(self, element: Shaped[Tensor, "*batch dim dim"]) -> Bool[Tensor, "*batch"]:
-        finite = element.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)  # singular values raise on anything else
+        finite = element.nan_to_num(
+            nan=0.0, posinf=0.0, neginf=0.0
+        )  # singular values raise on values that are not finite
         full_rank: Tensor = torch.linalg.matrix_rank(finite) == self.dim
         return full_rank & (finite.slogdet().sign > 0)

@@ -43,7 +43,7 @@ class Hyperbolic(QuadraticGroup):
 
     @property
     def label(self) -> str:
-        """The group with the signature of its form."""
+        """Name of the group with the signature of its form."""
         return f"SO({self.dim - 1},1)"
 
     @property
@@ -53,5 +53,5 @@ class Hyperbolic(QuadraticGroup):
 
     def _is_connected(self, element: Shaped[Tensor, "*batch dim dim"]) -> Bool[Tensor, "*batch"]:
         """Whether time and space keep their orientation."""
-        # The form bounds both away from zero. In a far boost det g cancels, that of the space block does not.
+        # The form bounds both away from zero. For a large boost det g suffers from cancellation, but not the block.
         return (element[..., -1, -1] > 0) & (element[..., :-1, :-1].det() > 0)

@@ -19,7 +19,7 @@ class SpecialEuclidean(Group):
     Parameters
     ----------
     dim : int
-        Side of the matrices, at least 2: one more than the dimension of the space that is moved.
+        Side of the matrices, at least 2: one more than the dimension of the space.
 
     Examples
     --------
@@ -43,22 +43,22 @@ class SpecialEuclidean(Group):
 
     @property
     def n_varying(self) -> int:
-        """All but the last row."""
+        """All entries except the last row."""
         return self.dim * (self.dim - 1)
 
     def varying(self) -> Bool[Tensor, "dim dim"]:
-        """All but the last row."""
+        """All entries except the last row."""
         varying = super().varying()
         varying[-1] = False
         return varying
 
     @property
     def label(self) -> str:
-        """The group with the dimension of the space that is moved."""
+        """Name of the group with the dimension of the space."""
         return f"SE({self.dim - 1})"
 
     def to_algebra(self, matrix: Shaped[Tensor, "*batch dim dim"]) -> Shaped[Tensor, "*batch dim dim"]:
-        """Skew-symmetric part of the rotation's block, the translation, and zeros."""
+        """Skew-symmetric part of the block of the rotation, the translation, and zeros in the last row."""
         block = matrix[..., :-1, :-1]
         return _join((block - block.mT) / 2, matrix[..., :-1, -1:], corner=0)
 

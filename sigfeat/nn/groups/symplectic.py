@@ -39,6 +39,6 @@ class Symplectic(QuadraticGroup):
 
     @property
     def involution(self) -> Involution:
-        """`order` swaps the halves, `signs` tell them apart: star(X) = J^-1 X^T J."""
+        """`order` swaps the halves and `signs` differ between them: star(X) = J^-1 X^T J."""
         half = self.dim // 2
         return (*range(half, self.dim), *range(half)), (1,) * half + (-1,) * half

@@ -42,24 +42,24 @@ class Unipotent(Group):
 
     @property
     def n_varying(self) -> int:
-        """Those above the diagonal."""
+        """The entries above the diagonal."""
         return self.dim * (self.dim - 1) // 2
 
     def varying(self) -> Bool[Tensor, "dim dim"]:
-        """Those above the diagonal."""
+        """The entries above the diagonal."""
         return super().varying().triu(1)
 
     @property
     def label(self) -> str:
-        """The group as it is written, with its size."""
+        """Name of the group with its size."""
         return f"UT({self.dim})"
 
     def to_algebra(self, matrix: Shaped[Tensor, "*batch dim dim"]) -> Shaped[Tensor, "*batch dim dim"]:
-        """Part above the diagonal."""
+        """The part above the diagonal."""
         return matrix.triu(1)
 
     def exp(self, algebra: Shaped[Tensor, "*batch dim dim"]) -> Shaped[Tensor, "*batch dim dim"]:
-        """I + A (I + A/2 (I + A/3 (..))): the series ends, since A^dim = 0."""
+        """I + A (I + A/2 (I + A/3 (..))): the series is finite, since A^dim = 0."""
         identity = identity_like(algebra)
         element = identity + algebra / (self.dim - 1)
         for k in range(self.dim - 2, 0, -1):
@@ -67,7 +67,7 @@ class Unipotent(Group):
         return element
 
     def inverse(self, element: Shaped[Tensor, "*batch dim dim"]) -> Shaped[Tensor, "*batch dim dim"]:
-        """Back substitution, which divides by ones only."""
+        """Inverse by back substitution."""
         identity = identity_like(element)
         inverse: Tensor = torch.linalg.solve_triangular(element, identity, upper=True, unitriangular=True)
         return inverse

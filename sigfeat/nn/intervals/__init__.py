@@ -1,1 +1,1 @@
-"""Interval features as torch layers, their filters, and networks of them."""
+"""Interval features as torch layers, trainable filters, and networks of these layers."""

@@ -1,5 +1,7 @@
 """Pairs of filters over lags as trainable modules."""
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import cast
 
 import numpy as np
@@ -7,27 +9,27 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from sigfeat.filters import ExponentialFilters, Filters, FiniteFilters, draw_filters
+from sigfeat.filters import FILTERS, ExponentialFilters, Filters, FiniteFilters, draw_filters
 from sigfeat.nn.mixers.hyena import ImplicitFilter
 
-WIDTH, N_BANDS = 32, 8  # of the network of learnt filters
+WIDTH, N_BANDS = 32, 8  # of the network of `LearntFilter`
 
 
 class IntervalFilter(nn.Module):
-    """Filters h(a, b) = sum over i of f_i(a) g_i(b); a subclass says what f_i and g_i are.
+    """Filters h(a, b) = sum over i of f_i(a) g_i(b); subclasses define f_i and g_i.
 
     Attributes
     ----------
     n_filters, rank : int
         Number of filters, and of products in each.
     length : int
-        Number of lags after which nothing counts.
+        Number of lags after which the filters are negligible.
     device : torch.device
-        Where the parameters lie.
+        Device of the parameters.
 
     Examples
     --------
-    A filter that counts intervals which begin within the last two steps, all alike.
+    A filter that gives the same weight to all intervals with both ends within the last two steps.
 
     >>> import torch
     >>> from sigfeat.nn import IntervalFilter
@@ -45,12 +47,12 @@ class IntervalFilter(nn.Module):
 
     @property
     def length(self) -> int:
-        """Number of lags after which nothing counts."""
+        """Number of lags after which the filters are negligible."""
         raise NotImplementedError
 
     @property
     def device(self) -> torch.device:
-        """Where the parameters lie."""
+        """Device of the parameters."""
         return next(self.parameters()).device
 
     def forward(self, length: int) -> Float[Tensor, "two filters rank lags"]:
@@ -58,7 +60,7 @@ class IntervalFilter(nn.Module):
         raise NotImplementedError
 
     def frozen(self) -> Filters:
-        """The filters as arrays, for the loops."""
+        """The filters as arrays, for the compiled kernels."""
         return FiniteFilters(self(self.length).detach().cpu().double().contiguous().numpy())
 
 
@@ -68,7 +70,7 @@ class ExponentialFilter(IntervalFilter):
     Parameters
     ----------
     filters : ExponentialFilters
-        Where training starts.
+        First values.
 
     Examples
     --------
@@ -91,7 +93,7 @@ class ExponentialFilter(IntervalFilter):
 
     @property
     def length(self) -> int:
-        """Number of lags after which nothing counts."""
+        """Number of lags after which the filters are negligible."""
         return self.frozen().length
 
     def forward(self, length: int) -> Float[Tensor, "two filters rank lags"]:
@@ -101,18 +103,18 @@ class ExponentialFilter(IntervalFilter):
         return torch.stack([self.weights[..., None] * ahead, behind])
 
     def frozen(self) -> ExponentialFilters:
-        """The filters as arrays, for the loops."""
+        """The filters as arrays, for the compiled kernels."""
         rates, weights = (tensor.detach().cpu().numpy() for tensor in (self.log_rates.exp(), self.weights))
         return ExponentialFilters(rates, weights.copy())
 
 
 class TapFilter(IntervalFilter):
-    """Every value is a parameter.
+    """Filters of which every value is a parameter.
 
     Parameters
     ----------
     filters : FiniteFilters
-        Where training starts.
+        First values.
 
     Examples
     --------
@@ -131,7 +133,7 @@ class TapFilter(IntervalFilter):
 
     @property
     def length(self) -> int:
-        """Number of lags after which all is zero."""
+        """Number of lags after which all values are zero."""
         return self.values.shape[3]
 
     def forward(self, length: int) -> Float[Tensor, "two filters rank lags"]:
@@ -140,14 +142,14 @@ class TapFilter(IntervalFilter):
 
 
 class LearntFilter(IntervalFilter):
-    """A small network of the lag, times an exponential of a learnt rate.
+    """Filters that are a neural network of the lag, times an exponential with a learnt decay rate.
 
     Parameters
     ----------
     n_filters, rank : int
         Number of filters, and of products in each.
     length : int
-        Number of lags after which all is zero.
+        Number of lags after which all values are zero.
     generator : torch.Generator
         Source of the first weights.
 
@@ -170,12 +172,14 @@ class LearntFilter(IntervalFilter):
         self.network = ImplicitFilter(
             2 * n_filters * rank, WIDTH, N_BANDS, float(length), generator=generator, dtype=torch.float64, floor=0.0
         )
-        with torch.no_grad():  # of squares that sum up to about one, whatever the length, as random filters
+        with (
+            torch.no_grad()
+        ):  # the squares of the values sum up to about one for any length, as those of "random" filters
             self.network.layers[-1].weight *= 10 / length**0.5
 
     @property
     def length(self) -> int:
-        """Number of lags after which all is zero."""
+        """Number of lags after which all values are zero."""
         return self._length
 
     def forward(self, length: int) -> Float[Tensor, "two filters rank lags"]:
@@ -184,23 +188,35 @@ class LearntFilter(IntervalFilter):
         return cast(Tensor, self.network(lags)).reshape(2, self.n_filters, self.rank, -1)
 
 
+# Kinds of `sigfeat.filters.FILTERS` that are not drawn by NumPy, and modules whose training starts at drawn filters.
+LEARNT: Mapping[str, Callable[..., IntervalFilter]] = MappingProxyType({"learnt": LearntFilter})
+TRAINABLE: Mapping[type, Callable[..., IntervalFilter]] = MappingProxyType(
+    {ExponentialFilters: ExponentialFilter, FiniteFilters: TapFilter}
+)
+
+
 def build_filter(kind: str, n_filters: int, rank: int, length: int, seed: int) -> IntervalFilter:
-    """Trainable filters, random at first.
+    """Trainable filters with random first values.
 
     Parameters
     ----------
     kind : {"exponential", "box", "random", "learnt"}
-        See `IntervalISSTransformer`. Boxes and random values are where the training of every single value starts.
+        See `IntervalISSTransformer`. "box" and "random" are only the start: in training every value is a parameter.
     n_filters, rank : int
         Number of filters, and of products in each.
     length : int
         Longest half-life of exponentials, or number of lags.
     seed : int
-        Of the draws.
+        Seed of the draws.
 
     Returns
     -------
     filters : IntervalFilter
+
+    Raises
+    ------
+    ValueError
+        If there is no such kind of filter.
 
     Examples
     --------
@@ -209,7 +225,9 @@ def build_filter(kind: str, n_filters: int, rank: int, length: int, seed: int) -
     >>> type(boxes).__name__, boxes.n_filters, boxes.length
     ('TapFilter', 3, 20)
     """
-    if kind == "learnt":
-        return LearntFilter(n_filters, rank, length, generator=torch.Generator().manual_seed(seed))
+    if kind not in FILTERS:
+        raise ValueError(f"kind must be one of {', '.join(FILTERS)}, got {kind!r}")
+    if kind in LEARNT:
+        return LEARNT[kind](n_filters, rank, length, generator=torch.Generator().manual_seed(seed))
     drawn = draw_filters(kind, n_filters, rank, length, np.random.RandomState(seed))
-    return ExponentialFilter(drawn) if isinstance(drawn, ExponentialFilters) else TapFilter(drawn)
+    return TRAINABLE[type(drawn)](drawn)

@@ -1,4 +1,4 @@
-"""Sums over all intervals as differentiable layers, and networks of them."""
+"""Weighted sums over all intervals as differentiable layers."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -8,120 +8,32 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int, Shaped
 from numpy.typing import NDArray
-from scipy.fft import next_fast_len
 from torch import Tensor, nn
 
 from sigfeat.nn.development import Development
 from sigfeat.nn.devices import thread_limit
 from sigfeat.nn.groups import Group
+from sigfeat.nn.intervals.convolution import interval_convolution
 from sigfeat.nn.intervals.filters import IntervalFilter
 from sigfeat.nn.training.supervised import TrainingSettings, train
 from sigfeat.words import Word
 
-STRETCH, SHORTEST = 4, 128  # a transform is as long as so many filters, and has at least so many points
+STRETCH, SHORTEST = 4, 128  # length of a transform in lengths of the filters, and its least number of points
 TRAINABLE_POOLINGS = ("end", "mean", "max", "min")  # the others have no useful gradient
 
 
-def interval_convolution(
-    beginnings: Shaped[Tensor, "batch factors length"],
-    ends: Shaped[Tensor, "batch factors length"],
-    taps: Float[Tensor, "two filters rank lags"],
-    terms: tuple[Int[Tensor, " terms"], Int[Tensor, " terms"], Int[Tensor, " terms"]],
-    n_outputs: int,
-) -> Shaped[Tensor, "batch outputs filters length"]:
-    """Weighted sums over all pairs of times up to now of a function of low rank.
-
-    O(t) = sum over s, s' <= t of h(t - s, t - s') k(s, s') = sum over i and terms of (f_i * p)(t) (g_i * q)(t), with
-    h(a, b) = sum over i of f_i(a) g_i(b) and k(s, s') = sum over terms of p(s) q(s').
-
-    Parameters
-    ----------
-    beginnings, ends : tensor of shape (batch, n_factors, length)
-        Factors p of the beginning, and q of the end, of an interval; real or complex.
-    taps : tensor of shape (2, n_filters, rank, n_lags)
-        Values f_i and g_i at lags 0, 1, ...; of the precision of the factors.
-    terms : tuple of three integer tensors of shape (n_terms,)
-        Output that a term adds to, its factor of the beginning and its factor of the end.
-    n_outputs : int
-        Number of functions k.
-
-    Returns
-    -------
-    values : tensor of shape (batch, n_outputs, n_filters, length)
-
-    Notes
-    -----
-    Time O(batch n_factors n_filters rank length log(length)), by real FFTs that do not wrap round.
-
-    Examples
-    --------
-    Factors and filters of ones count the pairs (s, s') of times up to now.
-
-    >>> import torch
-    >>> from sigfeat.nn import interval_convolution
-    >>> ones, taps, first = torch.ones(1, 1, 4), torch.ones(2, 1, 1, 4), torch.tensor([0])
-    >>> interval_convolution(ones, ones, taps, (first, first, first), n_outputs=1).round()
-    tensor([[[[ 1.,  4.,  9., 16.]]]])
-    """
-    outputs, of_p, of_q = terms
-    length = beginnings.shape[-1]
-    n_fft = int(next_fast_len(length + min(taps.shape[-1], length) - 1, real=True))
-    spectra = torch.fft.rfft(taps[..., :length].flatten(1, 2), n_fft)
-    left, right = (
-        _filtered(factors, spectrum, n_fft) for factors, spectrum in zip((beginnings, ends), spectra, strict=True)
-    )
-    products = left.index_select(2, of_p) * right.index_select(2, of_q)
-    products = products.reshape(len(products), *taps.shape[1:3], *products.shape[2:]).sum(dim=2)
-    values = products.new_zeros(*products.shape[:2], n_outputs, length)
-    added: Tensor = values.index_add(2, outputs, products)  # (batch, filters, outputs, length)
-    return added.transpose(1, 2)
-
-
-def _filtered(factors: Tensor, spectrum: Tensor, n_fft: int) -> Tensor:
-    """Factors under each filter, (batch, filters, factors, length)."""
-    if factors.is_complex():
-        return torch.complex(_filtered(factors.real, spectrum, n_fft), _filtered(factors.imag, spectrum, n_fft))
-    filtered: Tensor = _Filtering.apply(factors, spectrum, n_fft)  # type: ignore[no-untyped-call]  # torch has no types
-    return filtered
-
-
-class _Filtering(torch.autograd.Function):
-    """All factors under all filters, with a gradient by real transforms, see `sigfeat.nn.mixers.convolution`."""
-
-    @staticmethod
-    def forward(ctx: Any, factors: Tensor, spectrum: Tensor, n_fft: int) -> Tensor:
-        of_factors = torch.fft.rfft(factors.contiguous(), n_fft)
-        ctx.save_for_backward(of_factors, spectrum)
-        ctx.n_fft = n_fft
-        filtered: Tensor = torch.fft.irfft(of_factors[:, None] * spectrum[:, None], n_fft)[..., : factors.shape[-1]]
-        return filtered
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        of_factors, spectrum = ctx.saved_tensors
-        of_gradient = torch.fft.rfft(gradient.contiguous(), ctx.n_fft)
-        for_factors, for_spectrum = None, None
-        if ctx.needs_input_grad[0]:
-            adjoint = sum(of_gradient[:, k] * spectrum[k].conj() for k in range(len(spectrum)))
-            for_factors = torch.fft.irfft(adjoint, ctx.n_fft)[..., : gradient.shape[-1]]
-        if ctx.needs_input_grad[1]:
-            # frequencies between the first and, of an even length, the last stand for two of the whole transform
-            parts = [(of_factors.conj() * of_gradient[:, k]).sum(dim=(0, 1)) for k in range(len(spectrum))]
-            for_spectrum = torch.stack(parts) / ctx.n_fft
-            for_spectrum[..., 1 : (ctx.n_fft + 1) // 2] *= 2
-        return for_factors, for_spectrum, None
-
-
 class IntervalLayer(nn.Module):
-    """What interval layers share: stretches of four filters' length, with factors anchored at the first point of each.
+    """Base of interval layers.
+
+    Series are divided into stretches of four times the length of the filters; the factors of each stretch are relative
+    to its first point.
 
     Attributes
     ----------
     filters : IntervalFilter
-        The filters.
+        Filters of the intervals.
     n_outputs : int
-        Values for each filter at each time.
+        Number of values per filter and time.
     """
 
     filters: IntervalFilter
@@ -137,19 +49,19 @@ class IntervalLayer(nn.Module):
             self.register_buffer(name, torch.tensor(places), persistent=False)
 
     def forward(self, series: Float[Tensor, "batch length channels"]) -> Shaped[Tensor, "batch length values"]:
-        """Values at each time, all filters of the first output first.
+        """Values at each time; those of all filters for the first output come first.
 
-        Factors are computed in float64, and convolved in the layer's precision.
+        Factors are computed in float64, and convolved in the precision of the layer.
 
         Parameters
         ----------
         series : tensor of shape (batch, length, n_channels)
-            Series, or steps of paths; what lies behind the end of shorter ones does not matter in front of it.
+            Series, or increments of paths. Values after the end of shorter ones do not affect earlier outputs.
 
         Returns
         -------
         values : tensor of shape (batch, length, n_outputs * n_filters)
-            In the precision of the series, complex where the group is.
+            In the precision of the series; complex if the group is.
         """
         x = series.double()
         taps = self.filters(x.shape[1] + 1 - self._first_boundary)
@@ -167,12 +79,12 @@ class IntervalLayer(nn.Module):
         return self.precision.to_complex() if values.is_complex() else self.precision
 
     def _stretches(self, x: Tensor, n_lags: int) -> Iterator[tuple[Tensor, int]]:
-        """Parts of the series, and how many of the values there belong to earlier parts."""
+        """Stretches of the series, and how many of the values of each belong to earlier stretches."""
         n_points, lead = x.shape[1] + 1 - self._first_boundary, 1 - self._first_boundary
         per_stretch = max(STRETCH * n_lags, SHORTEST) - n_lags + 1
         for start in range(0, n_points, per_stretch):
             stop, anchor = min(start + per_stretch, n_points), max(start - n_lags + 1, 0)
-            # boundary b of sums lies in front of point b; a path's boundaries are its points
+            # boundary b of sums lies before point b; the boundaries of a path are its points
             yield x[:, anchor : stop - lead], start - anchor + (lead if start == 0 else 0)
 
     def _factors(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -180,18 +92,18 @@ class IntervalLayer(nn.Module):
 
 
 class IntervalSums(IntervalLayer):
-    """Iterated sums along words over all intervals up to now, weighted by filters.
+    """Iterated sums along words over all intervals up to the current time, weighted by filters.
 
-    See `IntervalISSTransformer` for the definition. The gradient reaches filters and series: layers stack.
+    See `IntervalISSTransformer` for the definition. Filters and series have gradients, so that layers can be stacked.
 
     Parameters
     ----------
     words : sequence of Word or str
-        Words, texts with channels counted from 1.
+        Words; in text form, channels are counted from 1.
     filters : IntervalFilter
-        See `build_filter`.
+        Filters of the intervals, see `build_filter`.
     precision : torch.dtype, default=torch.float64
-        Of the convolutions.
+        Precision of the convolutions.
 
     Examples
     --------
@@ -222,7 +134,7 @@ class IntervalSums(IntervalLayer):
         )
 
     def _factors(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Coefficients of the inverse, and sums, at the boundaries of a stretch."""
+        """Coefficients of the inverse, and iterated sums, at the boundaries of a stretch."""
         one, channels = x.new_ones(len(x), x.shape[1] + 1), x.unbind(dim=2)
         p, q = [one], [one]
         for run in self._runs[1:]:
@@ -233,26 +145,26 @@ class IntervalSums(IntervalLayer):
 
 
 class IntervalDevelopment(IntervalLayer):
-    """Developments in a matrix group over all intervals up to now, weighted by filters.
+    """Developments in a matrix group over all intervals up to the current time, weighted by filters.
 
-    See `IntervalDevelopmentTransformer` for the definition. The gradient reaches filters, algebra elements and steps.
+    See `IntervalDevelopmentTransformer` for the definition. Filters, algebra elements and increments have gradients.
 
     Parameters
     ----------
     group : Group
-        Where paths are developed: one of `GROUPS`, with its size.
+        Group of the developments, one of `GROUPS` with its size.
     n_channels : int
-        Channels of the paths.
+        Number of channels of the paths.
     n_developments : int
-        Independent developments of each path.
+        Number of independent developments of each path.
     filters : IntervalFilter
-        See `build_filter`.
+        Filters of the intervals, see `build_filter`.
     n_threads : int, default=1
-        Threads over paths, on the CPU.
+        Number of threads over paths, on the CPU.
     generator : torch.Generator or None, default=None
-        Source of the first algebra elements; None for torch's own.
+        Source of the first algebra elements; None for torch's global generator.
     precision : torch.dtype, default=torch.float64
-        Of the convolutions.
+        Precision of the convolutions.
 
     Examples
     --------
@@ -306,7 +218,7 @@ class IntervalDevelopment(IntervalLayer):
 
 
 def _summed(terms: Float[Tensor, "batch length"]) -> Float[Tensor, "batch boundaries"]:
-    """Sums from the first boundary to each."""
+    """Cumulative sums from the first boundary."""
     return nn.functional.pad(terms.cumsum(dim=1), (1, 0))
 
 

@@ -1,4 +1,4 @@
-"""Networks of interval layers: stacked, or in front of Hyena."""
+"""Networks of interval layers: two of them stacked, or one followed by Hyena."""
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -10,26 +10,26 @@ from sigfeat.nn.intervals.layers import IntervalSums, pooled
 from sigfeat.nn.layers import linear
 from sigfeat.words import words_of_length
 
-SHORT = 6  # filters of a first layer reach over a sixth of the series
-HEAD_RATE = 14.0  # learning rate of the head of a network in units of that of its layers
+SHORT = 6  # the filters of the first layer have a sixth of the length of the series
+HEAD_RATE = 14.0  # learning rate of the head of a network, divided by that of its layers
 POOLED = ("mean", "max", "end")
 
 
 class IntervalBlock(nn.Module):
-    """Interval layer and projection: iterated sums along all words up to a length, standardised, mixed, and bent.
+    """Interval layer of all words up to a length, batch normalisation, a linear map and GELU.
 
     Parameters
     ----------
     n_channels, width : int
-        Channels in and out.
+        Number of channels of the input and of the output.
     depth : int
-        Largest length of the words.
+        Maximum length of the words.
     n_filters, length : int
-        Learnt filters, and their number of lags.
+        Number of learnt filters, and of lags of each.
     seed : int
-        Of the first weights.
+        Seed of the first weights.
     dtype : torch.dtype, default=torch.float32
-        Of the convolutions and the projection.
+        Precision of the convolutions and the projection.
     """
 
     def __init__(
@@ -54,19 +54,19 @@ class IntervalBlock(nn.Module):
     def forward(
         self, series: Float[Tensor, "batch length channels"], mask: Bool[Tensor, "batch length"] | None = None
     ) -> Float[Tensor, "batch length width"]:
-        """Series of as many steps; what they hold at a time depends on nothing behind it, and not on the mask."""
+        """Series of the same length; values depend neither on later ones nor on the mask."""
         values = self.norm(self.intervals(series).transpose(1, 2)).transpose(1, 2)
         bent: Tensor = nn.functional.gelu(self.projection(values))
         return bent
 
 
 class Chain(nn.Module):
-    """Modules that take series and mask, one after the other.
+    """Sequence of modules that take series and mask.
 
     Parameters
     ----------
     *parts : torch.nn.Module
-        Series and mask to series of as many steps.
+        Maps series and mask to series of the same length.
     """
 
     def __init__(self, *parts: nn.Module) -> None:
@@ -76,19 +76,19 @@ class Chain(nn.Module):
     def forward(
         self, series: Float[Tensor, "batch length channels"], mask: Bool[Tensor, "batch length"] | None = None
     ) -> Float[Tensor, "batch length width"]:
-        """What the last part gives."""
+        """Output of the last part."""
         for part in self.parts:
             series = part(series, mask)
         return series
 
 
 class PooledSequence(nn.Module):
-    """Mean, largest and last value of each channel that a module gives.
+    """Mean, maximum and last value of each channel of the output of a module.
 
     Parameters
     ----------
     body : torch.nn.Module
-        Series and mask to series of as many steps.
+        Maps series and mask to series of the same length.
     """
 
     def __init__(self, body: nn.Module) -> None:
@@ -109,21 +109,21 @@ def stacked_intervals(
 ) -> Chain:
     """Interval layer, projection, interval layer, projection.
 
-    The first layer sees single letters under short filters, and so finds shapes; the second sees pairs of what was
-    found, at any distance.
+    The first layer has words of one letter and short filters, and detects local shapes; the second has words of up to
+    two letters and long filters, and detects pairs of such shapes at any distance.
 
     Parameters
     ----------
     n_channels, length : int
-        Of the series.
+        Number of channels, and of points, of the series.
     d_model : int
-        Channels between the layers; twice as many come out.
+        Number of channels between the layers; the output has twice as many.
     n_filters : int
-        Filters of the second layer; the first has three times as many.
+        Number of filters of the second layer; the first has three times as many.
     seed : int
-        Of the first weights.
+        Seed of the first weights.
     dtype : torch.dtype, default=torch.float32
-        Of the convolutions and all that follows them.
+        Precision of the convolutions and of all later layers.
 
     Returns
     -------
@@ -151,17 +151,17 @@ def interval_hyena(
     Parameters
     ----------
     n_channels, length : int
-        Of the series.
+        Number of channels, and of points, of the series.
     d_model : int
-        Channels of the projection, and width of the tokens.
+        Number of channels of the projection, and width of the tokens.
     n_filters : int
-        Filters of the interval layer.
+        Number of filters of the interval layer.
     order : int
-        Of Hyena.
+        Order of Hyena.
     seed : int
-        Of the first weights.
+        Seed of the first weights.
     dtype : torch.dtype, default=torch.float32
-        Of the convolutions and all that follows them.
+        Precision of the convolutions and of all later layers.
 
     Returns
     -------

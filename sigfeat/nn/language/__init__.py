@@ -1,1 +1,1 @@
-"""Causal language models, their training and sampling."""
+"""Causal language models: configuration, model, training and sampling."""

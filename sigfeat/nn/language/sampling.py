@@ -1,4 +1,4 @@
-"""Tokens of prompts, and the next token from its logits: the likeliest, or drawn from the likely ones."""
+"""Conversion of prompts to tokens, and sampling of the next token from its logits."""
 
 import math
 import numbers
@@ -13,13 +13,13 @@ from sigfeat._messages import plain
 
 
 def check_sampling(temperature: Any, top_k: Any, top_p: Any) -> None:
-    """Refuse what `next_tokens` cannot use.
+    """Raise if an argument of `next_tokens` is out of its range.
 
     Raises
     ------
     ValueError
-        If the temperature is negative, infinite or nan, `top_k` is no whole number from 1 up, or `top_p` is outside
-        (0, 1]. The message names the argument, the limit and the value.
+        If the temperature is negative, infinite or nan, `top_k` is not an integer from 1 up, or `top_p` is outside
+        (0, 1].
     """
     if not (isinstance(temperature, numbers.Real) and 0 <= float(temperature) < math.inf):
         raise ValueError(f"temperature must be a finite number from 0 up, got {plain(temperature)!r}")
@@ -36,20 +36,21 @@ def next_tokens(
     top_p: float | int | None,
     generator: torch.Generator,
 ) -> Int[Tensor, " batch"]:
-    """Tokens drawn with probability softmax(logits / temperature), from the likeliest ones only if so wished.
+    """Tokens drawn with probability softmax(logits / temperature), optionally from the most likely ones only.
 
     Parameters
     ----------
     logits : tensor of shape (batch, n_tokens)
-        Of each token to be the next.
+        Logits of the next token.
     temperature : float
-        0 for the likeliest token, the first of them where several are.
+        0 for the most likely token, the first one if there are several.
     top_k : int or None
-        Number of the likeliest tokens from which one is drawn; all if there are no more.
+        Number of most likely tokens from which one is drawn; None for all.
     top_p : float or None
-        Share in (0, 1]: of the tokens that `top_k` leaves, the fewest likeliest that together have this probability.
+        Probability in (0, 1]: one of the smallest set of most likely tokens, among the `top_k`, that together have this
+        probability is drawn. None for no such limit.
     generator : torch.Generator
-        Of the draws, on the device of the logits.
+        Source of the draws, on the device of the logits.
 
     Returns
     -------
@@ -57,7 +58,7 @@ def next_tokens(
 
     References
     ----------
-    .. [1] Holtzman et al., "The curious case of neural text degeneration", 2020, arXiv:1904.09751, section 3.1, for
+    .. [1] Holtzman et al., "The curious case of neural text degeneration", 2020, arXiv:1904.09751, section 3.1, on
        `top_p`.
 
     Examples
@@ -70,7 +71,7 @@ def next_tokens(
     """
     if temperature == 0:
         return logits.argmax(dim=-1)
-    # the largest first, so that a tiny temperature does not make infinities that cancel
+    # the maximum is subtracted first, so that a tiny temperature does not lead to differences of infinities
     likely, order = ((logits - logits.amax(dim=-1, keepdim=True)).double() / temperature).sort(
         dim=-1, descending=True, stable=True
     )
@@ -83,7 +84,7 @@ def next_tokens(
 
 
 def tokens_of(prompt: Any, n_tokens: int) -> tuple[Tensor, Any]:
-    """Tokens (batch, length) of a prompt, and what turns such tokens into what the prompt was."""
+    """Tokens (batch, length) of a prompt, and a function that converts tokens to the type of the prompt."""
     if isinstance(prompt, str | bytes):
         if n_tokens > 256:
             raise ValueError(f"prompt must be an array of integers where n_tokens is over 256, got {n_tokens} tokens")

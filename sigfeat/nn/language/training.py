@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from sigfeat.nn.language.model import HyenaLM
 from sigfeat.nn.language.sampling import tokens_of
-from sigfeat.nn.training.loop import Objective, StepSettings, train
+from sigfeat.nn.training.loop import STEPS_PER_EPOCH, Objective, StepSettings, train
 
-ENDLESS = 1_000_000_000  # steps, where only the time is limited
-LOOKED_AT = 4  # batches of held-out windows that are looked at after each epoch
+ENDLESS = 1_000_000_000  # number of steps if only the time is limited
+VALIDATION_BATCHES = 4  # number of batches of the validation set that are evaluated after each epoch
 
 
 class NextToken(Objective):
@@ -24,13 +24,13 @@ class NextToken(Objective):
     Parameters
     ----------
     model : HyenaLM
-        What is trained.
+        Model to train.
     tokens : int64 tensor of shape (length,)
         The text.
     n_training : int
-        Length of its first part, from which windows are drawn in training.
+        Length of the first part of the text, from which training windows are drawn.
     generator : torch.Generator
-        Of the shifts: in training each window starts up to a window later than it is told.
+        Source of random shifts: in training each window starts up to one window later than its row says.
     """
 
     tokens: Tensor
@@ -43,7 +43,7 @@ class NextToken(Objective):
     def forward(
         self, series: Tensor, lengths: Int[Tensor, " batch"], target: Tensor | None = None
     ) -> Float[Tensor, ""]:
-        """Loss of windows that start at `series`, all of them of the same length."""
+        """Loss of windows of equal length, whose first positions are `series`."""
         n = int(lengths[0])
         starts = series
         if self.training:
@@ -59,71 +59,72 @@ def train_language_model(
     model: HyenaLM,
     tokens: Any,
     *,
-    n_steps: int | None = None,
+    max_epochs: int | None = None,
     seconds: float | int | None = None,
     batch_size: int = 16,
     lr: float | int = 3e-3,
     length: int | None = None,
-    held_out: float | int = 0.1,
+    validation_fraction: float | int = 0.1,
     weight_decay: float | int = 0.0,
     averaging: float = 0.99,
     patience: int | None = None,
     seed: int = 0,
     callbacks: Sequence[Any] = (),
     device: torch.device | str = "cpu",
-    progress: bool = False,
+    verbose: bool = False,
 ) -> dict[str, NDArray[Any]]:
-    """Train a language model in place to tell each next token of a text, by AdamW.
+    """Train a language model in place to predict each next token of a text, by AdamW.
 
-    The model gets the running average of its weights, as it was when held-out text was told best.
+    The model gets the running average of its weights, from the epoch with the lowest validation loss.
 
     Parameters
     ----------
     model : HyenaLM
-        What is trained; it comes back on the device on which it was.
+        The model. After training it is on the same device as before.
     tokens : bytes, str, or integer array or tensor of shape (n_tokens,)
         One long text.
-    n_steps : int or None, default=None
-        Number of steps.
+    max_epochs : int or None, default=None
+        Number of epochs; an epoch is 20 steps of `batch_size` windows, which start at random places of the text.
     seconds : float or None, default=None
-        Time after which training ends, at the nearest multiple of 20 steps; the learning rate has then fallen. At least
-        one of `n_steps` and `seconds` is needed; of both, what comes first counts.
+        Time after which training ends, at the end of the nearest epoch; the learning rate has then decreased to 0. At
+        least one of `max_epochs` and `seconds` is required; training ends when the first of them is reached.
     batch_size : int, default=16
-        Windows per step.
+        Number of windows per step.
     lr : float, default=3e-3
-        Learning rate at its peak: it rises over a tenth of the training and falls as a cosine.
+        Maximum of the learning rate, which rises over a tenth of the training and then falls as a cosine.
     length : int or None, default=None
-        Tokens in a window; None for the model's context.
-    held_out : float, default=0.1
-        Share of the text, its end, that is not trained on; 0 for none.
+        Number of tokens in a window; None for the model's context.
+    validation_fraction : float, default=0.1
+        Fraction of the text, at its end, that is not trained on and is the validation set; 0 for none.
     weight_decay : float, default=0.0
         Decoupled weight decay.
     averaging : float, default=0.99
-        Decay of the running average of the weights.
+        Decay factor of the running average of the weights.
     patience : int or None, default=None
-        Twenties of steps without improvement on held-out text after which training stops; None for no such stop.
+        Number of epochs without improvement of the validation loss after which training stops; None trains to the end.
     seed : int, default=0
-        Of the windows, and of dropout.
+        Seed of the windows and of dropout.
     callbacks : sequence of skorch.callbacks.Callback, default=()
-        Further callbacks. An epoch is of 20 steps.
+        Further callbacks.
     device : torch.device or str, default="cpu"
-        Where to train; "accelerate" for that of this process, which may share each batch with others.
-    progress : bool, default=False
-        Whether there is a progress bar.
+        Device of the training; "accelerate" for the device of this process, which may share each batch with other
+        processes.
+    verbose : bool, default=False
+        Whether to show a progress bar.
 
     Returns
     -------
     history : dict of ndarray
-        "loss" (nats for each token) and "gradient_norm" of each step; "valid_loss" of each 20 steps, on some windows of
-        the held-out text and with averaged weights, where some is held out.
+        "loss" (nats per token) and "gradient_norm" of each step, "train_loss" of each epoch and, with a validation set,
+        "valid_loss" of each epoch: the loss of the averaged weights on some windows of the validation set.
 
     Raises
     ------
     KeyboardInterrupt
         If the training is interrupted.
     ValueError
-        If tokens are wrong, a part of the text is shorter than a window, an argument is out of its range, or the
-        training diverges.
+        If tokens are invalid, the training or validation part of the text is shorter than a window, an argument is out
+        of its range, or the training diverges.
 
     Examples
     --------
@@ -131,26 +132,26 @@ def train_language_model(
     >>> from sigfeat.nn import HyenaLM, LanguageModelConfig, train_language_model
     >>> config = LanguageModelConfig(context=16, d_model=16, n_layers=1, d_ff=32)
     >>> model = HyenaLM(config, generator=torch.Generator().manual_seed(0))
-    >>> history = train_language_model(model, "round and round we go, " * 20, n_steps=40)
+    >>> history = train_language_model(model, "round and round we go, " * 20, max_epochs=2)
     >>> bool(history["valid_loss"][-1] < history["loss"][0])
     True
     """
     text = _checked_text(model, tokens)
     length = model.config.context if length is None else length
-    _check(model, n_steps, seconds, batch_size, length, held_out)
-    n_training, window = len(text) - int(held_out * len(text)), length + 1
+    _check(model, max_epochs, seconds, batch_size, length, validation_fraction)
+    n_training, window = len(text) - int(validation_fraction * len(text)), length + 1
     if n_training < window:
-        raise ValueError(f"tokens must have at least {window} that are not held out, got {n_training}")
-    if held_out and len(text) - n_training < window:
-        raise ValueError(f"tokens must have at least {window} that are held out, got {len(text) - n_training}")
+        raise ValueError(f"tokens must have at least {window} to train on, got {n_training}")
+    if validation_fraction and len(text) - n_training < window:
+        raise ValueError(f"tokens must have at least {window} in the validation set, got {len(text) - n_training}")
     starts = np.arange(0, n_training - window + 1, length)
     last = np.arange(n_training, len(text) - window + 1, length)
-    last = last[np.linspace(0, len(last) - 1, min(len(last), LOOKED_AT * batch_size)).astype(int)]
+    last = last[np.linspace(0, len(last) - 1, min(len(last), VALIDATION_BATCHES * batch_size)).astype(int)]
     rows = np.concatenate([starts, last])
     was_training, where = model.training, model.embedding.weight.device
     objective = NextToken(model, text, n_training, torch.Generator())
     settings = StepSettings(
-        n_steps=ENDLESS if n_steps is None else n_steps,
+        n_steps=ENDLESS if max_epochs is None else max_epochs * STEPS_PER_EPOCH,
         lr=lr,
         weight_decay=weight_decay,
         batch_size=batch_size,
@@ -159,8 +160,8 @@ def train_language_model(
         callbacks=callbacks,
         device=device,
         seed=seed,
-        bar=f"{model.config.mixer} language model" if progress else "",
-        epochs=_Unheard(),
+        bar=f"{model.config.mixer} language model" if verbose else "",
+        epochs=_NoEpochs(),
         seconds=math.inf if seconds is None else seconds,
     )
     inputs = {"series": rows, "lengths": np.full(len(rows), window)}
@@ -176,21 +177,22 @@ def train_language_model(
 
 @torch.no_grad()
 def text_loss(model: HyenaLM, tokens: Any, *, length: int | None = None, batch_size: int = 16) -> float:
-    """Mean cross-entropy of each next token of a text, in nats: its logarithm of perplexity.
+    """Mean cross-entropy of each next token of a text, in nats, which is the logarithm of the perplexity.
 
-    The text is cut into windows that overlap in one token, so that each token but the first is told once, from what
-    comes before it in its window. What is left at the end and does not fill a window is not counted, unless it is all.
+    The text is cut into windows that overlap in one token, so that each token except the first is predicted once, from
+    the tokens before it in its window. Tokens at the end that do not fill a window are ignored, unless the text is
+    shorter than a window.
 
     Parameters
     ----------
     model : HyenaLM
-        The model, which is put into evaluation for as long.
+        The model, evaluated in evaluation mode.
     tokens : bytes, str, or integer array or tensor of shape (n_tokens,)
-        At least 2.
+        A text of at least 2 tokens.
     length : int or None, default=None
-        Tokens in a window; None for the model's context.
+        Number of tokens in a window; None for the model's context.
     batch_size : int, default=16
-        Windows at once.
+        Number of windows that are evaluated together.
 
     Returns
     -------
@@ -199,7 +201,7 @@ def text_loss(model: HyenaLM, tokens: Any, *, length: int | None = None, batch_s
     Raises
     ------
     ValueError
-        If tokens are wrong or less than 2.
+        If tokens are invalid, or fewer than 2.
 
     Examples
     --------
@@ -207,7 +209,7 @@ def text_loss(model: HyenaLM, tokens: Any, *, length: int | None = None, batch_s
     >>> import torch
     >>> from sigfeat.nn import PRESETS, HyenaLM, text_loss
     >>> model = HyenaLM(PRESETS["tiny"], generator=torch.Generator().manual_seed(0))
-    >>> abs(text_loss(model, b"what it has not seen before") - math.log(256)) < 0.2
+    >>> abs(text_loss(model, b"any text that it has not seen") - math.log(256)) < 0.2
     True
     """
     text = _checked_text(model, tokens)
@@ -239,32 +241,32 @@ def _checked_text(model: HyenaLM, tokens: Any) -> Int[Tensor, " length"]:
 
 def _check(
     model: HyenaLM,
-    n_steps: int | None,
+    max_epochs: int | None,
     seconds: float | int | None,
     batch_size: int,
     length: int,
-    held_out: float | int,
+    validation_fraction: float | int,
 ) -> None:
-    if n_steps is None and seconds is None:
-        raise ValueError("n_steps or seconds must be given, got neither")
-    if n_steps is not None and n_steps < 1:
-        raise ValueError(f"n_steps must be at least 1, got {n_steps}")
+    if max_epochs is None and seconds is None:
+        raise ValueError("max_epochs or seconds must be given, got neither")
+    if max_epochs is not None and max_epochs < 1:
+        raise ValueError(f"max_epochs must be at least 1, got {max_epochs}")
     if seconds is not None and not seconds > 0:
         raise ValueError(f"seconds must be more than 0, got {seconds}")
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     if not 1 <= length <= model.config.context:
         raise ValueError(f"length must be from 1 to the context of {model.config.context}, got {length}")
-    if not 0 <= held_out < 1:
-        raise ValueError(f"held_out must be in [0, 1), got {held_out}")
+    if not 0 <= validation_fraction < 1:
+        raise ValueError(f"validation_fraction must be in [0, 1), got {validation_fraction}")
 
 
-class _Unheard:
-    """Epochs that nobody listens to."""
+class _NoEpochs:
+    """Observer of epochs that does nothing."""
 
     def begin(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def end(self) -> bool:
-        """Nothing, so go on."""
+        """Do not stop the training."""
         return False

@@ -5,23 +5,24 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from sigfeat.nn.layers import linear
-from sigfeat.nn.mixers.incremental import Stream, check_causal
+from sigfeat.nn.mixers.incremental import IncrementalState, check_causal
+from sigfeat.nn.mixers.spec import BlockSpec
 
 
 class Attention(nn.Module):
-    """Multi-head scaled dot-product attention of a sequence to itself.
+    """Multi-head scaled dot-product self-attention.
 
     Parameters
     ----------
     d_model : int
         Width of the tokens, a multiple of `n_heads`.
-    n_heads : int
+    n_heads : int, default=4
         Number of heads.
-    causal : bool
+    causal : bool, default=False
         Whether a token attends to earlier ones and itself only.
     generator : torch.Generator
         Source of the first weights.
-    dtype : torch.dtype
+    dtype : torch.dtype, default=torch.float32
         Of the weights.
 
     References
@@ -32,15 +33,21 @@ class Attention(nn.Module):
     --------
     >>> import torch
     >>> from sigfeat.nn import Attention
-    >>> mixer = Attention(8, n_heads=2, causal=True, generator=torch.Generator().manual_seed(0), dtype=torch.float32)
+    >>> mixer = Attention(8, n_heads=2, causal=True, generator=torch.Generator().manual_seed(0))
     >>> tokens = torch.ones(2, 10, 8)
-    >>> mixed, stream = mixer(tokens), mixer.stream(batch=2)
-    >>> torch.allclose(torch.cat([stream.append(tokens[:, :7]), stream.append(tokens[:, 7:])], dim=1), mixed, atol=1e-6)
+    >>> mixed, state = mixer(tokens), mixer.incremental(batch=2)
+    >>> torch.allclose(torch.cat([state.append(tokens[:, :7]), state.append(tokens[:, 7:])], dim=1), mixed, atol=1e-6)
     True
     """
 
     def __init__(
-        self, d_model: int, n_heads: int, causal: bool, *, generator: torch.Generator, dtype: torch.dtype
+        self,
+        d_model: int,
+        *,
+        n_heads: int = 4,
+        causal: bool = False,
+        generator: torch.Generator,
+        dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
         if d_model % n_heads:
@@ -49,21 +56,28 @@ class Attention(nn.Module):
         self.in_projection = linear(d_model, 3 * d_model, generator=generator, dtype=dtype)
         self.out_projection = linear(d_model, d_model, generator=generator, dtype=dtype)
 
+    @classmethod
+    def from_spec(
+        cls, spec: BlockSpec, *, causal: bool, generator: torch.Generator, dtype: torch.dtype = torch.float32
+    ) -> "Attention":
+        """The mixer of the blocks of a network."""
+        return cls(spec.d_model, n_heads=spec.n_heads, causal=causal, generator=generator, dtype=dtype)
+
     def forward(
         self, x: Float[Tensor, "batch length d_model"], mask: Bool[Tensor, "batch length"] | None = None
     ) -> Float[Tensor, "batch length d_model"]:
-        """Mixed tokens; `mask` is True at real points, which do not attend to the others."""
+        """Mix the tokens; `mask` is True at real points, which come first and do not attend to the others."""
         batch, length, d_model = x.shape
         # (batch, length, 3, heads, width) -> 3 of (batch, heads, length, width)
         q, k, v = self.in_projection(x).view(batch, length, 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)
-        # padding comes last, so that no real point attends to it if all attend to the past only
+        # padding comes last, so that causal attention of a real point never reaches it
         allowed = None if mask is None or self.causal else mask[:, None, None, :]
         mixed = nn.functional.scaled_dot_product_attention(q, k, v, allowed, is_causal=self.causal)
         out: Tensor = self.out_projection(mixed.transpose(1, 2).reshape(batch, length, d_model))
         return out
 
-    def stream(self, batch: int = 1) -> Stream:
-        """Attention of sequences that are not over to their past, whose keys and values are kept.
+    def incremental(self, batch: int = 1) -> IncrementalState:
+        """Attention for tokens that arrive some at a time, with a cache of the keys and values of the past.
 
         Parameters
         ----------
@@ -72,8 +86,8 @@ class Attention(nn.Module):
 
         Returns
         -------
-        stream : object
-            Whose ``append(x)`` gives for new tokens (batch, steps, d_model) what `forward` gives for them.
+        state : IncrementalState
+            Its ``append(x)`` returns, for new tokens (batch, steps, d_model), what `forward` returns for them.
 
         Raises
         ------
@@ -81,11 +95,11 @@ class Attention(nn.Module):
             If tokens attend to later ones.
         """
         check_causal(self.causal, "attention")
-        return _AttentionStream(self, batch)
+        return _AttentionState(self, batch)
 
 
-class _AttentionStream:
-    """Keys and values of all tokens so far, in memory that grows by doubling."""
+class _AttentionState:
+    """State of attention: the keys and values of all tokens so far, in memory that doubles when it is full."""
 
     def __init__(self, mixer: Attention, batch: int) -> None:
         self.mixer, self.time = mixer, 0
@@ -95,7 +109,7 @@ class _AttentionStream:
 
     @torch.no_grad()
     def append(self, x: Float[Tensor, "batch steps d_model"]) -> Float[Tensor, "batch steps d_model"]:
-        """Mixed tokens."""
+        """Mix the new tokens."""
         mixer, (batch, n, d_model) = self.mixer, x.shape
         parts = nn.functional.linear(x, mixer.in_projection.weight, mixer.in_projection.bias)
         parts = parts.view(batch, n, 3, mixer.n_heads, -1).permute(2, 0, 3, 1, 4)
@@ -103,7 +117,7 @@ class _AttentionStream:
         self._grow(self.time)
         self.kept[..., start : self.time, :] = parts[1:]
         keys, values = self.kept[..., : self.time, :]
-        allowed = None  # one token sees all
+        allowed = None  # a single new token attends to all
         if n > 1 and start:
             allowed = torch.ones(n, self.time, dtype=torch.bool, device=x.device).tril(start)
         mixed = nn.functional.scaled_dot_product_attention(

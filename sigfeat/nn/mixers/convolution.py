@@ -7,25 +7,25 @@ from jaxtyping import Complex, Float
 from scipy.fft import next_fast_len
 from torch import Tensor
 
-IN_ONE = 1 << 24  # values whose transforms are in memory at once, where none are kept for a gradient
+MAX_FFT_VALUES = 1 << 24  # values that are transformed together if no gradient is needed
 
 
 def fft_length(length: int) -> int:
-    """Length of a fast transform in which series of `length` points, and lags up to `length` - 1, do not wrap round."""
+    """Length of a fast transform in which series of `length` points, and lags below `length`, do not wrap around."""
     return int(next_fast_len(2 * length, real=True))
 
 
 def filter_spectrum(
     ahead: Float[Tensor, "*channels lags"], back: Float[Tensor, "*channels lags_back"] | None, n_fft: int
 ) -> Complex[Tensor, "*channels frequencies"]:
-    """Spectrum of filters, to be used by `convolve`.
+    """Spectrum of filters, an argument of `convolve`.
 
     Parameters
     ----------
     ahead : tensor of shape (..., n_lags)
-        Taps at lags 0, 1, 2, ...: what a value does to later ones.
+        Taps at lags 0, 1, 2, ..., by which a value acts on later ones.
     back : tensor of shape (..., n_lags_back) or None
-        Taps at lags -1, -2, ...: what a value does to earlier ones; None for a causal filter.
+        Taps at lags -1, -2, ..., by which a value acts on earlier ones; None for a causal filter.
     n_fft : int
         Length of the transform; see `fft_length`.
 
@@ -46,9 +46,9 @@ def convolve(
     spectrum: Complex[Tensor, "channels frequencies"],
     n_fft: int,
 ) -> Float[Tensor, "batch channels length"]:
-    """Convolution of each channel with its filter, cut to the length of the signal; in the precision of the filter."""
-    signal = signal.to(spectrum.real.dtype)  # half precision has no transforms
-    size = max(1, IN_ONE // (len(signal) * n_fft)) if len(signal) else signal.shape[1]
+    """Convolve each channel with its filter, cut to the length of the signal, in the precision of the filter."""
+    signal = signal.to(spectrum.real.dtype)  # transforms need at least single precision
+    size = max(1, MAX_FFT_VALUES // (len(signal) * n_fft)) if len(signal) else signal.shape[1]
     if size >= signal.shape[1] or torch.is_grad_enabled():
         convolved: Tensor = _Convolution.apply(signal, spectrum, n_fft)  # type: ignore[no-untyped-call]  # torch has no types here
         return convolved
@@ -61,7 +61,7 @@ def convolve(
 
 
 class _Convolution(torch.autograd.Function):
-    """`convolve` with a gradient by real transforms: torch's own takes complex ones, up to three times as slow."""
+    """`convolve` with a gradient by real transforms; torch uses complex ones, which are up to three times as slow."""
 
     @staticmethod
     def forward(ctx: Any, signal: Tensor, spectrum: Tensor, n_fft: int) -> Tensor:
@@ -75,12 +75,14 @@ class _Convolution(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         of_signal, spectrum = ctx.saved_tensors
-        of_gradient = torch.fft.rfft(gradient.contiguous(), ctx.n_fft)  # transforms keep strides, which slow all else
+        of_gradient = torch.fft.rfft(
+            gradient.contiguous(), ctx.n_fft
+        )  # transforms keep strides, which slow down later operations
         for_signal, for_spectrum = None, None
         if ctx.needs_input_grad[0]:
             for_signal = torch.fft.irfft(of_gradient * spectrum.conj(), ctx.n_fft)[..., : gradient.shape[-1]]
         if ctx.needs_input_grad[1]:
-            # frequencies between the first and, of an even length, the last stand for two of the whole transform
+            # all frequencies except the first and, for an even length, the last count twice in the full transform
             for_spectrum = torch.linalg.vecdot(of_signal, of_gradient, dim=0) / ctx.n_fft
             for_spectrum[..., 1 : (ctx.n_fft + 1) // 2] *= 2
         return for_signal, for_spectrum, None

@@ -1,6 +1,9 @@
-"""The Hyena operator: long convolutions with implicit filters, and gates between them."""
+"""The Hyena operator: long convolutions with gates between them."""
 
 import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from jaxtyping import Bool, Complex, Float
@@ -9,25 +12,51 @@ from torch import Tensor, nn
 from sigfeat.nn.layers import linear
 from sigfeat.nn.mixers.convolution import convolve, fft_length, filter_spectrum
 from sigfeat.nn.mixers.incremental import (
-    CONVOLUTIONS,
     Convolution,
     DirectConvolution,
+    IncrementalState,
     ModalConvolution,
     ShortConvolution,
-    Stream,
     TiledConvolution,
     check_causal,
 )
 from sigfeat.nn.mixers.modal import ModalFilter
+from sigfeat.nn.mixers.spec import BlockSpec
 from sigfeat.nn.mixers.spectra import SpectrumCache
 
-FILTERS = ("implicit", "modal")
+
+@dataclass(frozen=True)
+class HyenaFilter:
+    """Settings of the long filters of Hyena.
+
+    Parameters
+    ----------
+    kind : {"implicit", "modal"}, default="implicit"
+        "implicit" filters are a neural network of the lag, see `ImplicitFilter`. "modal" filters are sums of damped
+        oscillations, see `sigfeat.nn.mixers.modal.ModalFilter`: they are causal, and incremental evaluation needs a
+        state of fixed size only.
+    width, n_bands : int, default=64, 8
+        Hidden width, and number of frequencies, of the network of implicit filters.
+    time_scale : float, default=100.0
+        Lag, in steps, that the filters see as 1.
+    n_modes : int, default=16
+        Number of oscillations in each modal filter.
+    """
+
+    kind: str = "implicit"
+    width: int = 64
+    n_bands: int = 8
+    time_scale: float = 100.0
+    n_modes: int = 16
+
+
+IMPLICIT = HyenaFilter()
 
 
 class ImplicitFilter(nn.Module):
-    """Filters as functions of the lag: a small network with sines, times a window that decays.
+    """Filters that are a neural network of the lag, times a window that decays.
 
-    h(t) = (exp(-a |t|) + floor) MLP(t, cos(2 pi b t / 2), sin(2 pi b t / 2), ...), with t = lag / `time_scale`, and
+    h(t) = (exp(-a |t|) + floor) MLP(t, cos(pi b t), sin(pi b t), ...), with t = lag / `time_scale`, and
     learnt a > 0 for each filter.
 
     Parameters
@@ -37,15 +66,15 @@ class ImplicitFilter(nn.Module):
     width : int
         Neurons of each of the two hidden layers.
     n_bands : int
-        Number of frequencies b of the lag that the network sees.
+        Number of frequencies b = 1, 2, ... of the lag that are inputs of the network.
     time_scale : float
-        Lag, in steps, that counts as 1.
+        Lag, in steps, that corresponds to t = 1.
     generator : torch.Generator
         Source of the first weights.
     dtype : torch.dtype
         Of the weights.
     floor : float, default=FLOOR
-        What is left of the window at large lags.
+        Value of the window at large lags.
 
     References
     ----------
@@ -53,7 +82,7 @@ class ImplicitFilter(nn.Module):
     """
 
     FLOOR = 0.05
-    SLOWEST, FASTEST = 0.3, 1.5  # first decays, by which a filter is damped at t = 1
+    SLOWEST, FASTEST = 0.3, 1.5  # range of the first values of a
 
     def __init__(
         self,
@@ -79,7 +108,7 @@ class ImplicitFilter(nn.Module):
         self.log_decay = nn.Parameter(decay.log())
 
     def forward(self, lags: Float[Tensor, " lags"]) -> Float[Tensor, "filters lags"]:
-        """Taps at lags, in steps."""
+        """Taps at the given lags, in steps."""
         t = lags[:, None] / self.time_scale
         angles = math.pi * t * torch.arange(1, self.n_bands + 1, dtype=t.dtype, device=t.device)
         hidden = torch.cat([t, angles.cos(), angles.sin()], dim=1)
@@ -90,116 +119,136 @@ class ImplicitFilter(nn.Module):
         return taps.T
 
 
+def _implicit(n_filters: int, filter: HyenaFilter, generator: torch.Generator, dtype: torch.dtype) -> ImplicitFilter:
+    return ImplicitFilter(n_filters, filter.width, filter.n_bands, filter.time_scale, generator=generator, dtype=dtype)
+
+
+def _modal(n_filters: int, filter: HyenaFilter, generator: torch.Generator, dtype: torch.dtype) -> ModalFilter:
+    return ModalFilter(n_filters, filter.n_modes, filter.time_scale, generator=generator, dtype=dtype)
+
+
+FILTERS: Mapping[str, Callable[..., nn.Module]] = MappingProxyType({"implicit": _implicit, "modal": _modal})
+ONLY_CAUSAL = ("modal",)
+CONVOLUTIONS = {  # of incremental evaluation; the first one of a kind of filter is its default
+    "implicit": ("tiled", "direct"),
+    "modal": ("modal", "tiled", "direct"),
+}
+
+
 class Hyena(nn.Module):
-    """Gated long convolutions, and a linear map.
+    """Long convolutions with gates between them, and a linear map.
 
     z_1 = v, z_{n+1} = (1 + x_n / N) . (h_n * z_n / N + s_n z_n) for n = 1, ..., N.
 
-    The projections v, x_1, ..., x_N of the tokens each pass a short convolution. Both are one dense convolution here.
-    With s_n = 1 at first, each step is near to none the more there are: gradients stay of one size for any order N.
+    v, x_1, ..., x_N are linear maps of the tokens, each followed by a short convolution; both are computed as one dense
+    convolution. The skip weights s_n are 1 at first, so that each step is the closer to the identity the larger N is,
+    and the size of the gradient does not depend on the order.
 
     Parameters
     ----------
     d_model : int
         Width of the tokens.
-    order : int
+    order : int, default=2
         Number N of long convolutions and gates.
-    causal : bool
+    causal : bool, default=False
         Whether no token depends on later ones.
-    short_filter : int
-        Width of the short convolution; odd unless causal.
-    filter_width, filter_bands : int
-        Size of the network of the filters; see `ImplicitFilter`.
-    time_scale : float
-        Lag, in steps, that counts as 1 for the filters.
-    gate_norm : bool
-        Whether each z_{n+1} is divided by the root of its mean square over the width.
-    filter : {"implicit", "modal"}, default="implicit"
-        Whether filters are networks of the lag, `ImplicitFilter`, or sums of damped oscillations,
-        `sigfeat.nn.mixers.modal.ModalFilter`, which are causal and stream with a state of fixed size.
-    n_modes : int, default=16
-        Oscillations in each modal filter.
+    short_filter : int, default=3
+        Width of the short convolution; odd unless `causal`.
+    filter : HyenaFilter, default=HyenaFilter()
+        Kind and settings of the long filters.
+    gate_norm : bool, default=False
+        Whether each z_{n+1} is divided by its root mean square over the width.
     generator : torch.Generator
         Source of the first weights.
-    dtype : torch.dtype
+    dtype : torch.dtype, default=torch.float32
         Of the weights.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range, or filters are modal although the mixer is not causal.
 
     Notes
     -----
-    Time O(batch order d_model length (d_model + log(length))). In evaluation without gradients the spectra of the
-    filters are kept for the lengths met last.
+    In evaluation without gradients the spectra of the filters are kept for the last few lengths.
 
     References
     ----------
     .. [1] Poli et al., "Hyena hierarchy", 2023, arXiv:2302.10866, definition 3.1. Order N has N convolutions as there;
-       the published code leaves out the first. There x_n stands for 1 + x_n / N, and h_n for h_n / N: the same
-       functions, in other coordinates. These, two-sided filters and the norm of the gates are ours.
+       the published code leaves out the first. Where the paper has x_n and h_n, this module has 1 + x_n / N and
+       h_n / N: the functions are the same, in other coordinates. These coordinates, two-sided filters and
+       `gate_norm` are not in the paper.
 
     Examples
     --------
-    An encoder makes its mixers from its `EncoderSpec`.
-
     >>> import torch
-    >>> from sigfeat.nn import Encoder, EncoderSpec, Hyena
-    >>> spec = EncoderSpec("hyena", n_channels=3, d_model=8, n_layers=1, causal=True, order=3)
-    >>> mixer = Encoder(spec, generator=torch.Generator().manual_seed(0)).blocks[0].mixer
-    >>> isinstance(mixer, Hyena), mixer(torch.ones(2, 10, 8)).shape
-    (True, torch.Size([2, 10, 8]))
+    >>> from sigfeat.nn import Hyena
+    >>> mixer = Hyena(8, order=3, causal=True, generator=torch.Generator().manual_seed(0))
+    >>> mixer(torch.ones(2, 10, 8)).shape
+    torch.Size([2, 10, 8])
     """
 
     def __init__(
         self,
         d_model: int,
-        order: int,
-        causal: bool,
-        short_filter: int,
-        filter_width: int,
-        filter_bands: int,
-        time_scale: float,
-        gate_norm: bool,
-        filter: str = "implicit",
-        n_modes: int = 16,
         *,
+        order: int = 2,
+        causal: bool = False,
+        short_filter: int = 3,
+        filter: HyenaFilter = IMPLICIT,
+        gate_norm: bool = False,
         generator: torch.Generator,
-        dtype: torch.dtype,
+        dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
         if order < 1:
             raise ValueError(f"order must be at least 1, got {order}")
         if not causal and short_filter % 2 == 0:
             raise ValueError(f"short_filter must be odd unless causal, got {short_filter}")
-        if filter not in FILTERS:
-            raise ValueError(f"filter must be one of {', '.join(FILTERS)}, got {filter!r}")
-        if filter == "modal" and not causal:
-            raise ValueError("filter must be implicit unless causal, got 'modal'")
-        self.order, self.causal, self.gate_norm = order, causal, gate_norm
+        if filter.kind not in FILTERS:
+            raise ValueError(f"filter must be one of {', '.join(FILTERS)}, got {filter.kind!r}")
+        if filter.kind in ONLY_CAUSAL and not causal:
+            raise ValueError(f"filter must be implicit unless causal, got {filter.kind!r}")
+        self.order, self.causal, self.gate_norm, self.filter_kind = order, causal, gate_norm, filter.kind
         n_projected = (order + 1) * d_model
         self.in_projection = linear(d_model, n_projected, bias=False, generator=generator, dtype=dtype)
         taps = torch.empty(n_projected, short_filter, dtype=dtype).normal_(std=0.02, generator=generator)
         taps[:, -1 if causal else short_filter // 2] += 1.0
         self.short_taps = nn.Parameter(taps)
         self.short_bias = nn.Parameter(torch.zeros(n_projected, dtype=dtype))
-        self.filters = (
-            ModalFilter(order * d_model, n_modes, time_scale, generator=generator, dtype=dtype)
-            if filter == "modal"
-            else ImplicitFilter(
-                order * d_model, filter_width, filter_bands, time_scale, generator=generator, dtype=dtype
-            )
-        )
+        self.filters = FILTERS[filter.kind](order * d_model, filter, generator, dtype)
         self.skip = nn.Parameter(torch.ones(order, d_model, dtype=dtype))
         self.out_projection = linear(d_model, d_model, generator=generator, dtype=dtype)
         self.spectra = SpectrumCache()
 
+    @classmethod
+    def from_spec(
+        cls, spec: BlockSpec, *, causal: bool, generator: torch.Generator, dtype: torch.dtype = torch.float32
+    ) -> "Hyena":
+        """The mixer of the blocks of a network."""
+        if spec.time_scale is None:
+            raise ValueError("time_scale must be a number, got None")
+        return cls(
+            spec.d_model,
+            order=spec.order,
+            causal=causal,
+            short_filter=spec.short_filter,
+            filter=HyenaFilter(spec.filter, spec.filter_width, spec.filter_bands, float(spec.time_scale), spec.n_modes),
+            gate_norm=spec.gate_norm,
+            generator=generator,
+            dtype=dtype,
+        )
+
     def forward(
         self, x: Float[Tensor, "batch length d_model"], mask: Bool[Tensor, "batch length"] | None = None
     ) -> Float[Tensor, "batch length d_model"]:
-        """Mixed tokens; `mask` is True at real points, which come first."""
+        """Mix the tokens; `mask` is True at real points, which come first."""
         length = x.shape[1]
         if mask is not None:
             x = x * mask[..., None]
         z, *projected = self._project(x.transpose(1, 2)).chunk(self.order + 1, dim=1)
         gates = [1 + gate / self.order for gate in projected]
-        if mask is not None:  # in the gates too, so that each z rests behind the end
+        if mask is not None:  # the gates are masked too, so that each z is 0 after the end
             z = z * mask[:, None]
             gates = [gate * mask[:, None] for gate in gates]
         n_fft = fft_length(length)
@@ -211,46 +260,45 @@ class Hyena(nn.Module):
         out: Tensor = self.out_projection(z.transpose(1, 2))
         return out
 
-    def stream(self, batch: int = 1, convolution: str | None = None) -> Stream:
-        """The operator on sequences that are not over, with the weights as they are now.
+    def incremental(self, batch: int = 1, convolution: str | None = None) -> IncrementalState:
+        """The operator for tokens that arrive some at a time, with the weights as they are now.
 
         Parameters
         ----------
         batch : int, default=1
             Number of sequences.
         convolution : {"tiled", "direct", "modal"} or None, default=None
-            How the long convolutions are done: exact tiles, in amortised O(log^2) time for each token; sums over all
-            the past; a recurrence in O(1), for modal filters only, whose default it is. For others tiles are.
+            Algorithm of the long convolutions: exact tiles, in amortised O(log^2) time per token; a sum over the whole
+            past; or a recurrence in O(1), for modal filters only. None is "modal" for modal filters and "tiled" for
+            others.
 
         Returns
         -------
-        stream : object
-            Whose ``append(x)`` gives for new tokens (batch, steps, d_model) what `forward` gives for them.
+        state : IncrementalState
+            Its ``append(x)`` returns, for new tokens (batch, steps, d_model), what `forward` returns for them.
 
         Raises
         ------
         ValueError
-            If the operator is not causal, or the convolution none of these.
+            If the operator is not causal, or the filters do not have this convolution.
         """
         check_causal(self.causal, "Hyena")
-        is_modal = isinstance(self.filters, ModalFilter)
-        if convolution is None:
-            convolution = "modal" if is_modal else "tiled"
-        choices = CONVOLUTIONS if is_modal else tuple(name for name in CONVOLUTIONS if name != "modal")
-        if convolution not in choices:
-            kind = "modal" if is_modal else "implicit"
-            raise ValueError(f"convolution must be one of {', '.join(choices)} for {kind} filters, got {convolution!r}")
+        choices = CONVOLUTIONS[self.filter_kind]
+        if convolution is not None and convolution not in choices:
+            raise ValueError(
+                f"convolution must be one of {', '.join(choices)} for {self.filter_kind} filters, got {convolution!r}"
+            )
         with torch.no_grad():
-            return _HyenaStream(self, batch, convolution)
+            return _HyenaState(self, batch, convolution or choices[0])
 
     def taps(self, first: int, stop: int) -> Float[Tensor, "order d_model lags"]:
-        """Taps at lags first, ..., stop - 1 of each convolution, what passes by it among them."""
+        """Taps of each convolution at lags first, ..., stop - 1; the tap at lag 0 includes the skip connection."""
         lags = torch.arange(first, stop, device=self.skip.device).to(self.skip.dtype)
         taps = self.filters(lags).unflatten(0, self.skip.shape) / self.order
         return torch.where(lags == 0, taps + self.skip[..., None], taps)
 
     def _project(self, x: Float[Tensor, "batch d_model length"]) -> Float[Tensor, "batch projected length"]:
-        """All projections after their short convolution. Merged: 1.9 times as fast as one after the other."""
+        """Project and apply the short convolutions, merged into one, which is 1.9 times as fast as two steps."""
         width = self.short_taps.shape[1]
         weight = self.in_projection.weight[:, :, None] * self.short_taps[:, None, :]
         before = width - 1 if self.causal else width // 2
@@ -265,22 +313,22 @@ class Hyena(nn.Module):
     def _build_spectra(self, length: int, n_fft: int) -> Complex[Tensor, "order d_model frequencies"]:
         first = 0 if self.causal else 1 - length
         lags = torch.arange(first, length, device=self.skip.device).to(self.skip.dtype)
-        with torch.autocast(self.skip.device.type, enabled=False):  # half precision has no transforms
+        with torch.autocast(self.skip.device.type, enabled=False):  # transforms need at least single precision
             taps = self.filters(lags).unflatten(0, self.skip.shape) / self.order
             back = None if self.causal else taps[..., : length - 1].flip(-1)
-            # what passes by the convolution is a tap at lag 0, whose spectrum is constant
+            # the skip connection is a tap at lag 0, whose spectrum is constant
             return filter_spectrum(taps[..., -length:], back, n_fft) + self.skip[..., None]
 
 
-class _HyenaStream:
-    """Projections, short convolutions and gates from token to token, around long convolutions."""
+class _HyenaState:
+    """State of Hyena: that of its short and long convolutions."""
 
     def __init__(self, mixer: Hyena, batch: int, convolution: str) -> None:
         self.mixer, self.gate_norm = mixer, mixer.gate_norm
-        # weights at hand: a module looks up each of its parts, which takes as long as a small product
+        # kept as tensors: looking up the parts of a module takes as long as a small matrix product
         self.in_weight = mixer.in_projection.weight
         self.out_weights = mixer.out_projection.weight, mixer.out_projection.bias
-        # the gates 1 + x / N come out of the short convolution as they are used
+        # the short convolution yields the gates 1 + x / N directly
         scale = mixer.skip.new_full((mixer.order + 1, 1), 1 / mixer.order)
         scale[0] = 1.0
         scale = scale.repeat_interleave(mixer.skip.shape[1], dim=0)
@@ -292,7 +340,7 @@ class _HyenaStream:
 
     @torch.no_grad()
     def append(self, x: Float[Tensor, "batch steps d_model"]) -> Float[Tensor, "batch steps d_model"]:
-        """Mixed tokens."""
+        """Mix the new tokens."""
         is_step = x.shape[1] == 1
         projected = nn.functional.linear(x[:, 0] if is_step else x.transpose(0, 1), self.in_weight)
         projected = self.short.step(projected) if is_step else self.short.append(projected)
@@ -311,11 +359,11 @@ class _HyenaStream:
             group = slice(n * self.mixer.skip.shape[1], (n + 1) * self.mixer.skip.shape[1])
             exponents, residues = (part[group] for part in filters.modes())
             return ModalConvolution(exponents, residues / self.mixer.order, self.mixer.skip[n], batch)
-        kind = TiledConvolution if convolution == "tiled" else DirectConvolution
-        return kind(lambda stop: self._taps(stop)[n], batch)
+        kinds: dict[str, Callable[..., Convolution]] = {"tiled": TiledConvolution, "direct": DirectConvolution}
+        return kinds[convolution](lambda stop: self._taps(stop)[n], batch)
 
     def _taps(self, stop: int) -> Float[Tensor, "order d_model lags"]:
-        """At least the first taps of all convolutions; new ones are made as often as their number doubles."""
+        """At least the first `stop` taps of all convolutions; their number at least doubles when more are needed."""
         have = self.taps.shape[2]
         if stop > have:
             self.taps = torch.cat([self.taps, self.mixer.taps(have, max(stop, 2 * have))], dim=2)

@@ -1,6 +1,6 @@
-"""Causal convolutions of series that are not over: each value in, its output out, by any of several ways.
+"""Incremental evaluation of causal mixers and convolutions: inputs arrive some at a time.
 
-All of them take values as (steps, batch, channels), so that what belongs to one time lies together.
+Convolutions take values as (steps, batch, channels), so that values of one time are contiguous.
 """
 
 from collections.abc import Callable
@@ -13,56 +13,56 @@ from torch import Tensor
 from sigfeat.nn.mixers.convolution import convolve, fft_length, filter_spectrum
 from sigfeat.nn.mixers.modal import powers
 
-CONVOLUTIONS = ("tiled", "direct", "modal")
-TRANSFORMED = 1 << 22  # values in one transform of a tile: more channels take turns
+MAX_FFT_VALUES = 1 << 22  # values in one transform of a tile; more channels are transformed in groups
 
 
 @runtime_checkable
-class Stream(Protocol):
-    """A sequence that is not over, as a mixer or a model sees it."""
+class IncrementalState(Protocol):
+    """What a causal mixer, block or model keeps of the tokens so far, so that the next ones cost little."""
 
     def append(self, x: Tensor) -> Tensor:
-        """What the whole sequence gives at the new tokens x (batch, steps, ...), of which there is at least one."""
+        """Output for the new tokens x (batch, steps >= 1, ...), equal to that of the whole sequence at these times."""
         ...
 
 
 @runtime_checkable
 class Convolution(Protocol):
-    """A causal convolution of a series that is not over."""
+    """A causal convolution whose inputs arrive some at a time."""
 
     def step(self, z: Tensor) -> Tensor:
-        """Output at the next time, whose values are z (batch, channels)."""
+        """Output at the next time, for values z (batch, channels)."""
         ...
 
     def append(self, z: Tensor) -> Tensor:
-        """Outputs at the next times, whose values are z (steps, batch, channels)."""
+        """Outputs at the next times, for values z (steps, batch, channels)."""
         ...
 
 
 class TiledConvolution:
-    """Exact causal convolution, from value to value, in amortised O(log^2) time for each.
+    """Exact causal convolution in amortised O(log^2) time per value.
 
-    Times are cut into blocks of `BLOCK`. A value adds what it is to the rest of its own block at once. When a block is
-    over, at time t, the last U values, with U the largest power of two that divides t, are convolved by FFT with the
-    taps at lags below 2 U, and added to the U times that follow. So each pair of blocks meets once. Many values at
-    once are cut into pieces whose length is a power of two that divides the time at which they start.
+    Time is divided into blocks of `BLOCK` steps. Within its own block a value is added to all later outputs at once.
+    After a block, at time t, the last U values, where U is the largest power of two that divides t, are convolved by
+    FFT with the taps at lags below 2 U, and added to the following U outputs. In this way each pair of blocks is
+    treated once. Several values at once are divided into pieces whose length is a power of two that divides the time
+    at which they start.
 
     Parameters
     ----------
     taps : callable
-        ``taps(n)`` gives the taps at lags 0, ..., n - 1, and maybe more, of shape (channels, at least n).
+        ``taps(n)`` returns the taps at lags 0, ..., n - 1 or more, of shape (channels, at least n).
     batch : int
         Number of series.
 
     Notes
     -----
-    Memory O(batch channels time), which grows by doubling; the taps and spectra take as much as two series.
+    Memory O(batch channels time), which doubles when it is full; taps and spectra take as much as two series.
 
     References
     ----------
     .. [1] van der Hoeven, "Relax, but don't be too lazy", 2002, section 4.
     .. [2] Oncescu et al., "Flash inference: near linear time inference for long convolution sequence models and
-       beyond", 2024, arXiv:2410.12982, algorithm 2. There the tiles are those of single values; here those of blocks.
+       beyond", 2024, arXiv:2410.12982, algorithm 2, there with tiles of single values, here of blocks.
 
     Examples
     --------
@@ -113,7 +113,7 @@ class TiledConvolution:
         return torch.cat(outputs) if len(outputs) > 1 else outputs[0]
 
     def _begin_block(self) -> None:
-        """Let the blocks that are over act on those that follow."""
+        """Add the past blocks to the following ones, and prepare the next block."""
         self._tile()
         self._grow(self.time + self.BLOCK)
         block = slice(self.time, self.time + self.BLOCK)
@@ -128,21 +128,21 @@ class TiledConvolution:
         if n not in self.spectra:
             self.spectra[n] = filter_spectrum(self.taps(2 * n)[:, : 2 * n], None, 2 * n)
         values, sums = self.values[self.time - n : self.time], self.sums[self.time : self.time + n]
-        size = max(1, TRANSFORMED // (2 * n * values.shape[1]))
+        size = max(1, MAX_FFT_VALUES // (2 * n * values.shape[1]))
         for start in range(0, values.shape[2], size):
             group = slice(start, start + size)
-            # outputs at lags below n wrap round, and are not wanted
+            # outputs at lags below n wrap around and are not needed
             sums[..., group] += _convolved(values[..., group], self.spectra[n][group], 2 * n)[n:]
 
     def _piece(self, z: Float[Tensor, "steps batch channels"]) -> Float[Tensor, "steps batch channels"]:
-        """Outputs of a piece of blocks: what came before, and the piece itself."""
+        """Outputs of a piece of several blocks: contributions of the past and of the piece itself."""
         self._tile()
         n = len(z)
         self._grow(self.time + n)
         now = slice(self.time, self.time + n)
         self.values[now] = z
         outputs, taps = self.sums[now], self.taps(n)[:, :n]
-        size = max(1, TRANSFORMED // (2 * n * z.shape[1]))
+        size = max(1, MAX_FFT_VALUES // (2 * n * z.shape[1]))
         for start in range(0, z.shape[2], size):
             group = slice(start, start + size)
             outputs[..., group] += _convolved(z[..., group], filter_spectrum(taps[group], None, 2 * n), 2 * n)[:n]
@@ -158,7 +158,9 @@ class TiledConvolution:
 
 
 class DirectConvolution:
-    """Causal convolution by its definition, a sum over all the past for each value: what tiles are compared with.
+    """Causal convolution by its definition, a sum over the whole past for each value.
+
+    It is the baseline for `TiledConvolution`.
 
     Parameters
     ----------
@@ -167,14 +169,14 @@ class DirectConvolution:
 
     Notes
     -----
-    Time O(channels time) for each value. Taps are kept in the order of time, so that both factors are read in a row.
+    Time O(channels time) per value. Taps are stored in the order of time, so that both factors are contiguous.
     """
 
     def __init__(self, taps: Callable[[int], Tensor], batch: int) -> None:
         self.taps, self.time = taps, 0
         first = taps(1)[:, :1]
         self.values = first.new_empty(batch, len(first), 0)
-        self.turned = first.new_empty(len(first), 0)
+        self.reversed_taps = first.new_empty(len(first), 0)
 
     def step(self, z: Float[Tensor, "batch channels"]) -> Float[Tensor, "batch channels"]:
         """Output at the next time."""
@@ -183,10 +185,10 @@ class DirectConvolution:
             capacity = max(64, 2 * capacity)
             values = self.values.new_empty(*self.values.shape[:2], capacity)
             values[..., : self.time] = self.values
-            self.values, self.turned = values, self.taps(capacity)[:, :capacity].flip(-1).contiguous()
+            self.values, self.reversed_taps = values, self.taps(capacity)[:, :capacity].flip(-1).contiguous()
         self.values[..., self.time] = z
         self.time += 1
-        past, taps = self.values[..., : self.time], self.turned[:, capacity - self.time :]
+        past, taps = self.values[..., : self.time], self.reversed_taps[:, capacity - self.time :]
         output: Tensor = torch.linalg.vecdot(past, taps)
         return output
 
@@ -196,17 +198,17 @@ class DirectConvolution:
 
 
 class ModalConvolution:
-    """Causal convolution with sums of damped oscillations, by a recurrence: O(modes) time and memory for each value.
+    """Causal convolution with sums of damped oscillations by a recurrence, in O(modes) time per value.
 
-    s_t = exp(A) s_{t-1} + z_t and y_t = Re sum over n of R_n s_{t,n} + D z_t. Many values go through in chunks, in
-    which a convolution, a product for the state before and one for the state behind replace the recurrence.
+    s_t = exp(A) s_{t-1} + z_t and y_t = Re sum over n of R_n s_{t,n} + D z_t. Several values are processed in chunks:
+    in each, a convolution and two matrix products, which read and write the state, replace the recurrence.
 
     Parameters
     ----------
     exponents, residues : complex tensors of shape (channels, modes)
         A and R.
     skip : tensor of shape (channels,)
-        D, a tap at lag 0.
+        D, the tap at lag 0 of the skip connection.
     batch : int
         Number of series.
 
@@ -231,7 +233,7 @@ class ModalConvolution:
     ) -> None:
         exponents, residues, skip = exponents.detach(), residues.detach(), skip.detach()
         self.exponents, self.skip = exponents, skip
-        # as state + change, where exp(A) * state would add up the rounding of exp(A) over thousands of steps
+        # used as state + change: in exp(A) * state the rounding of exp(A) would add up over thousands of steps
         self.change = exponents.expm1()
         self.residues = residues
         self.read = torch.view_as_real(residues.conj().resolve_conj())  # Re(R s) = Re R Re s - Im R Im s
@@ -267,7 +269,7 @@ class ModalConvolution:
         return outputs
 
     def _prepared(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Spectrum of the taps; what the state adds to each time; what each time adds to the state; powers 1, 2, ..."""
+        """Spectrum of the taps; maps from the state to outputs and from inputs to the state; powers 1, 2, ..."""
         n = self.CHUNK
         all_powers = powers(self.exponents, n + 1)
         taps = (self.residues[:, None] * all_powers[:, :n]).real.sum(dim=-1)
@@ -279,14 +281,14 @@ class ModalConvolution:
 
 
 class ShortConvolution:
-    """Causal convolution with few taps: what each value adds to the next few is written ahead.
+    """Causal convolution with few taps; each value is added to the next few outputs in advance.
 
     Parameters
     ----------
     taps : tensor of shape (channels, width)
         At lags width - 1, ..., 0, in the order of time.
     bias : tensor of shape (channels,)
-        Added to all outputs.
+        Bias of the outputs.
     batch : int
         Number of series.
     """
@@ -299,7 +301,7 @@ class ShortConvolution:
         self.sums = bias.expand(self.ROWS + self.width, batch, len(bias)).clone()
 
     def step(self, u: Float[Tensor, "batch channels"]) -> Float[Tensor, "batch channels"]:
-        """Output at the next time, to be used before the next one comes."""
+        """Output at the next time, valid until the next call."""
         if self.row == self.ROWS:
             self._rewind()
         row = self.row
@@ -319,32 +321,21 @@ class ShortConvolution:
         return sums[:n]
 
     def _rewind(self) -> None:
-        """Carry what is begun to the first rows."""
+        """Move the rows of future outputs to the front."""
         begun = self.sums[self.row : self.row + self.width - 1].clone()
         self.sums[len(begun) :] = self.bias
         self.sums[: len(begun)] = begun
         self.row = 0
 
 
-class PointwiseStream:
-    """Tokens by themselves."""
-
-    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
-        self.function = function
-
-    def append(self, x: Float[Tensor, "batch steps d_model"]) -> Float[Tensor, "batch steps d_model"]:
-        """The new tokens, mapped."""
-        return self.function(x)
-
-
 def check_causal(is_causal: bool, name: str) -> None:
-    """Refuse to stream what depends on later tokens."""
+    """Raise if tokens depend on later ones, since these are not known yet."""
     if not is_causal:
-        raise ValueError(f"stream needs a causal {name}, and in this one tokens depend on later ones")
+        raise ValueError(f"incremental needs a causal {name}, and in this one tokens depend on later ones")
 
 
 def _convolved(z: Tensor, spectrum: Tensor, n_fft: int) -> Tensor:
-    """Circular convolution over the first axis; transforms are fast along contiguous memory."""
+    """Circular convolution over the first axis, by transforms along contiguous memory, which are faster."""
     by_time = z.permute(1, 2, 0).contiguous()
     convolved: Tensor = torch.fft.irfft(torch.fft.rfft(by_time, n_fft) * spectrum, n_fft)
     return convolved.permute(2, 0, 1)

@@ -1,4 +1,4 @@
-"""Filters that are sums of damped oscillations: taps at once, or a recurrence with a state of fixed size."""
+"""Filters that are sums of damped oscillations, which have a recurrence with a state of fixed size."""
 
 import math
 
@@ -19,7 +19,7 @@ def modal_taps(
     exponents : complex tensor of shape (filters, modes)
         A_n, with real parts below 0.
     residues : complex tensor of shape (directions, filters, modes)
-        R_n, any number of them for the same exponents.
+        R_n; the leading axis allows several filters with the same exponents.
     length : int
         Number of taps.
 
@@ -29,8 +29,8 @@ def modal_taps(
 
     Notes
     -----
-    With l = a m + b and m about sqrt(length), the sum is a product of two real matrices with 2 * modes inner entries,
-    which needs 2 sqrt(length) powers of each exp(A_n), and not `length` of them.
+    With l = a m + b and m about sqrt(length), the sum is a product of two real matrices with inner dimension 2 * modes.
+    It needs 2 sqrt(length) powers of each exp(A_n), instead of `length`.
     """
     n_fine = math.isqrt(length - 1) + 1
     n_coarse = -(-length // n_fine)
@@ -43,46 +43,46 @@ def modal_taps(
 
 
 def powers(exponents: Complex[Tensor, "filters modes"], n: int) -> Complex[Tensor, "filters {n} modes"]:
-    """exp(k * exponents) for k < n, from real functions, which take a quarter of the complex one's time in float32."""
+    """exp(k * exponents) for k < n, by real functions, in float32 in a quarter of the time of the complex one."""
     k = torch.arange(n, dtype=exponents.real.dtype, device=exponents.device)[:, None]
     multiples = k * exponents[:, None]
     return torch.polar(multiples.real.exp(), multiples.imag)
 
 
 class ModalFilter(nn.Module):
-    """Filters as sums of damped oscillations, whose poles and residues are the weights.
+    """Filters that are sums of damped oscillations, whose poles and residues are the weights.
 
-    h(l) = Re sum over n of R_n exp(c (-exp(a_n) + i b_n) l) at lag l >= 0, with its own c > 0 for each filter. A causal
-    convolution with them is a recurrence, with `n_modes` complex numbers as the state of a filter.
+    h(l) = Re sum over n of R_n exp(c (-exp(a_n) + i b_n) l) at lag l >= 0, with a separate c > 0 for each filter. A
+    causal convolution with them is a recurrence; the state of a filter has `n_modes` complex numbers.
 
     Parameters
     ----------
     n_filters : int
         Number of filters.
     n_modes : int
-        Oscillations in each.
+        Number of oscillations in each filter.
     time_scale : float
-        Lag, in steps, at which the slowest filters have fallen to 1 / e at first; the fastest do so at `n_modes`.
+        Lag, in steps, at which the slowest filters have initially decayed to 1 / e; the fastest have at `n_modes`.
     generator : torch.Generator
         Source of the first weights.
     dtype : torch.dtype
-        Of the weights; complex ones are kept as pairs of real ones.
+        Of the weights; complex ones are stored as pairs of real ones.
 
     Raises
     ------
     ValueError
-        If there is no mode.
+        If `n_modes` is less than 1.
 
     Notes
     -----
-    At first a_n = 0 and b_n = pi n for n = 0, 1, ..., as in S4D-Lin [2]_: each filter sees the frequencies that can be
-    told apart within its own memory, and log c is spread evenly over the filters. Residues are such that the squared
-    taps of a filter sum to about `ENERGY`, whatever its memory.
+    The initial values are a_n = 0 and b_n = pi n for n = 0, 1, ..., as in S4D-Lin [2]_: each filter has the frequencies
+    that can be distinguished within its own memory, and the values of log c are evenly spaced over the filters. The
+    residues are scaled so that the squared taps of a filter sum to about `ENERGY` for any length of its memory.
 
     References
     ----------
-    .. [1] Massaroli et al., "Laughing hyena distillery", 2023, arXiv:2310.18780, section 3; trained as such here, where
-       the paper fits them to the taps of trained filters.
+    .. [1] Massaroli et al., "Laughing hyena distillery", 2023, arXiv:2310.18780, section 3. Here modal filters are
+       trained directly; the paper fits them to the taps of trained filters.
     .. [2] Gu, Gupta, Goel, Ré, "On the parameterization and initialization of diagonal state space models", 2022,
        arXiv:2206.11893.
     """
@@ -97,9 +97,9 @@ class ModalFilter(nn.Module):
             raise ValueError(f"n_modes must be at least 1, got {n_modes}")
         where = torch.get_default_device()
         longest = max(float(time_scale), float(n_modes))
-        # multiples of the golden ratio: the filters of each gate, which lie side by side, have rates of all sizes
-        shares = torch.arange(n_filters, dtype=dtype, device=where) * ((5**0.5 - 1) / 2) % 1
-        rates = -math.log(n_modes) - shares * math.log(longest / n_modes)
+        # multiples of the golden ratio, so that the filters of each gate, which are adjacent, have rates of all sizes
+        fractions = torch.arange(n_filters, dtype=dtype, device=where) * ((5**0.5 - 1) / 2) % 1
+        rates = -math.log(n_modes) - fractions * math.log(longest / n_modes)
         self.log_rate = nn.Parameter(rates)
         self.log_decay = nn.Parameter(torch.zeros(n_filters, n_modes, dtype=dtype, device=where))
         frequencies = math.pi * torch.arange(n_modes, dtype=dtype, device=where)
@@ -110,12 +110,12 @@ class ModalFilter(nn.Module):
         self.residue = nn.Parameter(drawn * size[:, None, None])
 
     def modes(self) -> tuple[Complex[Tensor, "filters modes"], Complex[Tensor, "filters modes"]]:
-        """Exponents by step, and residues."""
+        """Exponents per step, and residues."""
         exponents = torch.complex(-self.log_decay.exp(), self.frequency) * self.log_rate.exp()[:, None]
         return exponents, torch.view_as_complex(self.residue)
 
     def forward(self, lags: Float[Tensor, " lags"]) -> Float[Tensor, "filters lags"]:
-        """Taps at lags that follow each other: l, l + 1, ..., from some l >= 0 on."""
+        """Taps at consecutive lags l, l + 1, ... with l >= 0."""
         exponents, residues = self.modes()
         first = lags[0] * exponents
         taps: Tensor = modal_taps(exponents, (residues * torch.polar(first.real.exp(), first.imag))[None], len(lags))[0]

@@ -1,4 +1,4 @@
-"""Spectra of filters, kept while the weights that make them stay as they are."""
+"""Cache of the spectra of filters, valid until their weights change."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 
 class SpectrumCache:
-    """What was last made of some weights, for the few lengths met last.
+    """Cache of spectra that depend on weights, for the last few lengths.
 
-    It holds nothing while gradients are on, and copies and pickles of it are empty. Changes of weights through
-    ``.data`` or NumPy, which torch does not count, are not seen.
+    It is empty while gradients are enabled, and copies and pickles of it are empty. Changes of weights through
+    ``.data`` or NumPy, which torch does not count, are not detected.
 
     Examples
     --------
@@ -31,9 +31,9 @@ class SpectrumCache:
         self._entries: tuple[_Entry, ...] = ()
 
     def get(self, weights: Sequence[Tensor], n: int, build: Callable[[], Tensor]) -> Tensor:
-        """`build()`, or what it gave for the same `n` and the same unchanged weights, where gradients are off."""
-        if torch.is_grad_enabled() or any(weight.is_inference() for weight in weights):  # these count no changes
-            self._entries = ()  # since training may follow, and fused optimisers count no changes either
+        """`build()`, or its earlier result for the same `n` and unchanged weights if gradients are disabled."""
+        if torch.is_grad_enabled() or any(weight.is_inference() for weight in weights):  # these do not count changes
+            self._entries = ()  # since training may follow, and fused optimisers do not count changes either
             return build()
         fresh = [entry for entry in self._entries if entry.fits(weights)]
         found = next((entry for entry in fresh if entry.n == n), None)
@@ -45,7 +45,7 @@ class SpectrumCache:
         return found.spectrum
 
     def clear(self) -> None:
-        """Keep nothing."""
+        """Remove all spectra."""
         self._entries = ()
 
     def __len__(self) -> int:
@@ -56,7 +56,7 @@ class SpectrumCache:
 
 
 def forget_spectra(module: nn.Module) -> None:
-    """Let all parts of a module keep no spectra."""
+    """Clear the caches of all parts of a module."""
     for part in module.modules():
         if isinstance(cache := getattr(part, "spectra", None), SpectrumCache):
             cache.clear()
@@ -65,12 +65,12 @@ def forget_spectra(module: nn.Module) -> None:
 class _Entry(NamedTuple):
     n: int
     weights: tuple[Tensor, ...]
-    memory: tuple[Tensor, ...]  # aliases: `weight.data = other` frees no address that a later tensor could take
+    memory: tuple[Tensor, ...]  # aliases, so that after `weight.data = other` no later tensor gets the old address
     versions: tuple[int, ...]
     spectrum: Tensor
 
     def fits(self, weights: Sequence[Tensor]) -> bool:
-        """Whether these are the weights, with the values they had."""
+        """Whether these are the same weights with the same values."""
         return len(weights) == len(self.weights) and all(
             weight is kept and weight.data_ptr() == memory.data_ptr() and weight._version == version
             for weight, kept, memory, version in zip(weights, self.weights, self.memory, self.versions, strict=True)

@@ -17,7 +17,8 @@ from sklearn.frozen import FrozenEstimator
 
 import sigfeat
 from sigfeat._validation import check_is_fitted
-from sigfeat.nn.encoder import MIXERS, Encoder, EncoderSpec
+from sigfeat.nn.encoder import Encoder, EncoderSpec
+from sigfeat.nn.mixers import MIXERS
 from sigfeat.nn.mixers.s4 import KINDS
 from sigfeat.nn.training.processes import processes
 from sigfeat.transformers._contract.base import PanelTransformer

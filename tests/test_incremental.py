@@ -1,4 +1,4 @@
-"""Streams: from token to token, what the whole sequence gives at once."""
+"""Incremental evaluation: tokens that arrive some at a time get the output of the whole sequence."""
 
 import numpy as np
 import pytest
@@ -6,11 +6,12 @@ import torch
 
 from sigfeat.nn import HyenaLM, LanguageModelConfig
 from sigfeat.nn.encoder import Block, EncoderSpec
+from sigfeat.nn.mixers import MIXERS
 from sigfeat.nn.mixers.incremental import DirectConvolution, ModalConvolution, ShortConvolution, TiledConvolution
 from sigfeat.nn.mixers.modal import ModalFilter
 
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}  # of the largest entry
-MIXERS = {
+CASES = {
     "hyena": ({}, {}),
     "hyena direct": ({}, {"convolution": "direct"}),
     "hyena order 1": ({"order": 1, "short_filter": 1}, {}),
@@ -31,7 +32,7 @@ SPLITS = {
     "prompt": [131] + [1] * 169,
 }
 
-every_mixer = pytest.mark.parametrize("name", MIXERS)
+every_mixer = pytest.mark.parametrize("name", CASES)
 every_dtype = pytest.mark.parametrize("dtype", list(TOLERANCE), ids=str)
 
 
@@ -43,18 +44,18 @@ def model_of(name, *, context, dtype=torch.float32):
     config = LanguageModelConfig(
         context=context, n_tokens=50, d_model=16, n_layers=2, d_ff=24, n_heads=2, d_state=8, time_scale=100.0
     )
-    changed, options = MIXERS[name]
+    changed, options = CASES[name]
     source = seeded()
     model = HyenaLM(LanguageModelConfig(**{**vars(config), **changed}), generator=source, dtype=dtype)
     with torch.no_grad():
-        for weight in model.parameters():  # none as it is at first, since zeros and ones hide mistakes
+        for weight in model.parameters():  # change them all, since zeros and ones hide mistakes
             weight += 0.02 * torch.randn(weight.shape, generator=source, dtype=dtype)
     return model, options
 
 
-def streamed(stream, values, split, axis=1):
+def appended(state, values, split, axis=1):
     assert sum(split) == values.shape[axis]
-    return torch.cat([stream.append(part).clone() for part in torch.split(values, split, dim=axis)], dim=axis)
+    return torch.cat([state.append(part).clone() for part in torch.split(values, split, dim=axis)], dim=axis)
 
 
 def check_close(found, expected, tolerance):
@@ -85,7 +86,7 @@ def test_convolution_is_the_sum(way, split):
     taps, ways = convolutions()
     z = torch.randn(300, 2, 3, generator=seeded(1), dtype=torch.float64)
     expected = torch.stack([(taps[:, : t + 1].flip(1).T[:, None] * z[: t + 1]).sum(dim=0) for t in range(300)])
-    check_close(streamed(ways[way], z, split, axis=0), expected, 1e-13)
+    check_close(appended(ways[way], z, split, axis=0), expected, 1e-13)
 
 
 @pytest.mark.parametrize("way", ["tiled", "direct", "modal"])
@@ -109,7 +110,7 @@ def test_short_convolution_is_the_sum(width, split):
     check_close(torch.cat(found), expected, 1e-6)
 
 
-def test_memory_grows_with_the_stream():
+def test_memory_grows_with_the_sequence():
     tiles = TiledConvolution(lambda n: torch.ones(1, n), 1)
     for n in (1, 100, 1000):
         tiles.append(torch.ones(n, 1, 1))
@@ -119,15 +120,19 @@ def test_memory_grows_with_the_stream():
 # ---------------------------------------------------------------------------------------------------- models
 
 
+def test_every_mixer_has_a_case():
+    assert {changed.get("mixer", "hyena") for changed, _ in CASES.values()} == set(MIXERS)
+
+
 @every_mixer
 @every_dtype
 @pytest.mark.parametrize("split", SPLITS.values(), ids=list(SPLITS))
-def test_stream_is_forward(name, dtype, split):
+def test_incremental_is_forward(name, dtype, split):
     model, options = model_of(name, context=300, dtype=dtype)
     tokens = torch.randint(0, 50, (2, 300), generator=seeded(1))
     with torch.no_grad():
         expected = model(tokens)
-    found = streamed(model.stream(2, **options), tokens, split)
+    found = appended(model.incremental(2, **options), tokens, split)
     assert found.dtype == dtype
     check_close(found, expected, TOLERANCE[dtype])
 
@@ -135,14 +140,14 @@ def test_stream_is_forward(name, dtype, split):
 @pytest.mark.slow
 @every_mixer
 @every_dtype
-def test_long_stream_is_forward(name, dtype):
+def test_long_sequences_are_forward(name, dtype):
     """A prompt, single tokens, and odd chunks, 4,096 in all."""
     model, options = model_of(name, context=4096, dtype=dtype)
     tokens = torch.randint(0, 50, (1, 4096), generator=seeded(1))
     with torch.no_grad():
         expected = model(tokens)
     for split in ([1000] + [1] * 3096, [7, 333, 64, 1, 1, 2000, 1023, 667]):
-        check_close(streamed(model.stream(1, **options), tokens, split), expected, TOLERANCE[dtype])
+        check_close(appended(model.incremental(1, **options), tokens, split), expected, TOLERANCE[dtype])
 
 
 @pytest.mark.slow
@@ -153,7 +158,7 @@ def test_filters_of_any_length_keep_precision(time_scale):
     tokens = torch.randint(0, 256, (1, 4096), generator=seeded(1))
     with torch.no_grad():
         expected = model(tokens)
-    check_close(streamed(model.stream(1), tokens, [1000] + [1] * 3096), expected, 1e-5)
+    check_close(appended(model.incremental(1), tokens, [1000] + [1] * 3096), expected, 1e-5)
 
 
 @every_mixer
@@ -168,42 +173,42 @@ def test_generation_is_repeated_forward(name):
 
 
 @every_mixer
-def test_streams_are_apart(name):
-    """Two streams of one model at once, one of them with gradients on and in training."""
+def test_states_are_independent(name):
+    """Two states of one model at the same time, one of them with gradients on and in training."""
     model, options = model_of(name, context=100, dtype=torch.float64)
     tokens = torch.randint(0, 50, (2, 100), generator=seeded(1))
     with torch.no_grad():
         expected = model(tokens)
-    first, second = (model.train().stream(1, **options) for _ in range(2))
+    first, second = (model.train().incremental(1, **options) for _ in range(2))
     for t in range(100):
-        for stream, row in ((first, 0), (second, 1)):
-            logits = stream.append(tokens[row : row + 1, t : t + 1])
+        for state, row in ((first, 0), (second, 1)):
+            logits = state.append(tokens[row : row + 1, t : t + 1])
             assert not logits.requires_grad
             check_close(logits[:, 0], expected[row : row + 1, t], 1e-10)
 
 
-@pytest.mark.parametrize("mixer", ["hyena", "s4", "attention", "recurrent"])
-def test_two_sided_mixers_do_not_stream(mixer):
+@pytest.mark.parametrize("mixer", [name for name in MIXERS if name != "pointwise"])
+def test_two_sided_mixers_are_refused(mixer):
     spec = EncoderSpec(mixer, n_channels=8, d_model=8, d_state=4)
     block = Block(spec, generator=seeded(), dtype=torch.float32)
-    with pytest.raises(ValueError, match="stream needs a causal .*, and in this one tokens depend on later ones"):
-        block.stream(1)
+    with pytest.raises(ValueError, match="incremental needs a causal .*, and in this one tokens depend on later ones"):
+        block.incremental(1)
 
 
 def test_modal_convolution_needs_modal_filters():
     model, _ = model_of("hyena", context=10)
     with pytest.raises(ValueError, match="convolution must be one of tiled, direct for implicit filters, got 'modal'"):
-        model.stream(1, convolution="modal")
+        model.incremental(1, convolution="modal")
 
 
 def test_wrong_appends():
     model, _ = model_of("hyena", context=10)
-    stream = model.stream(2)
-    stream.append(torch.zeros(2, 7, dtype=torch.long))
+    state = model.incremental(2)
+    state.append(torch.zeros(2, 7, dtype=torch.long))
     with pytest.raises(ValueError, match="tokens must be at most the context of 10, got 4 behind 7"):
-        stream.append(torch.zeros(2, 4, dtype=torch.long))
+        state.append(torch.zeros(2, 4, dtype=torch.long))
     with pytest.raises(ValueError, match=r"tokens must be of shape \(2, at least 1\), got \(1, 1\)"):
-        stream.append(torch.zeros(1, 1, dtype=torch.long))
+        state.append(torch.zeros(1, 1, dtype=torch.long))
     with pytest.raises(ValueError, match=r"tokens must be of shape \(2, at least 1\), got \(2, 0\)"):
-        stream.append(torch.zeros(2, 0, dtype=torch.long))
-    assert stream.time == 7
+        state.append(torch.zeros(2, 0, dtype=torch.long))
+    assert state.time == 7

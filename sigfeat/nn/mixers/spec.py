@@ -1,0 +1,57 @@
+"""What decides the shape of blocks of mixers, the same for encoders and language models."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockSpec:
+    """Settings of the blocks of a network: of the mixer over time, and of the feed-forward part.
+
+    `EncoderSpec` and `LanguageModelConfig` derive from it and have defaults of their own.
+
+    Parameters
+    ----------
+    mixer : str
+        Name of the mixer, one of `sigfeat.nn.mixers.MIXERS`.
+    d_model, n_layers, d_ff : int, default=64, 2, 128
+        Width of the tokens, number of blocks, hidden width of their feed-forward parts.
+    dropout : float, default=0.0
+        Fraction of values that are dropped in training.
+    n_heads : int, default=4
+        Number of heads of attention.
+    order : int, default=2
+        Number of long convolutions and gates of Hyena.
+    short_filter : int, default=3
+        Width of the short convolution of Hyena.
+    filter_width, filter_bands : int, default=64, 8
+        Hidden width, and number of frequencies, of the network of Hyena's implicit filters.
+    time_scale : float or None, default=100.0
+        Lag, in steps, that Hyena's filters see as 1. A language model replaces None by a value for its context.
+    gate_norm : bool, default=False
+        Whether Hyena normalises the output of each gate.
+    filter : str, default="implicit"
+        Filters of Hyena, one of `sigfeat.nn.mixers.hyena.FILTERS`.
+    n_modes : int, default=16
+        Number of damped oscillations in each modal filter of Hyena.
+    d_state : int, default=64
+        Number of states of each channel of S4.
+    kind : str, default="diagonal"
+        State matrix of S4, one of `sigfeat.nn.mixers.s4.KINDS`.
+    """
+
+    mixer: str
+    d_model: int = 64
+    n_layers: int = 2
+    d_ff: int = 128
+    dropout: float = 0.0
+    n_heads: int = 4
+    order: int = 2
+    short_filter: int = 3
+    filter_width: int = 64
+    filter_bands: int = 8
+    time_scale: float | None = 100.0
+    gate_norm: bool = False
+    filter: str = "implicit"
+    n_modes: int = 16
+    d_state: int = 64
+    kind: str = "diagonal"
