@@ -15,8 +15,8 @@ between expressions. An expression that contains anything but these forms is lef
 import re
 
 NAMES = {
-    **{name: rf"\mathrm{{{name}}}" for name in ("decay", "dilation", "lag", "taps", "rates", "weights", "length", "dim")},
-    **{name: rf"\mathrm{{{name}}}" for name in ("mean", "variance", "fade", "skill", "MLP", "FLOOR", "floor", "std")},
+    **{name: rf"\mathrm{{{name}}}" for name in ("decay", "dilation", "dilations", "lag", "taps", "rates", "weights")},
+    **{name: rf"\mathrm{{{name}}}" for name in ("length", "dim", "mean", "variance", "fade", "MLP", "FLOOR", "floor")},
     **{name: name for name in ("dx", "dt", "dX", "dM", "dL")},
     **{name: rf"\{name}" for name in ("pi", "phi", "theta", "Lambda", "lambda")},
     "Abar": r"\bar{A}",
@@ -29,8 +29,14 @@ FUNCTIONS = {
 RELATIONS = {"=": "=", "<": "<", "<=": r"\le", ">": ">", ">=": r"\ge"}
 BIG = {"sum": r"\sum", "integral": r"\int"}
 OPENING = {"(": ")", "[": "]", "{": "}"}
-TOKEN = re.compile(r"\s+|\d+(?:\.\d+)?|[A-Za-z]\w*?(?=_[A-Za-z0-9{]|\W|_\W|$)|\.\.\.?|<=|>=|\S")
-SNAKE = re.compile(r"[A-Za-z]{1,}(?:_[a-z]{2,})+")
+SNAKE = re.compile(r"[A-Za-z]+(?:_[a-z]{3,})+(?!\w)")
+NUMBER = re.compile(r"(\d+(?:\.\d+)?)(?:e(-?\d+))?(?![\w.]|\.\d)|(\d+(?:\.\d+)?)(?=\.(?:\s|$))|(\d+)(?=[A-Za-z]\b)")
+# what shows that a formula goes on in a way that is not known, and that a text before it belongs to it
+CONTINUES = re.compile(r"\s+(?:[-+*/=<>^(]|\.\s|(?:sum|integral|over|of)\b|[^\s`]*[_^([{])")
+BELONGS = re.compile(
+    r"(?:[-+*/=<>^]|\b(?:sum|integral)\s+over(?:[^.]*\sof)?|(?:\b\w'?|[)\]}]),|\b(?![aAI]\b)\w'?|\S[)\]}])\s+$"
+)
+ARTICLE = re.compile(rf"(?:a|A|I|{'|'.join(name for name in NAMES if len(name) > 2)})\s+[A-Za-z]")  # no left side
 LIST_ITEM = re.compile(r"\s*(?:[*+-]|\d+\.) ")
 SECTION = re.compile(r"^[A-Z][A-Za-z ]+\n-{3,}$", re.MULTILINE)
 CODE = re.compile(r"``.*?``|`[^`]*`", re.DOTALL)
@@ -76,10 +82,8 @@ class _Reader:
                     parts += [RELATIONS[sign.strip()], self.expression()]
                     n += 1
                     continue
-                if (lists and n and self.take(r",\s+(?=\.\.)")) or (not lists and self.take(r",\s+")):
-                    parts += [",", self.expression()]
-                    while lists and self.take(r",\s+"):
-                        parts += [",", self.expression()]
+                if (lists and n and self.take(r",\s+(?=(?:[\w-]+,\s+)*\.\.)")) or (not lists and self.take(r",\s+")):
+                    parts += [",", self.expression(), *(self.rest_of_list() if lists else [])]
                     continue
             except NotAFormula:
                 if sign:
@@ -89,6 +93,18 @@ class _Reader:
         if n < n_least:
             raise NotAFormula(self.text[self.place :][:20])
         return " ".join(parts)
+
+    def rest_of_list(self):
+        """Further expressions, each with the comma before it."""
+        parts = []
+        while True:
+            before = self.place
+            try:
+                self.expect(r",\s+")
+                parts += [",", self.expression()]
+            except NotAFormula:
+                self.place = before
+                return parts
 
     def expression(self):
         """Terms with plus and minus between them."""
@@ -110,7 +126,7 @@ class _Reader:
         parts = [self.factor()]
         while True:
             before = self.place
-            sign = self.take(r"\s*/\s*|\s+[*.]\s+|\s+")
+            sign = self.take(r"\s*//?\s*|\s+(?:[*.]|\(x\))\s+|\s+")
             if sign is None or (not sign.strip() and self.at(r"(?:a|A|I)\s+[a-z]{2,}\b(?!_)")):  # an article
                 self.place = before
                 return " ".join(parts)
@@ -119,7 +135,7 @@ class _Reader:
             except NotAFormula:
                 self.place = before
                 return " ".join(parts)
-            parts += [{"*": "*", ".": r"\cdot", "/": "/"}.get(sign.strip(), r"\,"), factor]
+            parts += [{"*": "*", ".": r"\cdot", "/": "/", "//": "//", "(x)": r"\otimes"}.get(sign.strip(), r"\,"), factor]
 
     def factor(self):
         """One value with its indices, powers and arguments."""
@@ -137,13 +153,22 @@ class _Reader:
             return f"|{inside}|" + self.after()
         if self.at(r"[(\[](?=\S)"):
             return self.bracket() + self.after()
-        number = self.take(r"\d+(?:\.\d+)?(?![\w])(?!\.\d)") or self.take(r"\d+(?=[a-zA-Z]\b)")
-        return (number or self.name()) + self.after()
+        return (self.number() or self.name()) + self.after()
+
+    def number(self):
+        """A number, with a power of ten in place of its exponent, or None."""
+        found = NUMBER.match(self.text, self.place)
+        if found is None:
+            return None
+        self.place = found.end()
+        digits = found[1] or found[3] or found[4]
+        power = f"10^{{{found[2]}}}" if found[2] else ""
+        return power if power and digits == "1" else rf"{digits} \cdot {power}" if power else digits
 
     def name(self):
         """A letter or a known word."""
         snake = SNAKE.match(self.text, self.place)
-        if snake and not re.match(r"\w", self.text[snake.end() : snake.end() + 1]):
+        if snake:
             self.place = snake.end()
             return rf"\mathrm{{{snake[0]}}}".replace("_", r"\_")
         word = self.expect(r"[A-Za-z]+")
@@ -158,12 +183,11 @@ class _Reader:
         while True:
             sign = self.take(r"[_^](?=[\w{*-])")
             if sign:
-                inside = self.bracket(shown=False) if self.at(r"\{") else self.take(r"-?\d+|\*|[A-Za-z]'?")
-                if inside is None or self.at(r"[A-Za-z0-9]"):
-                    inside = (inside or "") + (self.take(r"[a-z0-9]+\b") or "")
-                if not inside:
-                    raise NotAFormula(self.text[self.place :][:20])
-                parts.append(f"{sign}{{{inside}}}")
+                if self.at(r"\{"):
+                    inside = self.bracket(shown=False)
+                else:
+                    inside = self.expect(r"-?\d+|\*|[A-Za-z][A-Za-z0-9]*'?")
+                parts.append(f"{sign}{{{NAMES.get(inside, inside)}}}")
             elif self.take(r"'(?![\w'])"):
                 parts.append("'")
             elif self.take(r"!(?!\w)"):
@@ -220,9 +244,9 @@ def latex(text, place=0):
         formula = reader.relation()
     except (NotAFormula, RecursionError):
         return None
-    rest = text[reader.place : reader.place + 2]
-    ends = not rest or re.match(r"\s|[,;:)](\s|$)|\.(\s|$)", rest)
-    return (formula, reader.place) if ends else None
+    rest = text[reader.place :]
+    ends = not rest or re.match(r"\s|[,;:).](?:\s|[.,:;]|$)", rest)
+    return (formula, reader.place) if ends and not CONTINUES.match(rest) else None
 
 
 def with_mathematics(text):
@@ -244,7 +268,9 @@ def with_mathematics(text):
         place = start.start()
         if place < done or any(begin <= place < end for begin, end in codes):
             continue
-        if re.compile(r"(?:a|A|I)\s+[A-Za-z]").match(text, place):  # an article, or a product, which is not a left side
+        if ARTICLE.match(text, place):
+            continue
+        if text[done:place].strip() not in ("", ",", "and") and BELONGS.search(text, 0, place):
             continue
         found = latex(text, place)
         if found and not any(place < begin < found[1] for begin, _ in codes):
