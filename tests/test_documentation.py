@@ -258,7 +258,17 @@ def test_other_text_is_not_changed(formulas, text):
 
 
 def test_formulas_in_docstrings_leave_parameters_and_examples(formulas):
-    lines = ["Sum.", "", "S(t) = S(t - 1) + x_t.", "", "Parameters", "----------", "x : float, default=1", "    x = 1.", ""]
+    lines = [
+        "Sum.",
+        "",
+        "S(t) = S(t - 1) + x_t.",
+        "",
+        "Parameters",
+        "----------",
+        "x : float, default=1",
+        "    x = 1.",
+        "",
+    ]
     notes = ["Notes", "-----", "Here t = 1::", "", "    t = 2", "", "Examples", "--------", ">>> t = 3"]
     changed = [*lines, *notes]
     formulas.formulas_of_docstring(None, "function", "f", None, None, changed)

@@ -1,8 +1,8 @@
 """Formulas that docstrings write as plain text, as mathematics on the site.
 
-``X_t = X_{t-1} exp(sum over c of A_c dx_c(t))`` is readable in ``help()``; on a page it becomes a formula. The summary, the
-text below it and the section "Notes" of a docstring are searched for relations (``=``, ``<``, ``<=``, ``>``, ``>=``)
-between expressions. An expression that contains anything but these forms is left as text:
+``X_t = X_{t-1} exp(sum over c of A_c dx_c(t))`` is readable in ``help()``; on a page it becomes a formula. The summary,
+the text below it and the section "Notes" of a docstring are searched for relations (``=``, ``<``, ``<=``, ``>``, ``>=``)
+between expressions. An expression that contains anything except these forms is left as text:
 
 * numbers, single letters, words of `NAMES` and names with underscores: ``x``, ``decay``, ``n_lags``;
 * subscripts, superscripts, primes and factorials: ``x_i``, ``x_{t-1}``, ``g^T``, ``X_s^{-1}``, ``s'``, ``k!``;
@@ -24,7 +24,10 @@ NAMES = {
 }
 FUNCTIONS = {
     **{name: rf"\{name}" for name in ("exp", "log", "sin", "cos", "tanh", "det", "max", "min")},
-    **{name: rf"\mathrm{{{name}}}" for name in ("diag", "tr", "Re", "Im", "conj", "star", "sigmoid", "softmax", "inverse")},
+    **{
+        name: rf"\mathrm{{{name}}}"
+        for name in ("diag", "tr", "Re", "Im", "conj", "star", "sigmoid", "softmax", "inverse")
+    },
 }
 RELATIONS = {"=": "=", "<": "<", "<=": r"\le", ">": ">", ">=": r"\ge"}
 BIG = {"sum": r"\sum", "integral": r"\int"}
@@ -135,7 +138,10 @@ class _Reader:
             except NotAFormula:
                 self.place = before
                 return " ".join(parts)
-            parts += [{"*": "*", ".": r"\cdot", "/": "/", "//": "//", "(x)": r"\otimes"}.get(sign.strip(), r"\,"), factor]
+            parts += [
+                {"*": "*", ".": r"\cdot", "/": "/", "//": "//", "(x)": r"\otimes"}.get(sign.strip(), r"\,"),
+                factor,
+            ]
 
     def factor(self):
         """One value with its indices, powers and arguments."""
