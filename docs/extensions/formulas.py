@@ -1,8 +1,8 @@
 """Formulas that docstrings write as plain text, as mathematics on the site.
 
 ``X_t = X_{t-1} exp(sum over c of A_c dx_c(t))`` is readable in ``help()``; on a page it becomes a formula. The summary,
-the text below it and the section "Notes" of a docstring are searched for relations (``=``, ``<``, ``<=``, ``>``, ``>=``)
-between expressions. An expression that contains anything except these forms is left as text:
+the text below it and the section "Notes" of a docstring are searched for relations (``=``, ``<``, ``<=``, ``>``,
+``>=``) between expressions. An expression that contains anything except these forms is left as text:
 
 * numbers, single letters, words of `NAMES` and names with underscores: ``x``, ``decay``, ``n_lags``;
 * subscripts, superscripts, primes and factorials: ``x_i``, ``x_{t-1}``, ``g^T``, ``X_s^{-1}``, ``s'``, ``k!``;
