@@ -25,6 +25,7 @@ extensions = [
     "numpydoc",
     "myst_parser",
     "sphinx_gallery.gen_gallery",
+    "extensions.formulas",
     "extensions.links",
     "extensions.mathematics",
     "extensions.pages",

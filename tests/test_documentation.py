@@ -213,6 +213,84 @@ def test_links_of_the_repository_become_links_of_the_site(monkeypatch):
     assert pages.relinked("[a](docs/speed.md)", ROOT, DOCS / "generated") == "[a](../speed.md)"
 
 
+@pytest.fixture
+def formulas(monkeypatch):
+    monkeypatch.syspath_prepend(str(DOCS))
+    return importlib.import_module("extensions.formulas")
+
+
+@pytest.mark.parametrize(
+    ("text", "formula"),
+    [
+        ("X_t = X_{t-1} exp(sum over c of A_c dx_c(t))", r"X_{t} = X_{t - 1} \, \exp(\sum_{c} A_{c} \, dx_{c}(t))"),
+        (
+            "O(t) = sum over s, s' <= t of h(t - s, t - s') S(s, s')",
+            r"O(t) = \sum_{s , s' \le t} h(t - s, t - s') \, S(s, s')",
+        ),
+        ("z_{n+1} = x_n . (h_n * z_n / N)", r"z_{n + 1} = x_{n} \cdot (h_{n} * z_{n} / N)"),
+        ("n = 1, ..., N", r"n = 1 , \dots , N"),
+        ("i_1 < ... < i_k <= t", r"i_{1} < \dots < i_{k} \le t"),
+        ("c = integral over 0 <= s <= 1 of exp(s M)", r"c = \int_{0 \le s \le 1} \exp(s \, M)"),
+        ("y = (x - mean) / sqrt(variance + 1e-5)", r"y = (x - \mathrm{mean}) / \sqrt{\mathrm{variance} + 10^{-5}}"),
+        ("g^T D g = D", r"g^{T} \, D \, g = D"),
+        ("l <= n_lags - 1", r"l \le \mathrm{n\_lags} - 1"),
+        ("w = |t| / k!", "w = |t| / k!"),
+    ],
+)
+def test_plain_formulas_are_shown_as_mathematics(formulas, text, formula):
+    assert formulas.with_mathematics(f"With {text}, as in [1]_.") == f"With :math:`{formula}`, as in [1]_."
+    assert formulas.with_mathematics(text) == f":math:`{formula}`"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A series of channels.",
+        "The result is a copy, and a = copies of it is not a formula",
+        "`x = 1` and ``y = 2`` are code",
+        "x = weird + y",  # an unknown word
+        "O(t) = sum over unknown words of k(s) = 1",
+        "x = y -> z_1",
+    ],
+)
+def test_other_text_is_not_changed(formulas, text):
+    assert formulas.with_mathematics(text) == text
+
+
+def test_formulas_in_docstrings_leave_parameters_and_examples(formulas):
+    lines = [
+        "Sum.",
+        "",
+        "S(t) = S(t - 1) + x_t.",
+        "",
+        "Parameters",
+        "----------",
+        "x : float, default=1",
+        "    x = 1.",
+        "",
+    ]
+    notes = ["Notes", "-----", "Here t = 1::", "", "    t = 2", "", "Examples", "--------", ">>> t = 3"]
+    changed = [*lines, *notes]
+    formulas.formulas_of_docstring(None, "function", "f", None, None, changed)
+    expected = [*lines, *notes]
+    expected[2] = r":math:`S(t) = S(t - 1) + x_{t}`."
+    expected[11] = "Here :math:`t = 1`::"
+    assert changed == expected
+
+
+def test_formulas_of_all_docstrings_can_be_drawn(formulas, monkeypatch):
+    pytest.importorskip("docutils")
+    mathematics = importlib.import_module("docutils.utils.math.latex2mathml")
+    found = 0
+    for name in PUBLIC:
+        lines = (inspect.getdoc(value_of(name)) or "").split("\n")
+        formulas.formulas_of_docstring(None, "object", name, None, None, lines)
+        for formula in re.findall(r":math:`([^`]*)`", "\n".join(lines)):
+            found += 1
+            assert mathematics.tex2mathml(re.sub(r"\\dots\b", r"\\ldots", formula))
+    assert found > 30
+
+
 def test_every_example_of_the_gallery_has_its_place():
     order = re.search(r"^GALLERY = \((.*?)^\)", (DOCS / "conf.py").read_text(), re.DOTALL | re.MULTILINE)[1]
     named = re.findall(r'"(\w+)"', order)

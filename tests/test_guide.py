@@ -33,7 +33,7 @@ def test_index_lists_every_page():
 @pytest.mark.slow
 def test_readme_begins_with_lines_that_run():
     pytest.importorskip("sktime")
-    first = [block for block in blocks(ROOT / "README.md") if block.heading in ("Ten lines", "A classifier at once")]
+    first = [block for block in blocks(ROOT / "README.md") if block.heading in ("Ten lines", "A ready classifier")]
     page = run(first)
     assert page["search"].score(page["to_panel"](page["X_test"]), page["y_test"]) > 0.9
     assert page["iss_classifier"]().fit(page["X_train"], page["y_train"]).score(page["X_test"], page["y_test"]) > 0.95

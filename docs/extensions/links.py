@@ -38,10 +38,10 @@ def skipped(app, what, name, obj, skip, options):
     return None
 
 
-PARTS = re.compile(r"(``.*?``|`[^`]*`|\*\*.*?\*\*)")
+PARTS = re.compile(r"(``.*?``|:math:`[^`]*`|`[^`]*`|\*\*.*?\*\*)")
 REFERENCE = re.compile(r"(?<![\w\\])([A-Za-z]\w*_)(?![\w`])")  # mean_ would be a link
 EMPHASIS = re.compile(r"(?<![\\*])([*|])(?!\*)")  # *, |t|
-LITERAL = re.compile(r"\s*(>>>|\.\.\.|\.\. |:\w+:|\* |- |\|)")
+LITERAL = re.compile(r"\s*(>>>|\.\.\.|\.\. |:(?!math:)\w+:|\* |- |\|)")
 
 
 def plain_signs(app, what, name, obj, options, lines):
