@@ -18,8 +18,8 @@ from benchmarks.hyena_vs_mha.summary import (
     student_table,
     teacher_table,
 )
-from benchmarks.pictures import INK, PALETTE, Picture, draw_all, grid
 from benchmarks.similarity import MEASURES
+from benchmarks.study.pictures import INK, PALETTE, Picture, draw_all, grid
 
 MARKERS = {"S4D": "s", "GRU": "^", CONTROL: "x"}
 OTHERS = {"S4D": PALETTE[2], "GRU": PALETTE[1], CONTROL: PALETTE[7]}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from benchmarks.hyena_vs_mha.cost import EXPLICIT, FUSED
 from benchmarks.hyena_vs_mha.summary import Record, as_memory, as_time, cost_table, judged, ratios_of, spoken
-from benchmarks.pages import FAILS, HOLDS, PARTLY, UNKNOWN, Verdict
+from benchmarks.study.pages import FAILS, HOLDS, PARTLY, UNKNOWN, Verdict
 
 LONG = 8192  # steps from which on a sequence counts as long
 FASTER, LESS_MEMORY = 5.0, 0.8  # of the claims

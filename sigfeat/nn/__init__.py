@@ -6,7 +6,8 @@ from sigfeat.nn.fidelity import fidelity, skill
 from sigfeat.nn.groups import GROUPS, Group
 from sigfeat.nn.intervals.filters import ExponentialFilter, IntervalFilter, LearntFilter, TapFilter, build_filter
 from sigfeat.nn.intervals.layers import IntervalDevelopment, IntervalSums, interval_convolution
-from sigfeat.nn.language.model import PRESETS, HyenaLM, LanguageModelConfig
+from sigfeat.nn.intervals.networks import interval_hyena, stacked_intervals
+from sigfeat.nn.language.model import PRESETS, HyenaLM, LanguageModelConfig, param_count
 from sigfeat.nn.language.training import text_loss, train_language_model
 from sigfeat.nn.low_rank import LowRankISS
 from sigfeat.nn.mixers.attention import Attention
@@ -38,8 +39,11 @@ __all__ = [
     "development",
     "fidelity",
     "interval_convolution",
+    "interval_hyena",
+    "param_count",
     "random_algebra",
     "skill",
+    "stacked_intervals",
     "text_loss",
     "train_language_model",
 ]
