@@ -239,8 +239,8 @@ def test_orders_are_compared_seed_by_seed():
 def test_orders_that_cannot_be_told_apart():
     (first, *_) = conclusion(orders(one=(0.80, 0.90), two=(0.83, 0.89), eight=(0.84, 0.87)))
     assert "Hyena order 2 imitates attention best" in first
-    assert "Hyena order 1 cannot be told from it by these seeds, and explains 0.850 ± 0.071" in first
-    assert "Higher orders bring nothing that can be told." in first
+    assert "Hyena order 1 is not distinguishable from it with these seeds, and explains 0.850 ± 0.071" in first
+    assert "Higher orders bring no gain beyond the spread over seeds." in first
     assert "less" not in first
 
 

@@ -210,8 +210,9 @@ PICTURES = (
     Picture(
         "skill",
         "Fidelity against order",
-        "How much of what a student without mixing over time leaves unexplained is explained (skill), and share of the "
-        "variance of the tokens that is explained (R2), on test series. Bars: a standard deviation over seeds.",
+        "Fraction of what a student without mixing over time leaves unexplained that is explained (skill), and "
+        "fraction of the variance of the tokens that is explained (R2), on test series. Bars: a standard deviation "
+        "over seeds.",
         skill_against_order,
     ),
     Picture(

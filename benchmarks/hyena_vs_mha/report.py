@@ -38,17 +38,18 @@ def _sections(records, circumstances, pictures):
         Section(
             "claims",
             "Published claims",
-            ["What is said of Hyena, held against what was measured here, one thread of one processor."],
+            ["Published claims about Hyena, compared with what was measured here on one thread of one processor."],
             verdicts=verdicts(records),
         ),
         Section(
             "performance",
             "Performance",
             [
-                "Teachers are multi-head attention, trained on the classes, on hidden points of the series, or not at "
-                "all. Students imitate their tokens. Both are judged on the test part, which nothing was chosen by; "
-                "means and standard deviations over seeds of teacher and student. Agreement is the share of test "
-                "series for which ridge classifiers on teacher and student say the same; times are of one processor."
+                "Teachers are multi-head attention, trained on the classes, on masked points of the series, or not at "
+                "all. Students imitate their tokens. Both are evaluated on the test part, which nothing was chosen "
+                "by; figures are means and standard deviations over seeds of teacher and student. Agreement is the "
+                "fraction of test series for which ridge classifiers on teacher and student predict the same class; "
+                "times are of one processor."
             ],
             pictures=chosen(pictures, "pareto"),
             tables=_performance_tables(records),
@@ -57,7 +58,7 @@ def _sections(records, circumstances, pictures):
             "similarity",
             "Representational similarity",
             [
-                "R2 is 1 - squared error / squared deviation from the mean. A high one says little where a student "
+                "R2 is 1 - squared error / squared deviation from the mean. A high one means little where a student "
                 "that does not mix over time, the control, has it too: skill is 1 - (1 - R2) / (1 - R2 of the control)."
             ],
             pictures=chosen(pictures, "skill", "measures", "layers"),
@@ -197,7 +198,7 @@ def _facts(records, circumstances):
 
 
 def _what(records, circumstances):
-    facts = run_facts(records, circumstances, {"threads": 1} | circumstances["config"])
+    facts = run_facts(records, circumstances, {"threads": 1} | _in_epochs(circumstances["config"]))
     for record in records:
         if record["kind"] == "teacher":
             facts[record["data_set"]] = (
@@ -205,3 +206,11 @@ def _what(records, circumstances):
                 f"and up to {record['n_timepoints']} points"
             )
     return facts
+
+
+def _in_epochs(settings):
+    """Settings with the number of epochs where older results hold that of steps, 20 of which are an epoch."""
+    return {
+        "max_epochs" if name == "n_steps" else name: value // 20 if name == "n_steps" else value
+        for name, value in settings.items()
+    }

@@ -80,5 +80,5 @@ def _verdict_of_growth(own, fused, task):
     sentence = f"The time of {own['name']} grows as length^{exponent:.2f} over the longer lengths"
     if fused is not None and not math.isnan(fused["exponent"]):
         sentence += f", that of fused attention as length^{fused['exponent']:.2f}"
-    sentence += "; L log(L), its true order, cannot be told from linear here." if verdict == HOLDS else "."
+    sentence += "; L log(L), its true order, cannot be distinguished from linear here." if verdict == HOLDS else "."
     return Verdict("linear complexity", task, verdict, sentence)

@@ -94,7 +94,7 @@ PICTURES = (
     Picture(
         "accuracy",
         "Accuracy against length or lag",
-        "Share of right answers on 1,000 fresh test sequences, means over seeds; networks are moved apart a little. "
+        "Fraction of right answers on 1,000 fresh test sequences, means over seeds; networks are moved apart a little. "
         "Dotted: the best guess that does not look at the sequence.",
         accuracy,
     ),

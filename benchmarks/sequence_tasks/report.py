@@ -108,7 +108,7 @@ def _sections(records, circumstances, pictures):
                 "their numbers of weights equal. All are causal. All see the same batches, fresh at each step, and "
                 "have the same steps of AdamW: the rate rises for a tenth of the budget and falls like a cosine. "
                 f"{_rate(config['lr'])} Test sequences are drawn with another seed, and nothing was chosen by them. "
-                "An asterisk: .99 or more, which counts as solved. Empty: not run."
+                "An asterisk marks .99 or more, which is taken as solved. Empty cells were not run."
             ],
             pictures=chosen(pictures, "accuracy"),
             tables=[main_table(records), *[_by_task(rows, task) for task in tasks]],
