@@ -103,8 +103,8 @@ def test_accuracy_compares_settings_with_the_base_on_training_parts(monkeypatch,
         (tmp_path / name).mkdir()
         (tmp_path / name / f"{name}_TRAIN.ts").touch()
     monkeypatch.setattr(accuracy, "load", load)
-    monkeypatch.setattr(accuracy, "BLOCKS", {name: accuracy.BLOCKS[name] for name in ("levels 1 and 2", "8 competing")})
-    monkeypatch.setattr(accuracy, "SETTINGS", {"base": accuracy.BASE, "both": accuracy.DEFAULT})
+    monkeypatch.setattr(accuracy, "BLOCKS", {name: accuracy.BLOCKS[name] for name in ("levels 1 and 2", "exact")})
+    monkeypatch.setattr(accuracy, "SETTINGS", {"base": accuracy.BASE, "both": accuracy.BASE | {"exact": 0.1}})
     out = tmp_path / "accuracy.json"
     monkeypatch.setattr(sys, "argv", ["accuracy", "--data", str(tmp_path), "--seeds", "1", "--out", str(out)])
     accuracy.main()
@@ -129,11 +129,11 @@ def test_accuracy_compares_settings_with_the_base_on_training_parts(monkeypatch,
 
 def test_distillation_writes_the_figures_that_its_table_shows(monkeypatch, capsys, tmp_path):
     X, y = np.random.default_rng(0).normal(size=(12, 2, 15)).cumsum(axis=2), np.arange(12) % 2
-    quick = {"Hyena order 2": (sigfeat.HyenaEmbeddingTransformer, {"n_steps": 2})}
-    quick["GRU"] = (sigfeat.RecurrentEmbeddingTransformer, {"n_steps": 2})
+    quick = {"Hyena order 2": (sigfeat.HyenaEmbeddingTransformer, {"max_epochs": 1})}
+    quick["GRU"] = (sigfeat.RecurrentEmbeddingTransformer, {"max_epochs": 1})
     monkeypatch.setattr(distillation, "STUDENTS", quick)
     monkeypatch.setattr(distillation, "load", lambda name, part, folder: (X, y))
-    monkeypatch.setattr(distillation, "MHAEmbedder", functools.partial(sigfeat.MHAEmbedder, n_steps=2))
+    monkeypatch.setattr(distillation, "MHAEmbedder", functools.partial(sigfeat.MHAEmbedder, max_epochs=1))
     out = tmp_path / "distillation.json"
     monkeypatch.setattr(
         sys, "argv", ["distillation", "--sets", "A", "--seeds", "2", "--out", str(out), "--students", *quick]

@@ -50,7 +50,7 @@ def config(tmp_path, reports):
         students=("hyena", "control"),
         orders=(2,),
         seeds=1,
-        n_steps=3,
+        max_epochs=1,
         lengths=(8,),
         repeat=1,
         limit=60.0,
@@ -113,7 +113,7 @@ def test_records_and_files(series, config, no_costs, reports):
         assert set(record["accuracy"]) == set(record["agreement"]) == {"ridge", "logistic"}
         assert np.shape(record["layers"]) == (3, 3)
         health = record["health"]
-        assert health["step"] == [1, 2, 3]
+        assert health["step"] == list(range(1, 21))
         assert np.shape(health["signal"]) == (2, 3)
         whole = np.array(health["gradient_norm"])
         assert (np.linalg.norm(health["block_gradient_norms"], axis=0) <= whole * 1.001).all()
@@ -163,7 +163,7 @@ def test_further_orders_and_seeds_only_add_cells(series, config):
 
     before = cells_of()
     assert before < cells_of(orders=(1, 2), seeds=2, lengths=(8, 16))
-    teachers, students, costs = runner.phases(dataclasses.replace(config, n_steps=4))
+    teachers, students, costs = runner.phases(dataclasses.replace(config, max_epochs=2))
     assert not before & {file_name(cell) for cell in (*teachers, *students)}
     assert before >= {file_name(cell) for cell in costs}
     other = Student(dataclasses.replace(teachers[0], data="another checksum"), "control")
@@ -214,9 +214,9 @@ def test_runs_are_logged_once(series, config, no_costs, monkeypatch):
     runner.run(config)
     assert len(logged) == 2
     _, settings, values, curves, steps = logged[1]
-    assert (settings["student"], settings["seed"], settings["n_steps"]) == ("control", 0, 3)
+    assert (settings["student"], settings["seed"], settings["max_epochs"]) == ("control", 0, 1)
     assert {"fidelity/token_r2", "accuracy/ridge", "similarity/linear CKA/value", "seconds"} <= set(values)
-    assert all(len(curve) == len(steps) == 3 for curve in curves.values())
+    assert all(len(curve) == len(steps) == 20 for curve in curves.values())
     assert pictures == [{"number of records": 2 + 2 * 2}]
     runner.run(config)
     assert len(logged) == 2
@@ -229,7 +229,7 @@ def test_arguments_go_over_a_file_and_a_file_over_a_preset(tmp_path):
     assert (config.orders, config.seeds, config.students, str(config.out)) == ((2, 5), 2, ("hyena",), "somewhere")
     assert config.limit == 1.5
     full = from_arguments(["--full"])
-    assert (config.sets, config.lengths, config.n_steps) == (full.sets, full.lengths, full.n_steps)
+    assert (config.sets, config.lengths, config.max_epochs) == (full.sets, full.lengths, full.max_epochs)
     assert from_arguments([]) == from_arguments(["--quick"])
 
 

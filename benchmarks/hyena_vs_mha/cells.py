@@ -54,7 +54,7 @@ class Teacher:
     data: str
     objective: str
     seed: int
-    n_steps: int
+    max_epochs: int
 
     def __str__(self):
         return f"{self.data_set} {self.objective} seed {self.seed} attention"
@@ -129,7 +129,7 @@ def measured(cell: Teacher | Student | Cost, store: Store, folder: Path | None) 
 def _teacher(cell, store, folder):
     X, y, X_test, y_test, _ = data(cell.data_set, folder)
     start = time.process_time()
-    teacher = MHAEmbedder(objective=cell.objective, n_steps=cell.n_steps, random_state=cell.seed).fit(X, y)
+    teacher = MHAEmbedder(fit_mode=cell.objective, max_epochs=cell.max_epochs, random_state=cell.seed).fit(X, y)
     seconds = time.process_time() - start
     store.keep_teacher(cell, teacher)
     return {
@@ -188,7 +188,7 @@ def _unfitted(cell, teacher, health):
     }.get(cell.student) or (HyenaEmbeddingTransformer, {"order": int(cell.student.split()[-1])})
     return cls(
         FrozenEstimator(teacher),
-        n_steps=cell.teacher.n_steps,
+        max_epochs=cell.teacher.max_epochs,
         random_state=cell.teacher.seed,
         callbacks=[health],
         **parameters,

@@ -18,10 +18,10 @@ from benchmarks.study.command import (
 OBJECTIVES = ("supervised", "masked", "random")
 STUDENTS = ("hyena", "s4", "gru", "control")
 PRESETS = {
-    "quick": "--sets BasicMotions --orders 1 2 4 --objectives supervised --seeds 1 --n_steps 60 --repeat 3 "
+    "quick": "--sets BasicMotions --orders 1 2 4 --objectives supervised --seeds 1 --max_epochs 3 --repeat 3 "
     "--lengths 256 1024 4096 --limit 20",
     "full": "--sets BasicMotions JapaneseVowels --orders 1 2 3 4 8 16 --objectives supervised masked random --seeds 5 "
-    "--n_steps 300 --repeat 5 --lengths 256 512 1024 2048 4096 8192 16384 32768 65536 --limit 240",
+    "--max_epochs 15 --repeat 5 --lengths 256 512 1024 2048 4096 8192 16384 32768 65536 --limit 240",
 }
 
 
@@ -39,7 +39,7 @@ class Config:
         Of the Hyena students.
     seeds : int
         Each combination is run with the seeds 0, 1, ....
-    n_steps : int
+    max_epochs : int
         Of every training, of teachers and students.
     lengths : tuple of int
         Of the sequences for which costs are measured.
@@ -61,7 +61,7 @@ class Config:
     students: tuple[str, ...]
     orders: tuple[int, ...]
     seeds: int
-    n_steps: int
+    max_epochs: int
     lengths: tuple[int, ...]
     repeat: int
     limit: float
@@ -92,7 +92,7 @@ def _parser():
     parser.add_argument("--students", nargs="+", choices=STUDENTS, default=STUDENTS, help="who imitates")
     parser.add_argument("--orders", nargs="+", type=at_least(1), metavar="N", help="orders of Hyena")
     parser.add_argument("--seeds", type=at_least(1), metavar="N", help="number of seeds of teacher and student")
-    parser.add_argument("--n_steps", type=at_least(1), metavar="N", help="steps of each training")
+    parser.add_argument("--max_epochs", type=at_least(1), metavar="N", help="epochs of each training, of 20 steps")
     parser.add_argument("--lengths", nargs="+", type=at_least(2), metavar="L", help="lengths for the costs")
     parser.add_argument("--repeat", type=at_least(1), metavar="N", help="measurements of each cost")
     parser.add_argument("--limit", type=above_zero, metavar="SECONDS", help="longest measurement of a cost")

@@ -64,7 +64,7 @@ def phases(config: Config) -> tuple[list[Teacher], list[Student], list[Cost]]:
     hyenas = [f"Hyena order {order}" for order in config.orders] if "hyena" in config.students else []
     names = hyenas + [kinds[name] for name in config.students if name != "hyena"]
     teachers = [
-        Teacher(name, checksums[name], objective, seed, config.n_steps)
+        Teacher(name, checksums[name], objective, seed, config.max_epochs)
         for seed in range(config.seeds)
         for name in config.sets
         for objective in config.objectives
@@ -92,7 +92,7 @@ def _of_run(record, config):
         curves[f"gradient_norm/block {k + 1}"] = norms
     values = {key: value for key, value in _flat(record).items() if isinstance(value, int | float)}
     words = {key: value for key, value in record.items() if isinstance(value, str)}
-    return words | {"seed": record["seed"], "n_steps": config.n_steps}, values, curves, health.get("step", [])
+    return words | {"seed": record["seed"], "max_epochs": config.max_epochs}, values, curves, health.get("step", [])
 
 
 def _flat(record):

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from benchmarks.measure import markdown_table, thread_limit
 from benchmarks.speed.growth import growth_figure, slope
 from benchmarks.speed.measure import alternating_times, median_ms, peak_mib
-from sigfeat import ISSTransformer
+from sigfeat import LowRankISSTransformer
 
 TITLE = "Low-rank iterated sums against MultiRocket"
 N_FEATURES = 49_728  # MultiRocket's default
@@ -93,7 +93,7 @@ def _curves(found):
 def contestants(shape, n_threads):
     """Fit and transform of each, by name."""
     X = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
-    own = ISSTransformer(functionals="low_rank", n_functionals=N_FEATURES // 9, n_jobs=n_threads)
+    own = LowRankISSTransformer(N_FEATURES // 9, n_jobs=n_threads)
     found = {OURS: lambda: own.fit_transform(X)}
     if importlib.util.find_spec("aeon"):
         from aeon.transformations.collection.convolution_based import MultiRocket
@@ -116,5 +116,5 @@ def _scaling():
 
 def _transform(shape, **parameters):
     X = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
-    fitted = ISSTransformer(functionals="low_rank", **parameters).fit(X)
+    fitted = LowRankISSTransformer(**parameters).fit(X)
     return lambda: fitted.transform(X)

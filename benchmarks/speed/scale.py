@@ -18,13 +18,13 @@ import dask
 import numpy as np
 
 from benchmarks.measure import markdown_table, peak, thread_limit
-from sigfeat import ISSTransformer
+from sigfeat import ISSTransformer, LowRankISSTransformer
 from sigfeat.adapters.dask import transform_files
 
 TITLE = "Transforms from disk to disk and in memory"
 ESTIMATORS = {
     "words": ISSTransformer(),
-    "low_rank": ISSTransformer(functionals="low_rank", n_functionals=100),
+    "low_rank": LowRankISSTransformer(100),
 }
 N_SERIES, N_CHANNELS, N_TIMEPOINTS, N_FIT = 1_000_000, 3, 100, 1000
 SERIES_PER_WRITE = 10_000

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from benchmarks.measure import markdown_table, thread_limit
-from sigfeat import ISSTransformer, PathDevelopmentTransformer
+from sigfeat import ISSTransformer, LowRankISSTransformer, PathDevelopmentTransformer
 
 TITLE = "Streams: points that are appended to a series"
 TRANSFORMERS = {
     "words, weight 2": ISSTransformer(windows="whole"),
-    "words, length 4, end": ISSTransformer(words="length", depth=4, pooling="end", windows="whole"),
-    "100 functionals": ISSTransformer(functionals="low_rank", n_functionals=100),
-    "1,000 functionals": ISSTransformer(functionals="low_rank"),
+    "words, length 4, end": ISSTransformer(4, words="length", pooling="end", windows="whole"),
+    "100 functionals": LowRankISSTransformer(100),
+    "1,000 functionals": LowRankISSTransformer(),
     "developments": PathDevelopmentTransformer(windows="whole"),
 }
 N_ONE_BY_ONE, AT_ONCE = 500, 1000
