@@ -1,8 +1,8 @@
 """Series from disk to features on disk, against the same transform of an array in memory: rates and resident memory.
 
 Each run is a process of its own, the contestants take turns, and the rates are medians. The environment variable
-TMPDIR says on which disk the files are. In memory only
-`transform` is timed, on series that were read before; from disk everything is: reading, transforming, writing.
+TMPDIR sets the disk of the files. In memory, `transform` alone is timed, on series that were read before; from disk,
+reading, transforming and writing are.
 """
 
 import json
