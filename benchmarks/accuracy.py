@@ -21,17 +21,24 @@ from sklearn.pipeline import make_pipeline
 
 from benchmarks.data import load
 from benchmarks.measure import circumstances, markdown_table, thread_limit
-from sigfeat import AddTime, FeatureScaler, ISSTransformer, LeaveOneOutRidgeClassifier, PathDevelopmentTransformer
+from sigfeat import (
+    AddTime,
+    FeatureScaler,
+    ISSTransformer,
+    LeaveOneOutRidgeClassifier,
+    LowRankISSTransformer,
+    PathDevelopmentTransformer,
+)
 from sigfeat.classifiers import sigfeat_classifier
 from sigfeat.linear_model import ALPHAS
 
 RESULTS = Path(__file__).parent / "results"
 FOLDS, REPEATS = 3, 3
-ROOT, PLAIN, COUNTS = FeatureScaler(power=0.5), FeatureScaler(), FeatureScaler(power=0.5, sparse=True)
+ROOT, PLAIN = FeatureScaler(power=0.5), FeatureScaler()
 
 
 def _low_rank(seed, **parameters):
-    return ISSTransformer(**{"functionals": "low_rank", "random_state": seed, **parameters})
+    return LowRankISSTransformer(random_state=seed, **parameters)
 
 
 BLOCKS = {  # a transformer of a seed, and a scaler
@@ -41,7 +48,7 @@ BLOCKS = {  # a transformer of a seed, and a scaler
     "levels 1 to 3": (lambda seed: _low_rank(seed, depth=3, n_functionals=500), ROOT),
     "500 functionals": (lambda seed: _low_rank(seed, n_functionals=500), ROOT),
     "2000 functionals": (lambda seed: _low_rank(seed, n_functionals=2000), ROOT),
-    "one threshold, 3000 functionals": (lambda seed: _low_rank(seed, n_functionals=3000, n_thresholds=1), ROOT),
+    "one threshold, 3000 functionals": (lambda seed: _low_rank(seed, n_functionals=3000, quantiles=1), ROOT),
     "windows of 7": (lambda seed: _low_rank(seed, n_lags=7), ROOT),
     "windows of 11": (lambda seed: _low_rank(seed, n_lags=11), ROOT),
     "max-plus": (lambda seed: _low_rank(seed, semiring="max_plus"), ROOT),
@@ -55,14 +62,6 @@ BLOCKS = {  # a transformer of a seed, and a scaler
     "mpv": (lambda seed: _low_rank(seed, pooling="mpv"), PLAIN),
     "mipv": (lambda seed: _low_rank(seed, pooling="mipv"), PLAIN),
     "ppv, max, mpv and mipv": (lambda seed: _low_rank(seed, pooling=("ppv", "max", "mpv", "mipv")), PLAIN),
-    "4 competing": (
-        lambda seed: ISSTransformer(functionals="competing", depth=4, n_functionals=500, random_state=seed),
-        COUNTS,
-    ),
-    "8 competing": (
-        lambda seed: ISSTransformer(functionals="competing", depth=8, n_functionals=250, random_state=seed),
-        COUNTS,
-    ),
     "exact": (lambda seed: ISSTransformer(), ROOT),
     "development": (
         lambda seed: make_pipeline(AddTime(), PathDevelopmentTransformer(random_state=seed)),
@@ -70,20 +69,18 @@ BLOCKS = {  # a transformer of a seed, and a scaler
     ),
 }
 BASE = {"levels 1 and 2": 1.0}
-DEFAULT = {"levels 1 and 2": 1.0, "8 competing": 0.16}
 SETTINGS = {
     "levels 1 and 2, ppv (base)": BASE,
     **{name: {name: 1.0} for name in BLOCKS if name != "levels 1 and 2"},
     **{
         f"base + {weight:g} {name}": BASE | {name: weight}
-        for name in ("8 competing", "exact", "development", "max", "mpv", "mipv")
+        for name in ("exact", "development", "max", "mpv", "mipv")
         for weight in (0.04, 0.16, 0.5)
     },
-    "base + 0.16 4 competing": BASE | {"4 competing": 0.16},
-    "base + 0.16 8 competing + 0.01 exact + 0.01 development": DEFAULT | {"exact": 0.01, "development": 0.01},
+    "base + 0.01 exact + 0.01 development": BASE | {"exact": 0.01, "development": 0.01},
 }
 WEIGHTS = {"iss_classifier (base)": 0.0, **{f"trained functionals at {w:g}": w for w in (0.06, 0.12, 0.25, 0.5, 1.0)}}
-BY_SQUARED_ERROR = "base + 0.16 8 competing, penalty by squared error"
+BY_SQUARED_ERROR = "base, penalty by squared error"
 
 
 def main() -> None:
@@ -126,7 +123,7 @@ def _scores(X, y, n_seeds):
         for setting, weights in SETTINGS.items():
             total = sum(weight * products[name] for name, weight in weights.items())
             found.setdefault(setting, []).append(_cross_validate(total, y, LeaveOneOutRidgeClassifier()))
-        total = sum(weight * products[name] for name, weight in DEFAULT.items())
+        total = sum(weight * products[name] for name, weight in BASE.items())
         found.setdefault(BY_SQUARED_ERROR, []).append(_cross_validate(total, y, RidgeClassifierCV(ALPHAS)))
     return {setting: round(float(np.mean(scores)), 5) for setting, scores in found.items()}
 

@@ -29,7 +29,7 @@ RESULTS = Path(__file__).parent / "results" / "distillation.json"
 DATA_SETS = ("BasicMotions", "JapaneseVowels")  # sktime ships them
 STUDENTS = {f"Hyena order {order}": (HyenaEmbeddingTransformer, {"order": order}) for order in (1, 2, 3, 4, 8)}
 STUDENTS |= {
-    "Hyena order 16, 400 steps": (HyenaEmbeddingTransformer, {"order": 16, "n_steps": 400}),
+    "Hyena order 16, 400 steps": (HyenaEmbeddingTransformer, {"order": 16, "max_epochs": 20}),
     "S4D": (S4EmbeddingTransformer, {}),
     "S4": (S4EmbeddingTransformer, {"kind": "dplr"}),
     "GRU": (RecurrentEmbeddingTransformer, {}),
@@ -72,7 +72,7 @@ def main() -> None:
 def _record(objective, students, seed, X, y, X_test, y_test):
     """Figures of a teacher and its students, for one seed of both."""
     start = time.process_time()
-    teacher = MHAEmbedder(objective=objective, random_state=seed).fit(X, y)
+    teacher = MHAEmbedder(fit_mode=objective, random_state=seed).fit(X, y)
     record = {"seconds": time.process_time() - start, "accuracy": _accuracy(teacher, X, y, X_test, y_test)}
     record["students"] = {}
     for name in students:
@@ -105,7 +105,7 @@ def _accuracy(embedder, X, y, X_test, y_test):
 
 def _grid_search(X, y):
     """Seconds of a search over order and d_model with a frozen teacher in two processes, and its size."""
-    teacher = MHAEmbedder(objective="supervised").fit(X, y)
+    teacher = MHAEmbedder(fit_mode="supervised").fit(X, y)
     chain = make_pipeline(HyenaEmbeddingTransformer(FrozenEstimator(teacher)), StandardScaler(), RidgeClassifierCV())
     grid = {"hyenaembeddingtransformer__order": [1, 2], "hyenaembeddingtransformer__d_model": [32, 64]}
     start = time.perf_counter()

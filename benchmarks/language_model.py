@@ -20,8 +20,7 @@ from torch import nn
 
 from benchmarks.measure import circumstances, markdown_table, thread_limit
 from sigfeat.datasets import load_python_help
-from sigfeat.nn import HyenaLM, LanguageModelConfig, text_loss, train_language_model
-from sigfeat.nn.language.model import param_count
+from sigfeat.nn import HyenaLM, LanguageModelConfig, param_count, text_loss, train_language_model
 
 RESULTS = Path(__file__).parent / "results" / "language_model.json"
 MODELS = {

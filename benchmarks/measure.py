@@ -1,4 +1,4 @@
-"""Times, and the machine and versions that they belong to."""
+"""What all measurements share: threads, memory, the circumstances of a measurement, tables."""
 
 import contextlib
 import ctypes
@@ -10,15 +10,12 @@ import os
 import platform
 import re
 import resource
-import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
 PACKAGES = (
@@ -32,31 +29,10 @@ PACKAGES = (
     "iisignature",
     "pysiglib",
     "aeon",
+    "sktime",
+    "joblib",
+    "threadpoolctl",
 )
-MATRIX_SIDE = 1500
-
-
-def alternating_times(contestants: Mapping[str, Callable[[], Any]], repeat: int) -> dict[str, list[float]]:
-    """Seconds of `repeat` runs of each contestant, taking turns after one unmeasured run of each.
-
-    Taking turns spreads a slow moment of the machine over all of them.
-    """
-    for run in contestants.values():
-        run()
-    times: dict[str, list[float]] = {name: [] for name in contestants}
-    for _ in range(repeat):
-        for name, run in contestants.items():
-            start = time.perf_counter()
-            run()
-            times[name].append(time.perf_counter() - start)
-    return times
-
-
-def matrix_product_flops(dtype: str, repeat: int) -> float:
-    """Floating-point operations per second of NumPy's best product of two square matrices of side 1500."""
-    left, right = np.random.default_rng(0).standard_normal((2, MATRIX_SIDE, MATRIX_SIDE)).astype(dtype)
-    times = alternating_times({"product": lambda: left @ right}, repeat)
-    return 2 * MATRIX_SIDE**3 / min(times["product"])
 
 
 @contextlib.contextmanager
@@ -92,6 +68,15 @@ def peak() -> int:
     return most if sys.platform == "darwin" else 1024 * most
 
 
+def available_memory() -> int:
+    """Bytes that the system can give to processes without swapping; all of the memory where it does not say."""
+    with contextlib.suppress(OSError):
+        found = re.search(r"MemAvailable:\s*(\d+) kB", Path("/proc/meminfo").read_text())
+        if found:
+            return 1024 * int(found[1])
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def circumstances() -> dict[str, Any]:
     """Everything that a time depends on: machine, versions, commit, date."""
     return {
@@ -109,11 +94,6 @@ def circumstances() -> dict[str, Any]:
 def made() -> dict[str, Any]:
     """Commit that a record is of, and the date, as they were when first asked for."""
     return {name: value for name, value in circumstances().items() if name in ("commit", "date")}
-
-
-def median_ms(times: list[float]) -> float:
-    """Median of times in seconds, in milliseconds."""
-    return 1e3 * statistics.median(times)
 
 
 def markdown_table(header: list[str], rows: list[list[str]]) -> str:

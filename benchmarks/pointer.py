@@ -7,6 +7,7 @@ Test series are drawn with another seed.
 
 import argparse
 import json
+import math
 import statistics
 import time
 from pathlib import Path
@@ -18,14 +19,32 @@ from torch import nn
 
 from benchmarks.measure import circumstances, markdown_table, thread_limit
 from sigfeat.datasets import make_coincidence, make_pointer
-from sigfeat.nn import Encoder, EncoderSpec
-from sigfeat.nn.intervals.networks import HEAD_RATE, PooledSequence, interval_hyena, stacked_intervals
-from sigfeat.nn.training.supervised import TrainingSettings, train
+from sigfeat.nn import Encoder, EncoderSpec, interval_hyena, stacked_intervals
 
 RESULTS = Path(__file__).parent / "results" / "pointer.json"
 TASKS = {"pointer": make_pointer, "coincidence": make_coincidence}
 N_WEIGHTS = 10_000
 SEEDS = {"train": 0, "test": 1}
+BATCH, CLIP = 32, 1.0  # series of a step, norm of the gradient
+WARM_UP = 0.1  # fraction of the steps in which the learning rate rises
+HEAD_RATE = 14.0  # learning rate of the head in units of that of the layers
+
+
+class Pooled(nn.Module):
+    """Mean, largest and last value of each channel, standardised over the batch, and a linear head."""
+
+    def __init__(self, body: nn.Module, width: int, n_classes: int) -> None:
+        super().__init__()
+        self.body = body
+        self.norm = nn.BatchNorm1d(3 * width, affine=False)
+        self.head = nn.Linear(3 * width, n_classes)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, series: torch.Tensor) -> torch.Tensor:
+        values = self.body(series, torch.ones(series.shape[:2], dtype=torch.bool))
+        pooled = torch.cat([values.mean(dim=1), values.amax(dim=1), values[:, -1]], dim=1)
+        return self.head(self.norm(pooled) / pooled.shape[1] ** 0.5)
 
 
 class Convolutional(nn.Module):
@@ -137,7 +156,7 @@ def _record(name, options) -> dict[str, Any]:
         accuracy.append(_accuracy(network, data[1], y_test))
         chosen.append(lr)
         held_out.append({str(rate): score for rate, score in tried.items()})
-    n_weights = sum(weight.numel() for weight in network.features.parameters())
+    n_weights = sum(weight.numel() for weight in network.body.parameters())
     return {
         "accuracy": accuracy,
         "seconds": seconds,
@@ -146,7 +165,7 @@ def _record(name, options) -> dict[str, Any]:
         "weights": n_weights,
         "width": width,
         "epochs": options.epochs,
-        "loss": [epoch["train_loss"] for epoch in history],
+        "loss": history,
     }
 
 
@@ -160,29 +179,38 @@ def _width(name, n_channels, length):
 
 
 def _trained(name, width, series, y, lr, epochs, seed):
+    """Network after so many passes of AdamW over the series, and the mean loss of each."""
+    series, target = torch.from_numpy(series).float(), torch.from_numpy(y)
     body = NETWORKS[name](series.shape[2], series.shape[1], width, seed)
-    features = PooledSequence(body)
-    settings = TrainingSettings(
-        max_epochs=epochs,
-        lr=lr,
-        weight_decay=0.0,
-        batch_size=32,
-        validation_fraction=0.0,
-        patience=1,
-        callbacks=(),
-        device="cpu",
-        seed=seed,
-        stretching=0.0,
-        head_rate=HEAD_RATE,
+    network = Pooled(
+        body, body(series[:2], torch.ones(2, series.shape[1], dtype=torch.bool)).shape[2], int(y.max()) + 1
     )
-    history, network = train(features, series.astype(np.float32), np.full(len(y), series.shape[1]), y, settings)
+    n_steps, generator = epochs * -(-len(y) // BATCH), torch.Generator().manual_seed(seed)
+    groups = [{"params": body.parameters(), "lr": lr}, {"params": network.head.parameters(), "lr": HEAD_RATE * lr}]
+    optimiser = torch.optim.AdamW(groups, weight_decay=0.0)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser,
+        lambda step: min(1.0, (step + 1) / (WARM_UP * n_steps + 1)) * (1 + math.cos(math.pi * step / n_steps)) / 2,
+    )
+    history = []
+    for _ in range(epochs):
+        total = 0.0
+        for rows in torch.randperm(len(y), generator=generator).split(BATCH):
+            loss = nn.functional.cross_entropy(network(series[rows]), target[rows])
+            optimiser.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(network.parameters(), CLIP)
+            optimiser.step()
+            schedule.step()
+            total += loss.item() * len(rows)
+        history.append(total / len(y))
     return network.eval(), history
 
 
 def _accuracy(network, series, y):
     with torch.no_grad():
         parts = torch.from_numpy(series).float().split(64)
-        scores = [network(part, torch.full((len(part),), part.shape[1])) for part in parts]
+        scores = [network(part) for part in parts]
     return float((torch.cat(scores).argmax(dim=1).numpy() == y).mean())
 
 

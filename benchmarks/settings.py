@@ -47,15 +47,15 @@ ISS_SETTINGS = {
     )
 }
 DEVELOPMENT_SETTINGS = {
-    f"{group} {dim} x {number}, scale {scale}, {label}, {_spell(windows)}": {
+    f"{group} {dim} x {number}, step size {step_size}, {label}, {_spell(windows)}": {
         "group": group,
         "dim": dim,
         "n_developments": number,
-        "scale": scale,
+        "step_size": step_size,
         "pooling": pooling,
         "windows": windows,
     }
-    for (group, dim, number, scale), (label, pooling), windows in itertools.product(
+    for (group, dim, number, step_size), (label, pooling), windows in itertools.product(
         (
             ("SO", 4, 12, 1.0),
             ("SO", 5, 8, 0.5),
@@ -70,7 +70,7 @@ DEVELOPMENT_SETTINGS = {
             ("GL", 5, 8, 0.3),
             ("GL", 5, 8, 1.0),
         ),
-        (("final", "final"), ("end mean max min", ALL[:4])),
+        (("end", "end"), ("end mean max min", ALL[:4])),
         ("whole", ("dyadic", 2), ("dyadic", 3)),
     )
 }

@@ -27,7 +27,7 @@ SIZES = {
     "4 developments of side 4, final values": {
         "dim": 4,
         "n_developments": 4,
-        "pooling": "final",
+        "pooling": "end",
         "windows": "whole",
     },
     "6 developments of side 6, statistics of dyadic windows (the defaults)": {},

@@ -4,7 +4,6 @@
 """
 
 import importlib
-import importlib.util
 import json
 import statistics
 import subprocess
@@ -31,7 +30,7 @@ TABLES = {  # file: title, and the command that measures it and, with --table, p
     "pointer.json": ("The pointer task", "benchmarks.pointer"),
     "language_model.json": ("Language models", "benchmarks.language_model"),
     "streaming_inference.json": ("Language models, token by token and at length", "benchmarks.streaming_inference"),
-    "kernels.json": ("Speed of the compiled loops", "benchmarks.kernels"),
+    "kernels.json": ("Speed of the compiled loops", "benchmarks.speed"),
 }
 ELSEWHERE = {  # file: page that has its tables
     "accuracy.json": "accuracy.md",
@@ -41,6 +40,7 @@ ELSEWHERE = {  # file: page that has its tables
     "trained.json": "developments.md",
 }
 REPORTS = ("archive", "hyena_vs_mha")
+OWN_TABLES = ("panel", "scale")  # speed benchmarks whose files are shown as they print them
 LARGEST_GENERIC = 60  # rows of a table of a file that has none of its own
 
 
@@ -121,12 +121,11 @@ def _copied(path):
 
 
 def _own_tables(stem, document):
-    """Tables as the benchmark of this name prints them, if it says how."""
-    name = f"benchmarks.{stem}"
-    module = importlib.import_module(name) if importlib.util.find_spec(name) else None
-    if not hasattr(module, "table") or "results" not in document:
+    """Tables as the speed benchmark of this name prints them, or those of a file of any form."""
+    if stem not in OWN_TABLES or "results" not in document:
         return _any_tables(document)
-    return [f"Measured by `python -m {name}`.", module.table(document["results"])]
+    module = importlib.import_module(f"benchmarks.speed.{stem}")
+    return [f"Measured by `python -m benchmarks.speed {stem}`.", module.table(document["results"])]
 
 
 def _any_tables(document):

@@ -9,24 +9,15 @@ import pytest
 
 import sigfeat
 import sigfeat.classifiers
-from benchmarks import (
-    accuracy,
-    development,
-    distillation,
-    full_words,
-    intervals,
-    kernels,
-    low_rank,
-    mixers,
-    panel,
-    prefix_tree,
-)
+from benchmarks import accuracy, distillation, pointer
+from benchmarks.speed import __main__ as speed
+from benchmarks.speed import development, full_words, intervals, low_rank, measure, mixers, panel, prefix_tree, streams
 
 
 @pytest.fixture
 def tiny(monkeypatch):
     monkeypatch.setattr(full_words, "SHAPES", ((3, 20, 2, 4), (2, 30, 3, 3)))
-    monkeypatch.setattr("benchmarks.measure.MATRIX_SIDE", 20)
+    monkeypatch.setattr("benchmarks.speed.measure.MATRIX_SIDE", 20)
     monkeypatch.setattr(prefix_tree, "N_STEPS", 20)
     monkeypatch.setattr(development, "DIMS", (3, 4))
     monkeypatch.setattr(development, "LENGTHS", {"float32": (5,), "float64": (5,)})
@@ -38,24 +29,26 @@ def tiny(monkeypatch):
     monkeypatch.setattr(intervals, "STEPS", (20, 40))
     monkeypatch.setattr(intervals, "FROM", 20)
     monkeypatch.setattr(intervals, "LONGEST", {"definition": 20, "direct": 20})
-    monkeypatch.setattr(intervals, "_peak_memory", lambda name, n: float(n))  # a process each; see the test of one
+    for module in (intervals, low_rank):  # a process each; see the test of one
+        monkeypatch.setattr(module, "peak_mib", lambda *run: 1.0)
     monkeypatch.setattr(mixers, "LENGTHS", (4, 9))
     monkeypatch.setattr(mixers, "LONGEST_TRAINED", 4)
 
 
 def run(monkeypatch, *arguments):
-    monkeypatch.setattr(sys, "argv", ["kernels", *map(str, arguments)])
-    kernels.main()
+    monkeypatch.setattr(sys, "argv", ["speed", *map(str, arguments)])
+    speed.main()
 
 
 def test_all_raw_times_are_written_and_the_table_is_made_from_them(tiny, monkeypatch, capsys, tmp_path):
     monkeypatch.setitem(sys.modules, "pysiglib", None)
     out = tmp_path / "results" / "kernels.json"
-    run(monkeypatch, "--threads", 1, 2, "--repeat", 3, "--out", out)
+    families = [name for name in speed.BENCHMARKS if name not in speed.OWN_FILE]
+    run(monkeypatch, *families, "--threads", 1, 2, "--repeat", 3, "--out", out.parent)
     printed = capsys.readouterr().out
     assert "pysiglib is not installed: its columns are left out." in printed
     results = json.loads(out.read_text())
-    assert list(results) == list(kernels.FAMILIES)
+    assert list(results) == families
     assert len(results["iss"]["records"]) == 2 * 2 * 2
     for family in results.values():
         assert {"numpy", "numba", "scikit-learn"} <= set(family["versions"])
@@ -63,7 +56,7 @@ def test_all_raw_times_are_written_and_the_table_is_made_from_them(tiny, monkeyp
     run(monkeypatch, "--table", out, "--pictures", tmp_path / "pictures")
     assert (tmp_path / "pictures" / "low_rank.svg").read_text().count(">seconds<") == 4
     table = capsys.readouterr().out
-    assert table.strip() in printed
+    assert all(part.strip() in printed for part in table.split("### ")[1:])
     assert table.count("geometric mean") == 4
     assert "pySigLib" not in table.replace("pysiglib", "")
 
@@ -71,7 +64,7 @@ def test_all_raw_times_are_written_and_the_table_is_made_from_them(tiny, monkeyp
 def test_a_family_that_is_not_run_stays_in_the_file(tiny, monkeypatch, capsys, tmp_path):
     out = tmp_path / "kernels.json"
     out.write_text(json.dumps({"another": {}}))
-    run(monkeypatch, "--only", "tree", "--threads", 1, "--repeat", 1, "--out", out)
+    run(monkeypatch, "tree", "--threads", 1, "--repeat", 1, "--out", out.parent)
     assert list(json.loads(out.read_text())) == ["another", "tree"]
     assert "ns per word and step" in capsys.readouterr().out
 
@@ -95,7 +88,7 @@ def test_all_ways_to_sum_over_intervals_agree():
     np.testing.assert_allclose(found["direct"](), expected, rtol=1e-9)
     np.testing.assert_allclose(found["fft"]()[0], expected, rtol=1e-9)
     assert set(found) == set(intervals.NAMES)
-    assert 0 <= intervals._peak_memory("recurrence", 50) < 1000
+    assert 0 <= measure.peak_mib("benchmarks.speed.intervals", "recurrence", (20,), (50,)) < 1000
 
 
 def test_accuracy_compares_settings_with_the_base_on_training_parts(monkeypatch, capsys, tmp_path):
@@ -110,8 +103,8 @@ def test_accuracy_compares_settings_with_the_base_on_training_parts(monkeypatch,
         (tmp_path / name).mkdir()
         (tmp_path / name / f"{name}_TRAIN.ts").touch()
     monkeypatch.setattr(accuracy, "load", load)
-    monkeypatch.setattr(accuracy, "BLOCKS", {name: accuracy.BLOCKS[name] for name in ("levels 1 and 2", "8 competing")})
-    monkeypatch.setattr(accuracy, "SETTINGS", {"base": accuracy.BASE, "both": accuracy.DEFAULT})
+    monkeypatch.setattr(accuracy, "BLOCKS", {name: accuracy.BLOCKS[name] for name in ("levels 1 and 2", "exact")})
+    monkeypatch.setattr(accuracy, "SETTINGS", {"base": accuracy.BASE, "both": accuracy.BASE | {"exact": 0.1}})
     out = tmp_path / "accuracy.json"
     monkeypatch.setattr(sys, "argv", ["accuracy", "--data", str(tmp_path), "--seeds", "1", "--out", str(out)])
     accuracy.main()
@@ -136,11 +129,11 @@ def test_accuracy_compares_settings_with_the_base_on_training_parts(monkeypatch,
 
 def test_distillation_writes_the_figures_that_its_table_shows(monkeypatch, capsys, tmp_path):
     X, y = np.random.default_rng(0).normal(size=(12, 2, 15)).cumsum(axis=2), np.arange(12) % 2
-    quick = {"Hyena order 2": (sigfeat.HyenaEmbeddingTransformer, {"n_steps": 2})}
-    quick["GRU"] = (sigfeat.RecurrentEmbeddingTransformer, {"n_steps": 2})
+    quick = {"Hyena order 2": (sigfeat.HyenaEmbeddingTransformer, {"max_epochs": 1})}
+    quick["GRU"] = (sigfeat.RecurrentEmbeddingTransformer, {"max_epochs": 1})
     monkeypatch.setattr(distillation, "STUDENTS", quick)
     monkeypatch.setattr(distillation, "load", lambda name, part, folder: (X, y))
-    monkeypatch.setattr(distillation, "MHAEmbedder", functools.partial(sigfeat.MHAEmbedder, n_steps=2))
+    monkeypatch.setattr(distillation, "MHAEmbedder", functools.partial(sigfeat.MHAEmbedder, max_epochs=1))
     out = tmp_path / "distillation.json"
     monkeypatch.setattr(
         sys, "argv", ["distillation", "--sets", "A", "--seeds", "2", "--out", str(out), "--students", *quick]
@@ -162,11 +155,31 @@ def test_distillation_writes_the_figures_that_its_table_shows(monkeypatch, capsy
     assert f"{mean:.4f}" in table
 
 
-def test_panel_times_each_order_of_rows_and_writes_what_its_table_shows(monkeypatch, capsys, tmp_path):
-    out = tmp_path / "panel.json"
-    monkeypatch.setattr(sys, "argv", ["panel", "--series", "5", "--repeat", "3", "--output", str(out)])
-    panel.main()
-    document = json.loads(out.read_text())
-    assert [len(figures["ms"]) for figures in document["results"].values()] == [3, 3, 3]
+def test_benchmarks_with_files_of_their_own(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(streams, "BEFORE", (10,))
+    monkeypatch.setattr(streams, "TRANSFORMERS", {"words": streams.TRANSFORMERS["words, weight 2"]})
+    monkeypatch.setattr(panel, "N_SERIES", 2000)  # so that it is as before the test behind it
+    run(monkeypatch, "panel", "streams", "--n-series", 5, "--repeat", 1, "--out", tmp_path)
+    printed = capsys.readouterr().out
+    document = json.loads((tmp_path / "panel.json").read_text())
+    assert [len(figures["ms"]) for figures in document["results"].values()] == [panel.RUNS] * 3
     assert document["shape"] == [5, 3, 100]
-    assert panel.table(document["results"]) in capsys.readouterr().out
+    assert panel.table(document["results"]) in printed
+    run(monkeypatch, "--table", tmp_path / "streams.json")
+    assert capsys.readouterr().out.strip() in printed
+
+
+def test_unknown_benchmarks_are_refused(monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        run(monkeypatch, "kernels")
+    assert "there is no benchmark 'kernels': choose from iss, tree" in capsys.readouterr().err
+
+
+def test_networks_of_the_pointer_task_are_trained_on_the_series(monkeypatch):
+    X, y = np.random.default_rng(0).normal(size=(40, 1, 16)), np.arange(40) % 2
+    X[y == 1] += 2
+    series = np.ascontiguousarray(X.swapaxes(1, 2))
+    for name in ("interval layer, Hyena", "GRU", "CNN"):
+        network, losses = pointer._trained(name, 4, series, y, lr=0.01, epochs=6, seed=0)
+        assert losses[-1] < losses[0] / 2
+        assert name != "GRU" or pointer._accuracy(network, series, y) > 0.8  # the others average over many more steps

@@ -1,28 +1,26 @@
-"""The study of sequence tasks: what it runs, chooses, keeps, goes on with and says."""
+"""The study of sequence tasks: networks, trainings, the choice of rates, tables, and cells that it resumes."""
 
 import dataclasses
 import json
-import re
 import sys
 
 import numpy as np
 import pytest
 import torch
 
-from benchmarks.pages import FAILS, HOLDS, UNKNOWN
-from benchmarks.records import Records
 from benchmarks.sequence_tasks import __main__ as command
 from benchmarks.sequence_tasks import cells, runner, training
 from benchmarks.sequence_tasks.conclusion import conclusion
 from benchmarks.sequence_tasks.config import NETWORKS, PRESETS, Config, from_arguments
-from benchmarks.sequence_tasks.figures import PICTURES, all_figures
+from benchmarks.sequence_tasks.figures import PICTURES
 from benchmarks.sequence_tasks.networks import config_of, filters_of, settings_of
 from benchmarks.sequence_tasks.report import main_table, verdicts, write_report
-from benchmarks.sequence_tasks.summary import chosen_rates, place_of, table
+from benchmarks.sequence_tasks.summary import chosen_rates, table
 from benchmarks.sequence_tasks.tasks import TASKS
+from benchmarks.study.pages import FAILS, HOLDS, UNKNOWN
+from benchmarks.study.records import file_name
 from sigfeat.datasets import make_memory, make_previous_bit
-from sigfeat.nn import HyenaLM
-from sigfeat.nn.language.model import param_count
+from sigfeat.nn import HyenaLM, param_count
 
 CIRCUMSTANCES = {
     "date": "2026-01-02T03:04:05+00:00",
@@ -41,7 +39,7 @@ def config(tmp_path):
     return Config(
         tasks=("memory", "previous bit"),
         networks=("Hyena order 1", "attention"),
-        lengths=(4, 6),
+        lengths=(4,),
         lags=(2,),
         lr=(0.01, 0.001),
         seeds=1,
@@ -60,7 +58,7 @@ def config(tmp_path):
 
 @pytest.fixture
 def reports(monkeypatch):
-    """What reports were asked for; drawing one takes seconds, and has tests of its own."""
+    """What reports are written of; drawing one takes seconds, and has tests of its own."""
     asked = []
     monkeypatch.setattr(runner, "write_report", lambda *asked_for: asked.append(asked_for))
     monkeypatch.setattr(runner.figures, "all_figures", lambda records: {})
@@ -68,7 +66,7 @@ def reports(monkeypatch):
 
 
 def record(task="memory", size=32, network="S4D", lr=0.01, seed=0, accuracy=1.0, solved=50, **more):
-    """One as `measured` gives; `solved` is when, None for never."""
+    """One as `measured` gives; `solved` is the step, None for never."""
     filters = None
     if network.startswith(("Hyena", "S4")):
         filters = {moment: [[0.1, 0.2, 0.3]] * 4 for moment in ("before", "after")}
@@ -197,90 +195,53 @@ def test_associative_recall_is_trained_on_more_answers_than_it_is_judged_by():
 # ------------------------------------------------------------------------------------------------- a study
 
 
-def test_a_study_from_end_to_end(config):
+def test_records_and_files_of_a_study(config, reports):
     records = runner.run(config)
     places = [(one["task"], one["size"], one["network"], one["lr"]) for one in records]
-    expected = [
+    assert places == [
         (task, size, network, lr)
-        for task, size in (("memory", 4), ("memory", 6), ("previous bit", 2))
+        for task, size in (("memory", 4), ("previous bit", 2))
         for network in config.networks
         for lr in config.lr
     ]
-    assert places == expected
     found = json.loads((config.out / "results.json").read_text())
     assert found["records"] == records
     assert found["circumstances"]["config"]["lags"] == [2]
     assert len((config.out / "results.csv").read_text().splitlines()) == 1 + len(records)
-    page = (config.out / "report.html").read_text()
-    assert page.count("<svg") == len(PICTURES) - 1  # no S4
-    assert "Hyena order 1" in (config.out / "report.md").read_text()
+    assert reports == [(records, found["circumstances"], config.out)]
 
 
 def test_a_study_that_was_stopped_goes_on(config, reports, monkeypatch):
-    names, measured = [], runner.measured
+    names, measured, stop_after = [], runner.measured, 3
 
-    def killed(cell, *rest):
-        if len(names) == 3:
+    def note(cell, **rest):
+        if len(names) == stop_after:
             raise KeyboardInterrupt
         names.append(str(cell))
-        return measured(cell, *rest)
+        return measured(cell, **rest)
 
-    monkeypatch.setattr(runner, "measured", killed)
+    monkeypatch.setattr(runner, "measured", note)
+    config = dataclasses.replace(config, tasks=("memory",))
     with pytest.raises(KeyboardInterrupt):
         runner.run(config)
-    again = []
-    monkeypatch.setattr(runner, "measured", lambda cell, *rest: again.append(str(cell)) or measured(cell, *rest))
+    unfinished = runner.run(dataclasses.replace(config, report=True))
+    stop_after = None
     records = runner.run(config)
-    assert len(again) == 12 - 3
-    assert not set(again) & set(names)
+    assert records[:3] == unfinished
+    assert len(names) == len(set(names)) == len(records) == 4
     assert runner.run(config) == records
-    assert len(again) == 12 - 3
+    assert len(names) == 4
 
 
-def test_a_report_of_what_is_finished(config, reports, monkeypatch):
-    records = runner.run(config)
-    monkeypatch.setattr(runner, "measured", None)
-    wider = dataclasses.replace(config, report=True, lengths=(4, 6, 8), lr=(0.1, 0.01, 0.001))
-    assert sorted(map(str, runner.run(wider))) == sorted(map(str, records))
+def test_further_sizes_only_add_cells(config):
+    before = {file_name(cell) for cell in runner.cells_of(config)}
+    assert before < {file_name(cell) for cell in runner.cells_of(dataclasses.replace(config, lengths=(4, 8), seeds=2))}
+    assert not before & {file_name(cell) for cell in runner.cells_of(dataclasses.replace(config, width=16))}
 
 
-def test_more_sizes_only_add_cells(config, reports, monkeypatch):
-    runner.run(config)
-    again, measured = [], runner.measured
-    monkeypatch.setattr(runner, "measured", lambda cell, *rest: again.append(str(cell)) or measured(cell, *rest))
-    runner.run(dataclasses.replace(config, lengths=(4, 6, 8)))
-    assert [name.split(" seed")[0] for name in again] == [
-        f"memory length 8 {network} rate {lr:g}" for network in config.networks for lr in config.lr
-    ]
-
-
-def test_a_cell_that_fails_is_left_out_and_tried_again(config, reports, monkeypatch, capsys):
-    records = runner.run(dataclasses.replace(config, n_weights=10))
-    assert records == []
+def test_a_cell_that_fails_is_left_out(config, reports, capsys):
+    assert runner.run(dataclasses.replace(config, n_weights=10)) == []
     assert "not measured: n_weights must be at least" in capsys.readouterr().err
-    store = Records(config.out)
-    cell = runner.cells_of(config)[0]
-    store.write(cell, {"accuracy": float("nan")})
-    assert store.read(cell) == {"accuracy": None}
-
-
-def test_trackers_are_told_once(config, reports, monkeypatch):
-    told = []
-
-    class Noting(runner.TRACKERS["tensorboard"]):
-        def run(self, name, settings, figures, curves, steps):
-            told.append((settings["network"], set(figures), set(curves)))
-            assert all(len(curve) == len(steps) for curve in curves.values())
-
-        def pictures(self, pictures):
-            pass
-
-    monkeypatch.setitem(runner.TRACKERS, "tensorboard", Noting)
-    config = dataclasses.replace(config, tracker="tensorboard", tasks=("previous bit",), lr=(0.01,))
-    runner.run(config)
-    runner.run(config)
-    kinds = {"accuracy", "seconds", "peak_bytes", "n_parameters"}
-    assert told == [(network, kinds, {"accuracy", "loss"}) for network in config.networks]
 
 
 # ------------------------------------------------------------------------------------------ tables, sentences
@@ -318,11 +279,6 @@ def test_rows_are_means_over_seeds():
     assert row["others"] == {0.003: 0.2}
 
 
-def test_order_of_networks():
-    names = ["attention", "GRU", "S4 DPLR", "S4D", "Hyena order 10", "Hyena order 2"]
-    assert sorted(names, key=place_of) == names[::-1]
-
-
 def test_what_was_asked_for(records):
     found = {verdict.claim: verdict for verdict in verdicts(records)}
     assert {verdict.verdict for verdict in found.values()} == {HOLDS}
@@ -357,50 +313,31 @@ def test_main_table(records, tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.splitlines()[-1].split()[:4] == ["|", "weights", "|", "80,000"]
 
 
-def test_pages(records, tmp_path):
+def test_the_page_has_the_figures_of_the_tables(records, tmp_path):
     write_report(records, CIRCUMSTANCES, tmp_path)
     page = (tmp_path / "report.html").read_text()
     assert page.count("<svg") == len(PICTURES)
-    assert page.count("<section") == page.count("</section>") == 8
-    ids = re.findall(r'\bid="([^"]*)"', page)
-    assert len(ids) == len(set(ids))
-    for words in ("prefers-color-scheme: dark", "holds", "0.200 (0.003)", "never", "a processor"):
+    for words in ("holds", "0.200 (0.003)", "never", "a processor"):
         assert words in page
     assert {path.stem for path in (tmp_path / "figures").glob("*.svg")} == {picture.name for picture in PICTURES}
-    text = (tmp_path / "report.md").read_text()
-    write_report(records, CIRCUMSTANCES, tmp_path / "again")
-    assert (tmp_path / "again" / "report.md").read_text() == text
-    assert (tmp_path / "again" / "report.html").read_text() == page
 
 
 @pytest.mark.parametrize("kept", ["S4D", "GRU", "nothing"])
-def test_parts_of_a_study(records, tmp_path, kept):
-    left = [one for one in records if one["network"] == kept]
-    write_report(left, CIRCUMSTANCES, tmp_path)
+def test_parts_of_a_study(records, monkeypatch, tmp_path, kept):
+    monkeypatch.setattr("benchmarks.sequence_tasks.report.all_figures", lambda records: {})
+    write_report([one for one in records if one["network"] == kept], CIRCUMSTANCES, tmp_path)
     assert ("Nothing was measured yet." in (tmp_path / "report.md").read_text()) == (kept == "nothing")
-    assert (
-        set(all_figures(left))
-        == {
-            "S4D": {"accuracy", "steps", "learning", "kernels"},
-            "GRU": {"accuracy", "steps", "learning"},
-            "nothing": set(),
-        }[kept]
-    )
 
 
 # --------------------------------------------------------------------------------------------- command line
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_presets(preset):
+def test_all_networks_of_a_preset_can_be_made(preset):
     config = from_arguments([f"--{preset}"])
     assert (config.tasks, config.networks) == (tuple(TASKS), NETWORKS)
-    for cell in runner.cells_of(config):  # all can be made
-        config_of(cell.network, 21, cell.size, cell.width, cell.n_weights)
-
-
-def test_nothing_said_is_quick():
-    assert from_arguments([]) == from_arguments(["--quick"])
+    for network, size in {(cell.network, cell.size) for cell in runner.cells_of(config)}:
+        config_of(network, 21, size, config.width, config.n_weights)
 
 
 @pytest.mark.parametrize(
@@ -408,30 +345,11 @@ def test_nothing_said_is_quick():
     [
         (["--lengths", "7"], "argument --lengths: must be at least 8, got 7"),
         (["--lengths", "9"], "--lengths must be even for associative recall, got 9"),
-        (["--lags", "0"], "argument --lags: must be at least 1, got 0"),
         (["--networks", "Hyena order 0"], "argument --networks: network must be one of"),
         (["--tasks", "copying"], "argument --tasks: invalid choice: 'copying'"),
-        (["--quick", "--full"], "not allowed with argument --quick"),
     ],
 )
 def test_wrong_arguments(arguments, sentence, capsys):
     with pytest.raises(SystemExit):
         from_arguments(arguments)
     assert sentence in capsys.readouterr().err
-
-
-def test_tracker_that_is_not_there(monkeypatch, capsys):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(SystemExit):
-        from_arguments(["--tracker", "wandb"])
-    assert "--tracker wandb needs the package wandb: run `pip install wandb`" in capsys.readouterr().err
-
-
-def test_stopped_by_the_user(monkeypatch, tmp_path):
-    def stop(*args):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(runner, "measured", stop)
-    monkeypatch.setattr(sys, "argv", ["sequence_tasks", "--out", str(tmp_path)])
-    with pytest.raises(SystemExit, match="the same command goes on from there"):
-        command.main()

@@ -1,9 +1,9 @@
-"""Trackers: what they are told is in the files that they write."""
+"""Trackers: what is logged is in the files that they write."""
 
 import pytest
 from matplotlib.figure import Figure
 
-from benchmarks.trackers import TRACKERS, TensorBoard, Tracker, WeightsAndBiases
+from benchmarks.study.trackers import TRACKERS, TensorBoard, Tracker, WeightsAndBiases
 
 RUN = {
     "name": "one run",
@@ -24,18 +24,18 @@ def test_names():
     assert set(TRACKERS) == {"csv", "tensorboard", "wandb"}
 
 
-def test_nobody_listens(tmp_path):
-    tracker = Tracker(tmp_path)
+def test_the_default_logs_nothing(tmp_path):
+    tracker = Tracker(tmp_path, "project")
     tracker.run(**RUN)
     tracker.pictures({"line": picture()})
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of protobuf and pkg_resources in tensorboard
-def test_tensorboard_reads_what_was_told(tmp_path):
+def test_tensorboard_reads_what_was_logged(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    tracker = TensorBoard(tmp_path)
+    tracker = TensorBoard(tmp_path, "project")
     tracker.run(**RUN)
     tracker.pictures({"line": picture()})
     events = EventAccumulator(str(tmp_path / "tensorboard" / "one run")).Reload()
@@ -49,14 +49,14 @@ def test_tensorboard_reads_what_was_told(tmp_path):
 
 
 def test_weights_and_biases_without_a_network(tmp_path, monkeypatch):
-    """A file for each run, in which the names of everything told are found, and the picture as a file."""
+    """A file for each run, in which the names of everything logged are found, and the picture as a file."""
     monkeypatch.delenv("WANDB_MODE", raising=False)
-    tracker = WeightsAndBiases(tmp_path)
+    tracker = WeightsAndBiases(tmp_path, "project")
     tracker.run(**RUN)
     tracker.pictures({"line": picture()})
     first, second = sorted(tmp_path.glob("wandb/offline-run-*/run-*.wandb"), key=lambda path: path.stat().st_mtime_ns)
-    told = first.read_bytes()
+    logged = first.read_bytes()
     for words in (b"one run", b"Hyena order 2", b"loss", b"gradient_norm", b"fidelity/token_r2"):
-        assert words in told
+        assert words in logged
     assert b"report" in second.read_bytes()
     assert len(list(second.parent.glob("files/media/images/line_*.png"))) == 1

@@ -1,27 +1,20 @@
 """A cell, measured in a process of its own: accuracy, time and memory."""
 
-import contextlib
-import json
-import os
-import signal
-import subprocess
-import sys
 import time
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.archive.cells import Cell, Record
+from benchmarks.archive.cells import Cell
 from benchmarks.archive.pipelines import inputs, make, n_features
 from benchmarks.archive.sets import load
 from benchmarks.measure import new_peak, peak, thread_limit
+from benchmarks.study.apart import TOO_LONG, answer, ask
+from benchmarks.study.records import Record
 
-MODULE, ROOT = "benchmarks.archive.apart", Path(__file__).parents[2]
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+MODULE = "benchmarks.archive.apart"
 CLASSES_TO_WARM, SERIES_TO_WARM = 3, 4  # and series of each of these classes
-LONGEST_FAILURE = 300  # letters
 
 
 def measure(data_set: str, folder: str | None, pipeline: str, seed: int, jobs: int) -> Record:
@@ -108,41 +101,8 @@ def measure_apart(cell: Cell, folder: Path | None, limit: float) -> Record:
         "seed": cell.seed,
         "jobs": cell.jobs,
     }
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", MODULE],
-            input=json.dumps(asked),
-            capture_output=True,
-            text=True,
-            timeout=limit,
-            cwd=ROOT,
-            env=os.environ | dict.fromkeys(THREADS, str(cell.jobs)),
-        )
-    except subprocess.TimeoutExpired:
-        return {"failure": f"took longer than {limit:g} s", "limit": limit}
-    if done.returncode == 0:
-        return json.loads(done.stdout.splitlines()[-1])  # what libraries print comes before
-    if done.returncode == -signal.SIGKILL:
-        return {"failure": "the process was killed, perhaps for want of memory"}
-    return {"failure": one_line((done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1])}
-
-
-def one_line(text: str) -> str:
-    """Text on one line, cut where it is long."""
-    line = " ".join(text.split())
-    return line if len(line) <= LONGEST_FAILURE else f"{line[: LONGEST_FAILURE - 3]}..."
-
-
-def main() -> None:
-    """Measure what is asked for as JSON on stdin, and write the record as the last line of stdout."""
-    with contextlib.suppress(OSError):  # where memory runs out, this process is to be killed and no other
-        Path("/proc/self/oom_score_adj").write_text("1000")
-    warnings.simplefilter("ignore")
-    try:
-        record = measure(**json.load(sys.stdin))
-    except Exception as error:  # of whatever kind a classifier raises
-        record = {"failure": one_line(f"{type(error).__name__}: {error}")}
-    print(f"\n{json.dumps(record)}")
+    found = ask(MODULE, asked, limit, cell.jobs)
+    return {"failure": f"took longer than {limit:g} s", "limit": limit} if found.get("failure") == TOO_LONG else found
 
 
 def _warm(pipeline, jobs, X, y, X_test):
@@ -153,7 +113,7 @@ def _warm(pipeline, jobs, X, y, X_test):
 
     try:
         run(few)
-    except Exception:  # so few are refused in many ways; what is wrong with all of them is told
+    except Exception:  # so few are refused in many ways; faults of all series are raised below
         run(np.arange(len(y)))
 
 
@@ -171,4 +131,4 @@ def _timed(run) -> tuple[Any, tuple[float, float]]:
 
 
 if __name__ == "__main__":
-    main()
+    answer(measure)

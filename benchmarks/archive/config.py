@@ -1,11 +1,10 @@
-"""What is run, as the command line says it."""
+"""Settings from the command line."""
 
-import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from benchmarks.archive.pipelines import AEON
+from benchmarks.study.command import above_zero, as_tuples, at_least, study_parser
 
 PIPELINES = ("iss_classifier", "sigfeat_classifier")
 
@@ -48,18 +47,14 @@ class Config:
 
 
 def from_arguments(arguments: list[str]) -> Config:
-    """Settings that the command line says."""
-    said = vars(_parser().parse_args(arguments))
-    found: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
-    return Config(**found)
+    """Settings from the command line."""
+    return Config(**as_tuples(vars(_parser().parse_args(arguments))))
 
 
 def _parser():
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.archive",
-        description="Test accuracy, time and memory of classifiers on data sets of the UEA and UCR archives, default "
-        "split. Finished cells are kept in the output folder; the same command goes on where it was stopped.",
-        allow_abbrev=False,
+    parser = study_parser(
+        "archive",
+        "Test accuracy, time and memory of classifiers on data sets of the UEA and UCR archives, default split.",
     )
     default = Config()
     add = parser.add_argument
@@ -67,18 +62,8 @@ def _parser():
     add("--sets", nargs="+", default=default.sets, metavar="NAME", help="data sets; default: all of the folder")
     add("--pipelines", nargs="*", default=PIPELINES, metavar="NAME", help="of sigfeat.classifiers: iss, sigfeat, ...")
     add("--against", nargs="+", choices=["aeon", *AEON], default=(), help="aeon's classifiers, all or some of them")
-    add("--seeds", type=_positive(int), default=default.seeds, metavar="N", help="default: 3")
-    add("--jobs", type=_positive(int), default=default.jobs, metavar="N", help="threads of a classifier; default: 1")
+    add("--seeds", type=at_least(1), default=default.seeds, metavar="N", help="default: 3")
+    add("--jobs", type=at_least(1), default=default.jobs, metavar="N", help="threads of a classifier; default: 1")
     add("--published", type=Path, metavar="CSV", help="published figures: columns dataset, method, accuracy")
-    add("--limit", type=_positive(float), default=default.limit, metavar="SECONDS", help="of a cell; default: 3600")
-    add("--out", type=Path, default=default.out, metavar="DIR", help="output folder; default: archive")
+    add("--limit", type=above_zero, default=default.limit, metavar="SECONDS", help="of a cell; default: 3600")
     return parser
-
-
-def _positive(kind):
-    def number(text):
-        if not kind(text) > 0:
-            raise argparse.ArgumentTypeError(f"must be above 0, got {text}")
-        return kind(text)
-
-    return number

@@ -1,10 +1,8 @@
 """Pictures of a run: accuracy set by set, and against time."""
 
-import io
 from collections.abc import Mapping
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -13,31 +11,22 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from benchmarks.archive.comparison import pairs, wins_draws_losses
 from benchmarks.archive.published import MARK, is_published
 from benchmarks.archive.summary import MULTIVARIATE, UNIVARIATE
+from benchmarks.study.pictures import LOOK
 
 INK, GRID, GREY = "#1a1a1a", "#b0b0b0", "#6e6e6e"
 BLUE, ORANGE = "#0072b2", "#b34a00"  # of Okabe and Ito, the second darker, so that text in it can be read
 PALETTE = (BLUE, "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d46", "#332288", "#7f7f7f", "#882255")
 MARKERS = "osD^vP*Xh<"
 N_COLUMNS = 4
-STYLE: Any = {
-    "font.family": "sans-serif",
-    "font.size": 10,
-    "svg.fonttype": "none",
+STYLE: dict[str, Any] = LOOK | {
     "text.color": INK,
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
     "axes.titlesize": 9.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
     "axes.axisbelow": True,
     "grid.color": GRID,
-    "grid.linewidth": 0.6,
-    "grid.alpha": 0.5,
     "xtick.color": INK,
     "ytick.color": INK,
-    "legend.frameon": False,
-    "legend.fontsize": 9,
 }
 
 
@@ -103,14 +92,6 @@ def colour_of(method: str, ours: set[str]) -> str:
     if method in ours:
         return BLUE
     return GREY if is_published(method) else ORANGE
-
-
-def svg(figure: Figure, name: str) -> str:
-    """SVG file on white; the same figure gives the same bytes."""
-    with matplotlib.rc_context(STYLE | {"svg.hashsalt": name}):
-        file = io.StringIO()
-        figure.savefig(file, format="svg", facecolor="white", metadata={"Date": None, "Creator": None})
-    return file.getvalue()
 
 
 def _decades(low, high):

@@ -1,6 +1,5 @@
 """What is written of a run: results.json, accuracy.csv, pictures and report.md."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,14 +8,16 @@ import matplotlib
 import pandas as pd
 
 from benchmarks.archive import figures
-from benchmarks.archive.cells import Record
 from benchmarks.archive.comparison import DIGITS, LEVEL, SHARE, Comparison, comparisons, wins_draws_losses
 from benchmarks.archive.diagram import critical_difference
 from benchmarks.archive.pipelines import is_ours, label
 from benchmarks.archive.published import is_published
 from benchmarks.archive.summary import accuracy_tables, cost_table, kinds, time_and_accuracy
-from benchmarks.files import write
 from benchmarks.measure import markdown_table
+from benchmarks.study.files import write
+from benchmarks.study.pages import run_facts, when
+from benchmarks.study.pictures import plain_svg
+from benchmarks.study.records import Record, write_results
 
 TIMING = (
     "Each cell, a classifier on a data set with a seed, ran in a process of its own. Before it was timed, its code was "
@@ -48,8 +49,7 @@ def write_report(
     folder : Path
         Where the files go.
     """
-    lines = ",\n".join(json.dumps(record) for record in records)
-    write(folder / "results.json", f'{{"circumstances": {json.dumps(about)},\n"records": [\n{lines}\n]}}\n')
+    write_results(records, about, folder)
     mean, spread = accuracy_tables(records)
     write(folder / "accuracy.csv", _wide(mean, spread).to_csv(float_format="%.6g"))
     everything = mean if published is None else mean.join(published.dropna(axis=1, how="all"), how="left")
@@ -59,7 +59,7 @@ def write_report(
     found = comparisons(everything, kinds(records)) if len(everything) else []
     drawn = _pictures(records, everything, found, ours)
     for name, figure in drawn.items():
-        write(folder / "figures" / f"{name}.svg", figures.svg(figure, name))
+        write(folder / "figures" / f"{name}.svg", plain_svg(figure, name, figures.STYLE))
     parts = ["# Accuracy, time and memory on the archive", _facts(records, about), *_accuracies(mean, spread, records)]
     for comparison in found:
         parts += _compared(comparison, ours, drawn)
@@ -185,28 +185,15 @@ def _failures(records):
 
 def _facts(records, about):
     n_failed = sum("failure" in record for record in records)
-    dates = sorted({record["date"][:10] for record in records}) or [about["date"][:10]]
-    when = " to ".join(dict.fromkeys((dates[0], dates[-1])))
     jobs = about["config"]["jobs"]
     threads = "one thread" if jobs == 1 else f"{jobs} threads"
-    return f"{len(records) - n_failed} cells finished, {n_failed} failed; {when}, {about['cpu']}, {threads}."
+    where = f"{when(records, about)}, {about['cpu']}, {threads}"
+    return f"{len(records) - n_failed} cells finished, {n_failed} failed; {where}."
 
 
 def _what(about, records):
-    versions = {}
-    for record in records:
-        for name, version in record["versions"].items():
-            versions.setdefault(name, dict.fromkeys([]))[version] = None
-    facts = {
-        "machine": f"{about['cpu']}, {about['n_cpus']} CPUs, {about['system']}",
-        "commit": ", ".join(sorted({str(record["commit"]) for record in records})),
-        "versions": ", ".join(
-            [f"Python {about['python']}", *[f"{one} {' and '.join(versions[one])}" for one in versions]]
-        ),
-    }
-    for name, value in about["config"].items():
-        facts[name] = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return "\n".join(f"* {name}: {value or 'none'}" for name, value in facts.items())
+    facts = run_facts(records, about, about["config"])
+    return "\n".join(f"* {name}: {value}" for name, value in facts.items())
 
 
 def _wide(mean, spread):

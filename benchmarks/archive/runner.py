@@ -1,23 +1,18 @@
 """A run, cell by cell: what is finished is kept, and the rest is measured."""
 
-import contextlib
-import datetime
-import importlib.metadata
-import sys
-from typing import Any
-
-from tqdm import tqdm
+import functools
+from pathlib import Path
 
 from benchmarks.archive import sets
 from benchmarks.archive.apart import measure_apart
-from benchmarks.archive.cells import Cell, Record, Store
+from benchmarks.archive.cells import Cell, is_finished
 from benchmarks.archive.config import Config
 from benchmarks.archive.pipelines import opponents, resolved, settings
 from benchmarks.archive.published import read_published
 from benchmarks.archive.report import write_report
-from benchmarks.measure import circumstances
-
-MORE_PACKAGES = ("aeon", "sktime", "joblib", "threadpoolctl")
+from benchmarks.measure import circumstances, made
+from benchmarks.study import runner
+from benchmarks.study.records import Record, Records
 
 
 def run(config: Config) -> list[Record]:
@@ -41,21 +36,17 @@ def run(config: Config) -> list[Record]:
     """
     published = None if config.published is None else read_published(config.published)
     cells = cells_of(config)
-    store = Store(config.out)
-    left = [cell for cell in cells if not store.is_finished(cell, config.limit)]
+    store = Records(config.out)
+    left = [cell for cell in cells if not is_finished(store.read(cell), config.limit)]
     for name in dict.fromkeys(cell.data_set for cell in left):
-        sets.load(name, config.data)  # faults are told before hours of work
-    about = _circumstances()
-    with tqdm(total=len(cells), initial=len(cells) - len(left), unit="cell", smoothing=0.05) as bar:
-        for cell in left:
-            bar.set_postfix_str(str(cell))
-            record = measure_apart(cell, config.data, config.limit)
-            store.write(cell, _named(cell) | record | _made(about))
-            if "failure" in record:
-                bar.write(f"{cell}: {record['failure']}", file=sys.stderr)
-            bar.update()
-    records = [found for cell in cells if (found := store.read(cell)) is not None]
-    write_report(records, about | {"config": _settings(config)}, published, config.out)
+        sets.load(name, config.data)  # faults are raised before hours of work
+    about = circumstances() | {"config": runner.settings(config, without=("data", "published", "out"))}
+    measure = functools.partial(
+        _measured, store=store, folder=config.data, limit=config.limit, versions=about["versions"]
+    )
+    runner.run_cells(len(cells), [(left, 1)], measure)
+    records = list(store.found(cells).values())
+    write_report(records, about, published, config.out)
     return records
 
 
@@ -64,7 +55,7 @@ def cells_of(config: Config) -> list[Cell]:
     names = list(dict.fromkeys(config.sets)) or sets.names(config.data)
     pipelines = [*resolved(config.pipelines), *opponents(config.against)]
     if not pipelines:
-        raise ValueError("there is nothing to run: name some --pipelines, or say --against aeon")
+        raise ValueError("there is nothing to run: name some --pipelines, or --against aeon")
     checksums = {name: sets.checksum(name, config.data) for name in names}
     parameters = {pipeline: settings(pipeline) for pipeline in pipelines}
     return [
@@ -75,24 +66,9 @@ def cells_of(config: Config) -> list[Cell]:
     ]
 
 
-def _named(cell):
-    return {"data_set": cell.data_set, "pipeline": cell.pipeline, "seed": cell.seed, "jobs": cell.jobs}
-
-
-def _made(about):
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    return {"commit": about["commit"], "versions": about["versions"], "date": now}
-
-
-def _circumstances() -> dict[str, Any]:
-    about = circumstances()
-    for package in MORE_PACKAGES:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            about["versions"][package] = importlib.metadata.version(package)
-    return about
-
-
-def _settings(config):
-    """Settings as words and numbers, without folders."""
-    found = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(config).items()}
-    return {name: value for name, value in found.items() if name not in ("data", "published", "out")}
+def _measured(cell: Cell, store: Records, folder: Path | None, limit: float, versions: dict[str, str]) -> None:
+    named = {"data_set": cell.data_set, "pipeline": cell.pipeline, "seed": cell.seed, "jobs": cell.jobs}
+    record = measure_apart(cell, folder, limit)
+    store.write(cell, named | record | {"versions": versions, **made()})
+    if "failure" in record:
+        raise ValueError(record["failure"])

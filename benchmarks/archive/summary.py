@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from benchmarks.archive.cells import Record
 from benchmarks.archive.pipelines import label
+from benchmarks.study.records import Record
 
 SECONDS = ("fit_seconds", "predict_seconds", "fit_cpu_seconds", "predict_cpu_seconds")
 MULTIVARIATE, UNIVARIATE = "multivariate", "univariate"

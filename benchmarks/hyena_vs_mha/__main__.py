@@ -1,26 +1,16 @@
 """Run the study from the command line."""
 
 import sys
-from concurrent.futures import BrokenExecutor
 
 from benchmarks.hyena_vs_mha.config import from_arguments
 from benchmarks.hyena_vs_mha.runner import run
+from benchmarks.study.command import run_command
 
 
 def main() -> None:
-    """Run, and say in one sentence what went wrong."""
+    """Run, and print where the report is, or one sentence on what went wrong."""
     config = from_arguments(sys.argv[1:])
-    kept = f"what is finished is kept in {config.out}, and the same command goes on from there"
-    try:
-        run(config)
-    except KeyboardInterrupt:
-        sys.exit(f"\nstopped: {kept}")
-    except BrokenExecutor:
-        sys.exit(f"a process was killed, perhaps for want of memory: take fewer --n_jobs; {kept}")
-    except OSError as error:
-        sys.exit(f"{error.strerror or error}: {error.filename or config.out}; {kept}")
-    except ValueError as error:
-        sys.exit(str(error))
+    run_command(run, config)
     print(f"The report: {config.out / 'report.html'}")
 
 

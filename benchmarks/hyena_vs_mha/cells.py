@@ -19,9 +19,9 @@ from skorch.callbacks import Callback
 
 from benchmarks.data import load
 from benchmarks.hyena_vs_mha.cost import measure_apart
-from benchmarks.measure import made, thread_limit
-from benchmarks.records import Records, rounded
 from benchmarks.similarity import compare, layer_map
+from benchmarks.study import cells
+from benchmarks.study.records import Record, Records, file_name, rounded
 from sigfeat import (
     HyenaEmbeddingTransformer,
     MHAEmbedder,
@@ -29,7 +29,6 @@ from sigfeat import (
     S4EmbeddingTransformer,
     to_panel,
 )
-from sigfeat.nn.layers import real_points
 
 MOMENTS = 60  # of a training, of which loss and norms of gradients are kept
 TOKENS = 1000  # that layers are compared by
@@ -55,7 +54,7 @@ class Teacher:
     data: str
     objective: str
     seed: int
-    n_steps: int
+    max_epochs: int
 
     def __str__(self):
         return f"{self.data_set} {self.objective} seed {self.seed} attention"
@@ -101,7 +100,7 @@ class Store(Records):
         embedder.save(self._weights(cell))
 
     def _weights(self, cell):
-        return self.folder / "teachers" / self.name(cell)
+        return self.folder / "teachers" / file_name(cell)
 
 
 @functools.lru_cache(maxsize=2)
@@ -114,25 +113,23 @@ def data(name: str, folder: Path | None):
     return *parts, checksum.hexdigest()[:12]
 
 
-def measured(cell, store: Store, folder: Path | None):
+def measured(cell: Teacher | Student | Cost, store: Store, folder: Path | None) -> Record:
     """Record of a cell, which is also kept."""
-    start = time.perf_counter()
-    with thread_limit(1):
+
+    def measure() -> Record:
         if isinstance(cell, Teacher):
-            record = _teacher(cell, store, folder)
-        elif isinstance(cell, Student):
-            record = _student(cell, store, folder)
-        else:
-            record = {"kind": "cost"} | measure_apart(cell.mixer, cell.length, cell.task, cell.repeat, cell.limit)
-    record |= {"wall_seconds": time.perf_counter() - start, **made()}
-    store.write(cell, record)
-    return rounded(record)
+            return _teacher(cell, store, folder)
+        if isinstance(cell, Student):
+            return _student(cell, store, folder)
+        return {"kind": "cost"} | measure_apart(cell.mixer, cell.length, cell.task, cell.repeat, cell.limit)
+
+    return cells.measured(cell, measure, store)
 
 
 def _teacher(cell, store, folder):
     X, y, X_test, y_test, _ = data(cell.data_set, folder)
     start = time.process_time()
-    teacher = MHAEmbedder(objective=cell.objective, n_steps=cell.n_steps, random_state=cell.seed).fit(X, y)
+    teacher = MHAEmbedder(fit_mode=cell.objective, max_epochs=cell.max_epochs, random_state=cell.seed).fit(X, y)
     seconds = time.process_time() - start
     store.keep_teacher(cell, teacher)
     return {
@@ -191,7 +188,7 @@ def _unfitted(cell, teacher, health):
     }.get(cell.student) or (HyenaEmbeddingTransformer, {"order": int(cell.student.split()[-1])})
     return cls(
         FrozenEstimator(teacher),
-        n_steps=cell.teacher.n_steps,
+        max_epochs=cell.teacher.max_epochs,
         random_state=cell.teacher.seed,
         callbacks=[health],
         **parameters,
@@ -218,8 +215,7 @@ def _standardised(embedder, X):
     lengths = panel.shape[2] - np.isnan(panel).all(axis=1)[:, ::-1].argmin(axis=1)
     standard = (panel - embedder.mean_[:, np.newaxis]) / embedder.scale_[:, np.newaxis]
     series = torch.from_numpy(np.nan_to_num(standard).transpose(0, 2, 1).astype(np.float32))
-    mask = real_points(torch.from_numpy(lengths), series.shape[1])
-    return series, torch.ones(series.shape[:2], dtype=torch.bool) if mask is None else mask
+    return series, torch.from_numpy(np.arange(series.shape[1]) < lengths[:, np.newaxis])
 
 
 def _layers(encoder, series, mask):

@@ -1,4 +1,4 @@
-"""What the records of a study say, in plain words."""
+"""The conclusion of a study, in sentences."""
 
 import itertools
 import math
@@ -30,7 +30,7 @@ UNTRAINED = "random"
 
 
 def conclusion(records: Sequence[Record]) -> list[str]:
-    """Sentences in plain words, each only if there are figures for it: fidelity, likeness, accuracy, cost, losses.
+    """Sentences on fidelity, likeness, accuracy, cost and losses, each only if there are figures for it.
 
     One student is said to be better than another if, over the seeds that both have, the mean of the differences in R2
     of tokens is larger than their standard deviation.
@@ -74,7 +74,9 @@ def _of_orders(place, rows):
     higher = [row for row in rows if order_of(row["student"]) > order_of(best["student"])]
     sentences = [sentence]
     if enough is not best:
-        sentences.append(f"{enough['student']} cannot be told from it by these seeds, and {_explains(enough)}")
+        sentences.append(
+            f"{enough['student']} is not distinguishable from it with these seeds, and {_explains(enough)}"
+        )
     if lower:
         least = min(_gain(best, row)[0] for row in lower)
         sentences.append(f"Orders below explain less than {best['student']}, by {least:.4f} or more")
@@ -83,7 +85,7 @@ def _of_orders(place, rows):
         worst = min(worse, key=_fidelity)
         sentences.append(f"Higher orders explain less, too, by up to {_gain(best, worst)[0]:.4f} ({worst['student']})")
     elif higher:
-        sentences.append("Higher orders bring nothing that can be told")
+        sentences.append("Higher orders bring no gain beyond the spread over seeds")
     return [". ".join(sentences) + "."]
 
 

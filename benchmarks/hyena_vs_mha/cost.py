@@ -1,26 +1,20 @@
 """What mixers of sequences cost over their length: time, memory and floating point operations."""
 
-import contextlib
-import json
 import math
-import os
 import re
-import signal
-import subprocess
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
+from scipy.fft import next_fast_len
 from torch import Tensor
 
-from benchmarks.measure import alternating_times, new_peak, peak, thread_limit
+from benchmarks.measure import available_memory, new_peak, peak, thread_limit
+from benchmarks.speed.measure import alternating_times
+from benchmarks.study.apart import KILLED, TOO_LONG, answer, ask
 from sigfeat.nn import S4, Attention, Hyena, HyenaFilter, Recurrent
-from sigfeat.nn.mixers.convolution import fft_length
-from sigfeat.transformers._contract.memory import available_memory
 
 FUSED, EXPLICIT, S4D, GRU = "attention, fused", "attention, explicit", "S4D", "GRU"
 TASKS = ("forward", "training")
@@ -29,8 +23,7 @@ BATCH, WIDTH, HEADS = 4, 64, 4
 WARM_UP_LENGTH = 8
 SHARE_OF_MEMORY = 0.75  # that matrices of length by length may take
 MATRICES_HELD = {"forward": 2, "training": 3}  # scores and weights; weights and the gradients of both
-MODULE, ROOT = "benchmarks.hyena_vs_mha.cost", Path(__file__).parents[2]
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+MODULE = "benchmarks.hyena_vs_mha.cost"
 OUT_OF_MEMORY = ("MemoryError", "can't allocate memory", "not enough memory")  # Python's and torch's words
 OPERATIONS = ("matrix", "transform", "elementwise")
 
@@ -119,31 +112,21 @@ def measure_apart(name: str, length: int, task: str, repeat: int, timeout: float
     ValueError
         As `measure`.
     RuntimeError
-        If the process failed otherwise; with the last line that it wrote to stderr.
+        If the process failed otherwise; with what went wrong.
     """
     _check(length, task, repeat)
     unmeasured = _record(name, length, task, BATCH, WIDTH, HEADS)
     if name == EXPLICIT and _matrix_bytes(length, task) > SHARE_OF_MEMORY * available_memory():
         return unmeasured | {"failure": "memory"}
-    asked = json.dumps({"name": name, "length": length, "task": task, "repeat": repeat})
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", MODULE],
-            input=asked,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            cwd=ROOT,
-            env=os.environ | ONE_THREAD,
-        )
-    except subprocess.TimeoutExpired:
+    found = ask(MODULE, {"name": name, "length": length, "task": task, "repeat": repeat}, timeout)
+    failure = found.get("failure")
+    if failure is None:
+        return found
+    if failure == TOO_LONG:
         return unmeasured | {"failure": "time"}
-    if done.returncode == 0:
-        return json.loads(done.stdout)
-    said = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
-    if done.returncode == -signal.SIGKILL or any(words in said for words in OUT_OF_MEMORY):
+    if failure == KILLED or any(words in failure for words in OUT_OF_MEMORY):
         return unmeasured | {"failure": "memory"}
-    raise RuntimeError(f"the cost of {name} at length {length}, {task}, could not be measured: {said}")
+    raise RuntimeError(f"the cost of {name} at length {length}, {task}, could not be measured: {failure}")
 
 
 def flops(
@@ -154,7 +137,7 @@ def flops(
     A multiply-add is 2, a real transform of n points 2.5 n log2(n), an elementwise operation on real numbers 1, be it
     a sum or a sine, a product of complex numbers 6, a softmax 5 for each entry. Copies count nothing, nor does what
     does not grow with the length. With B, L, D, H, N for batch, length, width, heads and order, T = B L tokens,
-    n = `fft_length(L)` and F = n // 2 + 1 frequencies:
+    n points of a transform (the next fast length from 2 L on) and F = n // 2 + 1 frequencies:
 
     ================== ================================= ====================== =====================================
     part               matrix products                   real transforms        elementwise
@@ -168,11 +151,10 @@ def flops(
     GRU, two-sided     28 T D^2                          0                      33 T D
     ================== ================================= ====================== =====================================
 
-    The filters of S4D are a product of matrices with m = ceil(sqrt(L)) and l = ceil(L / m); see
-    `sigfeat.nn.mixers.state_space.diagonal_taps`. Filters are left out of a forward run, where their spectra are kept.
-    Training is three times the forward run with the filters, by convention: each product of matrices has two in its
-    gradient.
-    Fused attention counts as the explicit one, though its backward pass computes the scores once more.
+    The filters of S4D are a product of matrices with m = ceil(sqrt(L)) and l = ceil(L / m). Filters are left out of a
+    forward run, where their spectra are kept. Training is three times the forward run with the filters, by convention:
+    each product of matrices has two in its gradient. Fused attention counts as the explicit one, though its backward
+    pass computes the scores once more.
 
     Parameters
     ----------
@@ -265,13 +247,6 @@ def slope(lengths: Sequence[int], values: ArrayLike, from_length: int | None = N
     kept = slice(half, None) if from_length is None else lengths >= from_length
     lengths, values = lengths[kept], values[kept]
     return float(np.polyfit(np.log(lengths), np.log(values), 1)[0]) if len(lengths) >= 3 else math.nan
-
-
-def main() -> None:
-    """Measure what is asked for as JSON on stdin, and write the record to stdout."""
-    with contextlib.suppress(OSError):  # where memory runs out, this process is to be killed and no other
-        Path("/proc/self/oom_score_adj").write_text("1000")
-    json.dump(measure(**json.load(sys.stdin)), sys.stdout)
 
 
 def _check(length, task, repeat=1):
@@ -368,13 +343,18 @@ def _s4_filter_operations(length, width):
 
 def _transform(length):
     """Operations of a real transform of the points that a convolution takes."""
-    n_fft = fft_length(length)
+    n_fft = _fft_length(length)
     return 2.5 * n_fft * math.log2(n_fft)
 
 
+def _fft_length(length):
+    """Points of the transform of a convolution in which no lag wraps round."""
+    return int(next_fast_len(2 * length, real=True))
+
+
 def _n_frequencies(length):
-    return fft_length(length) // 2 + 1
+    return _fft_length(length) // 2 + 1
 
 
 if __name__ == "__main__":
-    main()
+    answer(measure)

@@ -18,8 +18,8 @@ from benchmarks.hyena_vs_mha.summary import (
     student_table,
     teacher_table,
 )
-from benchmarks.pictures import INK, PALETTE, Picture, draw_all, grid
 from benchmarks.similarity import MEASURES
+from benchmarks.study.pictures import INK, PALETTE, Picture, draw_all, grid
 
 MARKERS = {"S4D": "s", "GRU": "^", CONTROL: "x"}
 OTHERS = {"S4D": PALETTE[2], "GRU": PALETTE[1], CONTROL: PALETTE[7]}
@@ -210,8 +210,9 @@ PICTURES = (
     Picture(
         "skill",
         "Fidelity against order",
-        "How much of what a student without mixing over time leaves unexplained is explained (skill), and share of the "
-        "variance of the tokens that is explained (R2), on test series. Bars: a standard deviation over seeds.",
+        "Fraction of what a student without mixing over time leaves unexplained that is explained (skill), and "
+        "fraction of the variance of the tokens that is explained (R2), on test series. Bars: a standard deviation "
+        "over seeds.",
         skill_against_order,
     ),
     Picture(

@@ -11,8 +11,8 @@ from benchmarks.hyena_vs_mha.cost import EXPLICIT, FUSED
 from benchmarks.hyena_vs_mha.figures import PICTURES, all_figures
 from benchmarks.hyena_vs_mha.summary import Record, cost_table, mean_of_known, shown, student_table, teacher_table
 from benchmarks.hyena_vs_mha.verdicts import verdicts
-from benchmarks.pages import Section, Table, run_facts, when, write_pages, write_pictures
 from benchmarks.similarity import MEASURES
+from benchmarks.study.pages import Section, Table, chosen, run_facts, when, write_pages, write_pictures
 
 
 def write_report(records: Sequence[Record], circumstances: Mapping[str, Any], folder: Path) -> None:
@@ -33,41 +33,39 @@ def write_report(records: Sequence[Record], circumstances: Mapping[str, Any], fo
 
 
 def _sections(records, circumstances, pictures):
-    def of(*names):
-        return [pictures[name] for name in names if name in pictures]
-
     return [
         Section("conclusion", "Conclusion", sentences=conclusion(records) or ["Nothing was measured yet."]),
         Section(
             "claims",
             "Published claims",
-            ["What is said of Hyena, held against what was measured here, one thread of one processor."],
+            ["Published claims about Hyena, compared with what was measured here on one thread of one processor."],
             verdicts=verdicts(records),
         ),
         Section(
             "performance",
             "Performance",
             [
-                "Teachers are multi-head attention, trained on the classes, on hidden points of the series, or not at "
-                "all. Students imitate their tokens. Both are judged on the test part, which nothing was chosen by; "
-                "means and standard deviations over seeds of teacher and student. Agreement is the share of test "
-                "series for which ridge classifiers on teacher and student say the same; times are of one processor."
+                "Teachers are multi-head attention, trained on the classes, on masked points of the series, or not at "
+                "all. Students imitate their tokens. Both are evaluated on the test part, which nothing was chosen "
+                "by; figures are means and standard deviations over seeds of teacher and student. Agreement is the "
+                "fraction of test series for which ridge classifiers on teacher and student predict the same class; "
+                "times are of one processor."
             ],
-            pictures=of("pareto"),
+            pictures=chosen(pictures, "pareto"),
             tables=_performance_tables(records),
         ),
         Section(
             "similarity",
             "Representational similarity",
             [
-                "R2 is 1 - squared error / squared deviation from the mean. A high one says little where a student "
+                "R2 is 1 - squared error / squared deviation from the mean. A high one means little where a student "
                 "that does not mix over time, the control, has it too: skill is 1 - (1 - R2) / (1 - R2 of the control)."
             ],
-            pictures=of("skill", "measures", "layers"),
+            pictures=chosen(pictures, "skill", "measures", "layers"),
             tables=_similarity_tables(records),
         ),
-        Section("cost", "Cost", pictures=of("scaling"), tables=_cost_tables(records)),
-        Section("training", "Training health", pictures=of("training"), tables=_health_tables(records)),
+        Section("cost", "Cost", pictures=chosen(pictures, "scaling"), tables=_cost_tables(records)),
+        Section("training", "Training health", pictures=chosen(pictures, "training"), tables=_health_tables(records)),
         Section("what", "What was run", facts=_what(records, circumstances)),
     ]
 
@@ -200,7 +198,7 @@ def _facts(records, circumstances):
 
 
 def _what(records, circumstances):
-    facts = run_facts(records, circumstances)
+    facts = run_facts(records, circumstances, {"threads": 1} | _in_epochs(circumstances["config"]))
     for record in records:
         if record["kind"] == "teacher":
             facts[record["data_set"]] = (
@@ -208,3 +206,11 @@ def _what(records, circumstances):
                 f"and up to {record['n_timepoints']} points"
             )
     return facts
+
+
+def _in_epochs(settings):
+    """Settings with the number of epochs where older results hold that of steps, 20 of which are an epoch."""
+    return {
+        "max_epochs" if name == "n_steps" else name: value // 20 if name == "n_steps" else value
+        for name, value in settings.items()
+    }

@@ -1,33 +1,26 @@
 """A study, cell by cell: what is finished is kept, and the rest is run."""
 
-import json
-import sys
-from collections.abc import Iterator
-from typing import Any
+import functools
 
 import pandas as pd
-from joblib import Parallel, delayed
-from tqdm import tqdm
 
-from benchmarks.files import write
 from benchmarks.hyena_vs_mha import figures
 from benchmarks.hyena_vs_mha.cells import Cost, Store, Student, Teacher, data, measured
 from benchmarks.hyena_vs_mha.config import Config
 from benchmarks.hyena_vs_mha.report import write_report
 from benchmarks.measure import circumstances
-from benchmarks.trackers import TRACKERS, tell
+from benchmarks.study import runner
+from benchmarks.study.files import write
+from benchmarks.study.records import Record, file_name, write_results
+from benchmarks.study.trackers import TRACKERS, log
 
 TASKS = ("forward", "training")
 FEWER = {8192: 3, 32768: 1}  # measurements of a cost at most, from a length on
+PROJECT = "sigfeat-hyena-vs-mha"
 
 
-def run(config: Config) -> list[dict[str, Any]]:
-    """Run what is left of a study and write its tables and its report.
-
-    Trainings run in ``config.n_jobs`` processes of joblib, or wherever else joblib is told to run::
-
-        with joblib.parallel_config("dask"):
-            run(config)
+def run(config: Config) -> list[Record]:
+    """Run what is left of a study and write its tables and its report; see `benchmarks.study.runner.run_cells`.
 
     Parameters
     ----------
@@ -39,34 +32,28 @@ def run(config: Config) -> list[dict[str, Any]]:
     records : list of dict
         Of all finished cells.
     """
-    store, tracker = Store(config.out), TRACKERS[config.tracker](config.out)
+    store = Store(config.out)
     teachers, students, costs = phases(config)
+    about = circumstances() | {"config": runner.settings(config, without=("data", "out", "tracker", "n_jobs"))}
     left = [cell for cell in students if store.read(cell) is None]
     needed = {cell.teacher for cell in left}
     first = [cell for cell in teachers if store.read(cell) is None or (cell in needed and not store.teacher(cell))]
     last = [cell for cell in costs if store.read(cell) is None]
-    n_cells = len(teachers) + len(students) + len(costs)
-    n_done = n_cells - len(first) - len(left) - len(last)
-    with tqdm(total=n_cells, initial=n_done, unit="cell", smoothing=0.05) as bar:
-        for cells, n_jobs in ((first, config.n_jobs), (left, config.n_jobs), (last, 1)):
-            for cell, failure in _in_parallel(cells, store, config, n_jobs):
-                bar.set_postfix_str(f"{cell}")
-                if failure:
-                    bar.write(f"{cell}: {failure}", file=sys.stderr)
-                bar.update()
-    found = {cell: record for cell in (*teachers, *students, *costs) if (record := store.read(cell)) is not None}
+    cells = [*teachers, *students, *costs]
+    measure = functools.partial(measured, store=store, folder=config.data)
+    runner.run_cells(len(cells), [(first, config.n_jobs), (left, config.n_jobs), (last, 1)], measure)
+    found = store.found(cells)
     records = list(found.values())
-    about = circumstances() | {"config": settings(config)}
-    lines = ",\n".join(json.dumps(record) for record in records)
-    write(config.out / "results.json", f'{{"circumstances": {json.dumps(about)},\n"records": [\n{lines}\n]}}\n')
+    write_results(records, about, config.out)
     for kind in ("teacher", "student", "cost"):
         rows = [_flat(record) for record in records if record["kind"] == kind]
         write(config.out / f"{kind}s.csv", pd.DataFrame(rows).to_csv(index=False))
     write_report(records, about, config.out)
     if config.tracker != "csv":
-        told = {cell: record for cell, record in found.items() if record["kind"] != "cost"}
-        runs = ((store.name(cell), *_of_run(record, config)) for cell, record in told.items())
-        tell(tracker, config.tracker, runs, lambda: figures.all_figures(records))
+        trained = {cell: record for cell, record in found.items() if record["kind"] != "cost"}
+        runs = ((file_name(cell), *_of_run(record, config)) for cell, record in trained.items())
+        tracker = TRACKERS[config.tracker](config.out, PROJECT)
+        log(tracker, config.tracker, runs, lambda: figures.all_figures(records))
     return records
 
 
@@ -77,7 +64,7 @@ def phases(config: Config) -> tuple[list[Teacher], list[Student], list[Cost]]:
     hyenas = [f"Hyena order {order}" for order in config.orders] if "hyena" in config.students else []
     names = hyenas + [kinds[name] for name in config.students if name != "hyena"]
     teachers = [
-        Teacher(name, checksums[name], objective, seed, config.n_steps)
+        Teacher(name, checksums[name], objective, seed, config.max_epochs)
         for seed in range(config.seeds)
         for name in config.sets
         for objective in config.objectives
@@ -93,28 +80,8 @@ def phases(config: Config) -> tuple[list[Teacher], list[Student], list[Cost]]:
     return teachers, students, costs
 
 
-def settings(config: Config) -> dict[str, Any]:
-    """Settings as words and numbers, without folders."""
-    found = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(config).items()}
-    return {name: value for name, value in found.items() if name not in ("data", "out", "tracker", "n_jobs")}
-
-
 def _repeat(repeat, length):
     return min([repeat, *(most for start, most in FEWER.items() if length >= start)])
-
-
-def _in_parallel(cells, store, config, n_jobs) -> Iterator[tuple[Any, str]]:
-    """Cells as they are finished, and what went wrong."""
-    jobs = (delayed(_attempt)(cell, store, config.data) for cell in cells)
-    yield from Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs)
-
-
-def _attempt(cell, store, folder):
-    try:
-        measured(cell, store, folder)
-    except (ValueError, RuntimeError, FloatingPointError) as error:
-        return cell, f"not measured: {error}"
-    return cell, ""
 
 
 def _of_run(record, config):
@@ -125,7 +92,7 @@ def _of_run(record, config):
         curves[f"gradient_norm/block {k + 1}"] = norms
     values = {key: value for key, value in _flat(record).items() if isinstance(value, int | float)}
     words = {key: value for key, value in record.items() if isinstance(value, str)}
-    return words | {"seed": record["seed"], "n_steps": config.n_steps}, values, curves, health.get("step", [])
+    return words | {"seed": record["seed"], "max_epochs": config.max_epochs}, values, curves, health.get("step", [])
 
 
 def _flat(record):

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.hyena_vs_mha.cost import EXPLICIT, FUSED, crossover, slope
-from sigfeat.nn.fidelity import skill
+from benchmarks.study.records import Record
+from sigfeat.nn import skill
 
-Record = dict[str, Any]
 Spread = tuple[float, float]  # mean and standard deviation over seeds
 
 CONTROL = "control"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from benchmarks.hyena_vs_mha.cost import EXPLICIT, FUSED
 from benchmarks.hyena_vs_mha.summary import Record, as_memory, as_time, cost_table, judged, ratios_of, spoken
-from benchmarks.pages import FAILS, HOLDS, PARTLY, UNKNOWN, Verdict
+from benchmarks.study.pages import FAILS, HOLDS, PARTLY, UNKNOWN, Verdict
 
 LONG = 8192  # steps from which on a sequence counts as long
 FASTER, LESS_MEMORY = 5.0, 0.8  # of the claims
@@ -80,5 +80,5 @@ def _verdict_of_growth(own, fused, task):
     sentence = f"The time of {own['name']} grows as length^{exponent:.2f} over the longer lengths"
     if fused is not None and not math.isnan(fused["exponent"]):
         sentence += f", that of fused attention as length^{fused['exponent']:.2f}"
-    sentence += "; L log(L), its true order, cannot be told from linear here." if verdict == HOLDS else "."
+    sentence += "; L log(L), its true order, cannot be distinguished from linear here." if verdict == HOLDS else "."
     return Verdict("linear complexity", task, verdict, sentence)

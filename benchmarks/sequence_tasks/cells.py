@@ -1,17 +1,16 @@
 """What is measured, cell by cell: a network, trained on a task of a size."""
 
-import time
+import functools
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 import torch
 
-from benchmarks.measure import made, thread_limit
-from benchmarks.records import Records, rounded
 from benchmarks.sequence_tasks.networks import config_of
 from benchmarks.sequence_tasks.tasks import TASKS
 from benchmarks.sequence_tasks.training import trained
+from benchmarks.study import cells
+from benchmarks.study.records import Record, Records, rounded
 from sigfeat.nn import HyenaLM
 
 N_HELD_OUT, N_TEST = 256, 1000
@@ -37,14 +36,9 @@ class Cell:
         return f"{self.task} {TASKS[self.task].size} {self.size} {self.network} rate {self.lr:g} seed {self.seed}"
 
 
-def measured(cell: Cell, store: Records) -> dict[str, Any]:
+def measured(cell: Cell, store: Records) -> Record:
     """Record of a cell, which is also kept."""
-    start, when_and_what = time.perf_counter(), made()  # asked before, since files may change meanwhile
-    with thread_limit(1):
-        record = asdict(cell) | _record(cell)
-    record |= {"wall_seconds": time.perf_counter() - start, **when_and_what}
-    store.write(cell, record)
-    return rounded(record)
+    return cells.measured(cell, functools.partial(_record, cell), store)
 
 
 def _record(cell):
@@ -65,7 +59,7 @@ def _record(cell):
     )
     found["filters"] = rounded(found["filters"], 3)
     found["curve"] = rounded(found["curve"], 4)
-    return {"chance": held_out.chance, "n_parameters": model.param_count, "d_ff": config.d_ff} | found
+    return asdict(cell) | {"chance": held_out.chance, "n_parameters": model.param_count, "d_ff": config.d_ff} | found
 
 
 def _draws(cell, kind):

@@ -6,10 +6,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from benchmarks.pictures import INK, PALETTE, Picture, draw_all, grid
 from benchmarks.sequence_tasks.summary import Record, chosen_rates, place_of, table
 from benchmarks.sequence_tasks.tasks import TASKS
 from benchmarks.sequence_tasks.training import SOLVED
+from benchmarks.study.pictures import INK, PALETTE, Picture, draw_all, grid
 
 LOOKS = {
     "Hyena order 1": (PALETTE[5], "o"),
@@ -94,7 +94,7 @@ PICTURES = (
     Picture(
         "accuracy",
         "Accuracy against length or lag",
-        "Share of right answers on 1,000 fresh test sequences, means over seeds; networks are moved apart a little. "
+        "Fraction of right answers on 1,000 fresh test sequences, means over seeds; networks are moved apart a little. "
         "Dotted: the best guess that does not look at the sequence.",
         accuracy,
     ),

@@ -6,8 +6,7 @@ import re
 import numpy as np
 import torch
 
-from sigfeat.nn import S4, Hyena, HyenaLM, LanguageModelConfig
-from sigfeat.nn.language.model import param_count
+from sigfeat.nn import S4, Hyena, HyenaLM, LanguageModelConfig, param_count
 
 OTHERS = {
     "S4D": {"mixer": "s4", "kind": "diagonal"},
@@ -66,7 +65,7 @@ def config_of(network: str, n_tokens: int, context: int, width: int, n_weights: 
 
 
 def settings_of(network: str) -> dict[str, object]:
-    """What the config of a network has that those of others have not."""
+    """Settings of the config that only this network has."""
     if network in OTHERS:
         return OTHERS[network]
     found = re.fullmatch(r"Hyena order ([1-9]\d*)", network)
@@ -79,7 +78,7 @@ def settings_of(network: str) -> dict[str, object]:
 def filters_of(model: HyenaLM) -> np.ndarray | None:
     """Taps (channels, length) of all layers, of Hyena those of the last convolution of each; None without filters.
 
-    What passes by a filter, a tap at lag 0, is not in them.
+    The skip connection beside a filter, a tap at lag 0, is not in them.
     """
     found = []
     with torch.no_grad():

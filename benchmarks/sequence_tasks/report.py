@@ -4,22 +4,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pages import (
+from benchmarks.sequence_tasks.conclusion import conclusion
+from benchmarks.sequence_tasks.figures import PICTURES, all_figures
+from benchmarks.sequence_tasks.summary import Record, is_solved, place_of, table
+from benchmarks.sequence_tasks.tasks import TASKS
+from benchmarks.study.pages import (
     FAILS,
     HOLDS,
     UNKNOWN,
     Section,
     Table,
     Verdict,
+    chosen,
     run_facts,
     when,
     write_pages,
     write_pictures,
 )
-from benchmarks.sequence_tasks.conclusion import conclusion
-from benchmarks.sequence_tasks.figures import PICTURES, all_figures
-from benchmarks.sequence_tasks.summary import Record, is_solved, place_of, table
-from benchmarks.sequence_tasks.tasks import TASKS
 
 TITLE = "Sequence tasks: Hyena, S4, GRU, attention"
 BARS = (  # task, least size, network, accuracy that is asked for
@@ -73,7 +74,7 @@ def main_table(records: Sequence[Record]) -> Table:
 
 
 def verdicts(records: Sequence[Record]) -> list[Verdict]:
-    """What was asked for, and what became of it; of several Hyenas the best counts."""
+    """What was asked for, and whether it holds; of several Hyenas the best one is judged."""
     rows, found = table(records), []
     for task, size, network, least in BARS:
         claim = f"{network} solves {task} at {TASKS[task].size} {size}"
@@ -93,9 +94,6 @@ def verdicts(records: Sequence[Record]) -> list[Verdict]:
 
 
 def _sections(records, circumstances, pictures):
-    def of(*names):
-        return [pictures[name] for name in names if name in pictures]
-
     rows, config = table(records), circumstances["config"]
     tasks = list(dict.fromkeys(row["task"] for row in rows))
     return [
@@ -110,15 +108,15 @@ def _sections(records, circumstances, pictures):
                 "their numbers of weights equal. All are causal. All see the same batches, fresh at each step, and "
                 "have the same steps of AdamW: the rate rises for a tenth of the budget and falls like a cosine. "
                 f"{_rate(config['lr'])} Test sequences are drawn with another seed, and nothing was chosen by them. "
-                "An asterisk: .99 or more, which counts as solved. Empty: not run."
+                "An asterisk marks .99 or more, which is taken as solved. Empty cells were not run."
             ],
-            pictures=of("accuracy"),
+            pictures=chosen(pictures, "accuracy"),
             tables=[main_table(records), *[_by_task(rows, task) for task in tasks]],
         ),
-        Section("steps", "Steps to solve", pictures=of("steps", "learning")),
-        Section("filters", "Filters", pictures=of("kernels", "filters")),
+        Section("steps", "Steps to solve", pictures=chosen(pictures, "steps", "learning")),
+        Section("filters", "Filters", pictures=chosen(pictures, "kernels", "filters")),
         Section("cost", "Time and memory", [_COST], tables=[_costs(rows, task) for task in tasks]),
-        Section("what", "What was run", facts=run_facts(records, circumstances)),
+        Section("what", "What was run", facts=run_facts(records, circumstances, {"threads": 1} | config)),
     ]
 
 

@@ -1,24 +1,22 @@
 """A study, cell by cell: what is finished is kept, and the rest is run."""
 
-import json
-import sys
-from collections.abc import Iterator, Sequence
-from typing import Any
+import functools
 
 import pandas as pd
-from joblib import Parallel, delayed
-from tqdm import tqdm
 
-from benchmarks.files import write
 from benchmarks.measure import circumstances
-from benchmarks.records import Records
 from benchmarks.sequence_tasks import figures
 from benchmarks.sequence_tasks.cells import Cell, measured
 from benchmarks.sequence_tasks.config import Config
 from benchmarks.sequence_tasks.report import write_report
-from benchmarks.sequence_tasks.summary import Record
 from benchmarks.sequence_tasks.tasks import TASKS
-from benchmarks.trackers import TRACKERS, tell
+from benchmarks.study import runner
+from benchmarks.study.files import write
+from benchmarks.study.records import Record, Records, file_name, write_results
+from benchmarks.study.trackers import TRACKERS, log
+
+PROJECT = "sigfeat-sequence-tasks"
+NOT_SETTINGS = ("out", "tracker", "n_jobs", "report", "table")  # of the config
 
 
 def run(config: Config) -> list[Record]:
@@ -34,21 +32,21 @@ def run(config: Config) -> list[Record]:
     records : list of dict
         Of all finished cells.
     """
-    store, tracker = Records(config.out), TRACKERS[config.tracker](config.out, "sigfeat-sequence-tasks")
-    cells = cells_of(config)
+    store, cells = Records(config.out), cells_of(config)
+    about = circumstances() | {"config": runner.settings(config, without=NOT_SETTINGS)}
     if not config.report:
-        _run(cells, store, config.n_jobs)
-    found = {cell: record for cell in cells if (record := store.read(cell)) is not None}
+        left = [cell for cell in cells if store.read(cell) is None]
+        runner.run_cells(len(cells), [(left, config.n_jobs)], functools.partial(measured, store=store))
+    found = store.found(cells)
     records = list(found.values())
-    about = circumstances() | {"config": settings(config)}
-    lines = ",\n".join(json.dumps(record) for record in records)
-    write(config.out / "results.json", f'{{"circumstances": {json.dumps(about)},\n"records": [\n{lines}\n]}}\n')
+    write_results(records, about, config.out)
     rows = [{name: value for name, value in record.items() if not isinstance(value, dict)} for record in records]
     write(config.out / "results.csv", pd.DataFrame(rows).to_csv(index=False))
     write_report(records, about, config.out)
     if config.tracker != "csv":
-        runs = ((store.name(cell), *_of_run(record)) for cell, record in found.items())
-        tell(tracker, config.tracker, runs, lambda: figures.all_figures(records))
+        runs = ((file_name(cell), *_of_run(record)) for cell, record in found.items())
+        tracker = TRACKERS[config.tracker](config.out, PROJECT)
+        log(tracker, config.tracker, runs, lambda: figures.all_figures(records))
     return records
 
 
@@ -64,39 +62,9 @@ def cells_of(config: Config) -> list[Cell]:
     ]
 
 
-def settings(config: Config) -> dict[str, Any]:
-    """Settings as words and numbers, without folders."""
-    found = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(config).items()}
-    return {name: value for name, value in found.items() if name not in ("out", "tracker", "n_jobs", "report", "table")}
-
-
 def _cell(config, task, size, network, lr, seed):
     same = {name: getattr(config, name) for name in ("every", "batch", "width", "n_weights")}
     return Cell(task, size, network, lr, seed, TASKS[task].budget * config.n_steps, **same)
-
-
-def _run(cells: Sequence[Cell], store: Records, n_jobs: int) -> None:
-    left = [cell for cell in cells if store.read(cell) is None]
-    with tqdm(total=len(cells), initial=len(cells) - len(left), unit="cell", smoothing=0.05) as bar:
-        for cell, failure in _in_parallel(left, store, n_jobs):
-            bar.set_postfix_str(f"{cell}")
-            if failure:
-                bar.write(f"{cell}: {failure}", file=sys.stderr)
-            bar.update()
-
-
-def _in_parallel(cells, store, n_jobs) -> Iterator[tuple[Cell, str]]:
-    """Cells as they are finished, and what went wrong."""
-    jobs = (delayed(_attempt)(cell, store) for cell in cells)
-    yield from Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs)
-
-
-def _attempt(cell, store):
-    try:
-        measured(cell, store)
-    except (ValueError, RuntimeError, FloatingPointError) as error:
-        return cell, f"not measured: {error}"
-    return cell, ""
 
 
 def _of_run(record):

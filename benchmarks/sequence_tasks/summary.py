@@ -3,12 +3,10 @@
 import math
 import statistics
 from collections.abc import Sequence
-from typing import Any
 
 from benchmarks.sequence_tasks.networks import settings_of
 from benchmarks.sequence_tasks.training import SOLVED
-
-Record = dict[str, Any]
+from benchmarks.study.records import Record
 
 
 def chosen_rates(records: Sequence[Record]) -> dict[tuple[str, int, str], float]:

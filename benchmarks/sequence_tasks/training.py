@@ -11,11 +11,11 @@ from torch import nn
 from benchmarks.measure import new_peak, peak
 from benchmarks.sequence_tasks.networks import filters_of
 from sigfeat.datasets import TokenTask
-from sigfeat.datasets.sequences import NOT_ASKED
 from sigfeat.nn import HyenaLM
 
+NOT_ASKED = -100  # target where no answer is asked for, as torch's cross entropy has it
 SOLVED, IN_A_ROW = 0.99, 3  # accuracy, and evaluations that reach it, after which a training ends
-WARM_UP, CLIP = 0.1, 1.0  # share of the steps in which the rate rises, norm of the gradient
+WARM_UP, CLIP = 0.1, 1.0  # fraction of the steps in which the rate rises, norm of the gradient
 AT_ONCE = 128  # sequences that are judged together
 KEPT_FILTERS = 4  # of each network
 
@@ -81,7 +81,7 @@ def train(
 
 
 def accuracy(model: HyenaLM, task: TokenTask) -> float:
-    """Share of right answers among those that are asked for."""
+    """Fraction of right answers among those that are asked for."""
     right = asked = 0
     was_training = model.training
     model.eval()

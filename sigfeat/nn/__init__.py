@@ -7,8 +7,9 @@ from sigfeat.nn.groups import GROUPS, Group
 from sigfeat.nn.intervals.convolution import interval_convolution
 from sigfeat.nn.intervals.filters import ExponentialFilter, IntervalFilter, LearntFilter, TapFilter, build_filter
 from sigfeat.nn.intervals.layers import IntervalDevelopment, IntervalSums
+from sigfeat.nn.intervals.networks import interval_hyena, stacked_intervals
 from sigfeat.nn.language.config import PRESETS, LanguageModelConfig
-from sigfeat.nn.language.model import HyenaLM
+from sigfeat.nn.language.model import HyenaLM, param_count
 from sigfeat.nn.language.training import text_loss, train_language_model
 from sigfeat.nn.low_rank import LowRankISS
 from sigfeat.nn.mixers.attention import Attention
@@ -41,8 +42,11 @@ __all__ = [
     "development",
     "fidelity",
     "interval_convolution",
+    "interval_hyena",
+    "param_count",
     "random_algebra",
     "skill",
+    "stacked_intervals",
     "text_loss",
     "train_language_model",
 ]

@@ -128,6 +128,14 @@ def stacked_intervals(
     Returns
     -------
     body : Chain
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sigfeat.nn import stacked_intervals
+    >>> body = stacked_intervals(2, 30, d_model=4, n_filters=2, seed=0)
+    >>> body(torch.zeros(3, 30, 2)).shape
+    torch.Size([3, 30, 8])
     """
     short = max(2, length // SHORT)
     return Chain(
@@ -166,6 +174,14 @@ def interval_hyena(
     Returns
     -------
     body : Chain
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sigfeat.nn import interval_hyena
+    >>> body = interval_hyena(2, 30, d_model=4, n_filters=2, order=2, seed=0)
+    >>> body(torch.zeros(3, 30, 2)).shape
+    torch.Size([3, 30, 4])
     """
     spec = EncoderSpec(
         "hyena", d_model, d_model=d_model, n_layers=2, d_ff=2 * d_model, d_out=d_model, order=order, filter_width=32,

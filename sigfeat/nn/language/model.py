@@ -327,8 +327,7 @@ def param_count(config: LanguageModelConfig) -> int:
 
     Examples
     --------
-    >>> from sigfeat.nn import PRESETS
-    >>> from sigfeat.nn.language.model import param_count
+    >>> from sigfeat.nn import PRESETS, param_count
     >>> param_count(PRESETS["tiny"]) < param_count(PRESETS["small"])
     True
     """

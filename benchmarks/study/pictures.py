@@ -1,17 +1,17 @@
-"""How pictures look, and how they become SVG, made for light and dark pages alike."""
+"""The look of pictures, and SVG of them for light and dark pages."""
 
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
 
-Record = dict[str, Any]
+from benchmarks.study.records import Record
 
-INK, GRID = "#010203", "#b0b1b2"  # which stand for colours of the page
+INK, GRID = "#010203", "#b0b1b2"  # replaced by colours of the page
 PALETTE = (  # the first six of Okabe and Ito
     "#0072b2",
     "#d55e00",
@@ -27,26 +27,28 @@ PALETTE = (  # the first six of Okabe and Ito
 VARIABLES = {INK: "currentColor", GRID: "var(--grid)"} | {
     colour: f"var(--colour-{k + 1})" for k, colour in enumerate(PALETTE)
 }
-STYLE = {
+LOOK: dict[str, Any] = {  # of all pictures
     "font.family": "sans-serif",
     "font.size": 10,
     "svg.fonttype": "none",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.linewidth": 0.6,
+    "grid.alpha": 0.5,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+}
+STYLE = LOOK | {  # of those that take the colours of a page
     "text.color": INK,
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
     "axes.titlecolor": INK,
     "axes.titlesize": 11,
     "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
     "grid.color": GRID,
-    "grid.linewidth": 0.6,
-    "grid.alpha": 0.5,
     "xtick.color": INK,
     "ytick.color": INK,
-    "legend.frameon": False,
-    "legend.fontsize": 9,
 }
 
 
@@ -67,9 +69,9 @@ def draw_all(pictures: Sequence[Picture], records: Sequence[Record]) -> dict[str
     return {name: figure for name, figure in drawn.items() if figure is not None}
 
 
-def plain_svg(figure: Figure, name: str) -> str:
+def plain_svg(figure: Figure, name: str, style: Mapping[str, Any] = STYLE) -> str:
     """SVG file on white; the same figure gives the same bytes."""
-    with matplotlib.rc_context(STYLE | {"svg.hashsalt": name}):
+    with matplotlib.rc_context({**style} | {"svg.hashsalt": name}):
         file = io.StringIO()
         figure.savefig(file, format="svg", facecolor="white", metadata={"Date": None, "Creator": None})
     return file.getvalue()

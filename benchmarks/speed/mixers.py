@@ -5,7 +5,8 @@ from typing import Any
 
 import torch
 
-from benchmarks.measure import alternating_times, markdown_table, median_ms, thread_limit
+from benchmarks.measure import markdown_table, thread_limit
+from benchmarks.speed.measure import alternating_times, median_ms
 from sigfeat.nn import S4, Attention, Hyena, HyenaFilter, Recurrent
 
 TITLE = "Mixers of sequences: Hyena, S4 and GRU against attention"
@@ -14,6 +15,13 @@ LENGTHS = (128, 256, 512, 1024, 2048, 4096, 16384)
 LONGEST_TRAINED = 4096  # beyond, a step of attention takes minutes
 ATTENTION = "attention"
 ORDERS = (1, 2, 4)
+HYENA: dict[str, Any] = {
+    "causal": False,
+    "short_filter": 3,
+    "filter_width": 64,
+    "filter_bands": 8,
+    "gate_norm": False,
+}
 
 
 def records(threads: list[int], repeat: int) -> list[dict[str, Any]]:

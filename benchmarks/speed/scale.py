@@ -1,12 +1,10 @@
 """Series from disk to features on disk, against the same transform of an array in memory: rates and resident memory.
 
-    python -m benchmarks.scale --n-series 1000000
-
-Each run is a process of its own, the contestants take turns, and the median of the rates counts. In memory only
-`transform` is timed, on series that were read before; from disk everything is: reading, transforming, writing.
+Each run is a process of its own, the contestants take turns, and the rates are medians. The environment variable
+TMPDIR sets the disk of the files. In memory, `transform` alone is timed, on series that were read before; from disk,
+reading, transforming and writing are.
 """
 
-import argparse
 import json
 import statistics
 import subprocess
@@ -14,21 +12,31 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import dask
 import numpy as np
 
-from benchmarks.measure import circumstances, markdown_table, thread_limit
-from sigfeat import ISSTransformer
+from benchmarks.measure import markdown_table, peak, thread_limit
+from sigfeat import ISSTransformer, LowRankISSTransformer
 from sigfeat.adapters.dask import transform_files
 
+TITLE = "Transforms from disk to disk and in memory"
 ESTIMATORS = {
     "words": ISSTransformer(),
-    "low_rank": ISSTransformer(functionals="low_rank", n_functionals=100),
+    "low_rank": LowRankISSTransformer(100),
 }
-N_CHANNELS, N_TIMEPOINTS, N_FIT = 3, 100, 1000
+N_SERIES, N_CHANNELS, N_TIMEPOINTS, N_FIT = 1_000_000, 3, 100, 1000
 SERIES_PER_WRITE = 10_000
 GIBIBYTE = 2**30
+
+
+def records(threads: list[int], repeat: int) -> dict[str, Any]:
+    """Rates and resident memory of each way, with the largest number of threads."""
+    with tempfile.TemporaryDirectory() as folder:
+        results = measure(Path(folder), N_SERIES, max(threads), repeat)
+    shape = {"n_series": N_SERIES, "n_channels": N_CHANNELS, "n_timepoints": N_TIMEPOINTS}
+    return shape | {"dtype": "float32", "threads": max(threads), "results": results}
 
 
 def write_series(file, n_series):
@@ -57,13 +65,7 @@ def run_one(where, name, folder, n_threads):
             with dask.config.set(scheduler="threads", num_workers=n_threads):
                 transform_files(estimator, file, Path(target) / "features")
         seconds = time.perf_counter() - start
-    return {"seconds": seconds, "peak_gib": peak_memory() / GIBIBYTE}
-
-
-def peak_memory():
-    """Largest resident size of this process, in bytes; `getrusage` would count what the parent held before it, too."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    return {"seconds": seconds, "peak_gib": peak() / GIBIBYTE}
 
 
 def measure(folder, n_series, n_threads, repeat):
@@ -74,8 +76,7 @@ def measure(folder, n_series, n_threads, repeat):
         runs = {"memory": [], "disk": []}
         for _ in range(repeat):
             for where, found in runs.items():
-                own = ["--one", where, name, "--folder", str(folder), "--threads", str(n_threads)]
-                command = [sys.executable, "-m", "benchmarks.scale", *own]
+                command = [sys.executable, "-m", "benchmarks.speed.scale", where, name, str(folder), str(n_threads)]
                 output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
                 found.append(json.loads(output))
         seconds = {where: statistics.median(run["seconds"] for run in found) for where, found in runs.items()}
@@ -116,26 +117,6 @@ def table(results):
     )
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--n-series", type=int, default=100_000, help="of 3 channels and 100 steps (default: 100000)")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--folder", type=Path, help="where the series and features lie meanwhile")
-    parser.add_argument("--output", type=Path, help="JSON file for the results")
-    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.one:
-        print(json.dumps(run_one(*arguments.one, arguments.folder, arguments.threads)))
-        return
-    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-        results = measure(Path(folder), arguments.n_series, arguments.threads, arguments.repeat)
-    print(table(results))
-    if arguments.output:
-        shape = {"n_series": arguments.n_series, "n_channels": N_CHANNELS, "n_timepoints": N_TIMEPOINTS}
-        document = circumstances() | shape | {"dtype": "float32", "threads": arguments.threads, "results": results}
-        arguments.output.write_text(json.dumps(document, indent=1) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+if __name__ == "__main__":  # of one run
+    where, name, folder, n_threads = sys.argv[1:]
+    print(json.dumps(run_one(where, name, Path(folder), int(n_threads))))

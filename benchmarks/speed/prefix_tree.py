@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.measure import alternating_times, markdown_table, median_ms, thread_limit
+from benchmarks.measure import markdown_table, thread_limit
+from benchmarks.speed.measure import alternating_times, median_ms
 from sigfeat import ISSTransformer
 
 TITLE = "Prefix tree (ISSTransformer, words of weight 1 to 3 on 3 channels)"
@@ -22,7 +23,14 @@ def records(threads: list[int], repeat: int) -> list[dict[str, Any]]:
             X = panel.astype(dtype)
             cases = {
                 (semiring, pooling): ISSTransformer(
-                    DEPTH, "weight", semiring, decay=0, pooling=names, windows="whole", scale=None, n_jobs=n_threads
+                    DEPTH,
+                    words="weight",
+                    semiring=semiring,
+                    decay=0,
+                    pooling=names,
+                    windows="whole",
+                    scale=None,
+                    n_jobs=n_threads,
                 ).fit(X)
                 for semiring in SEMIRINGS
                 for pooling, names in POOLINGS.items()

@@ -7,16 +7,15 @@ give it an environment of its own: ``pip install -e ".[aeon]"``.
 import importlib.util
 import itertools
 import statistics
-import subprocess
-import sys
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks.growth import growth_figure, slope
-from benchmarks.measure import alternating_times, markdown_table, median_ms, thread_limit
-from sigfeat import ISSTransformer
+from benchmarks.measure import markdown_table, thread_limit
+from benchmarks.speed.growth import growth_figure, slope
+from benchmarks.speed.measure import alternating_times, median_ms, peak_mib
+from sigfeat import LowRankISSTransformer
 
 TITLE = "Low-rank iterated sums against MultiRocket"
 N_FEATURES = 49_728  # MultiRocket's default
@@ -26,19 +25,6 @@ STEPS = (100, 1000, 10_000, 100_000)
 SERIES = (100, 1000, 10_000, 100_000)
 FUNCTIONALS = (100, 300, 1000, 3000)
 DEPTHS = (1, 2, 4, 8)
-MEMORY_OF = """
-import sys
-from pathlib import Path
-from benchmarks.low_rank import contestants
-name, shape, n_threads = sys.argv[1], tuple(map(int, sys.argv[2:5])), int(sys.argv[5])
-contestants((20, *shape[1:]), n_threads)[name]()  # what is compiled and imported is not counted
-run = contestants(shape, n_threads)[name]
-status = lambda name: next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(name))
-Path("/proc/self/clear_refs").write_text("5")
-before = status("VmRSS")
-features = run()
-print((status("VmHWM") - before) / 1024)
-"""
 
 
 def records(threads: list[int], repeat: int) -> list[dict[str, Any]]:
@@ -47,7 +33,8 @@ def records(threads: list[int], repeat: int) -> list[dict[str, Any]]:
     for n_threads, shape in itertools.product(threads, CASES):
         with thread_limit(n_threads):
             times = alternating_times(contestants(shape, n_threads), repeat)
-        memory = {name: _peak_memory(name, shape, n_threads) for name in times}
+        small = (20, *shape[1:])
+        memory = {name: peak_mib(__name__, name, (small, n_threads), (shape, n_threads)) for name in times}
         found.append({"kind": "peer", "threads": n_threads, "shape": shape, "seconds": times, "MiB": memory})
     with thread_limit(1):
         for what, size, run in _scaling():
@@ -106,7 +93,7 @@ def _curves(found):
 def contestants(shape, n_threads):
     """Fit and transform of each, by name."""
     X = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
-    own = ISSTransformer(functionals="low_rank", n_functionals=N_FEATURES // 9, n_jobs=n_threads)
+    own = LowRankISSTransformer(N_FEATURES // 9, n_jobs=n_threads)
     found = {OURS: lambda: own.fit_transform(X)}
     if importlib.util.find_spec("aeon"):
         from aeon.transformations.collection.convolution_based import MultiRocket
@@ -129,10 +116,5 @@ def _scaling():
 
 def _transform(shape, **parameters):
     X = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
-    fitted = ISSTransformer(functionals="low_rank", **parameters).fit(X)
+    fitted = LowRankISSTransformer(**parameters).fit(X)
     return lambda: fitted.transform(X)
-
-
-def _peak_memory(name, shape, n_threads):
-    command = [sys.executable, "-c", MEMORY_OF, name, *map(str, shape), str(n_threads)]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)

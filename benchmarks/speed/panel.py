@@ -1,21 +1,27 @@
-"""Time in which a frame with a MultiIndex becomes a panel: ``python -m benchmarks.panel``.
+"""Time in which a frame with a MultiIndex becomes a panel.
 
 2,000 series of 3 channels and 100 steps, float64, one thread, with the rows in three orders: series after series, all
-series at each time, and shuffled. They take turns; medians count.
+series at each time, and shuffled. They take turns; the figures are medians.
 """
 
-import argparse
-import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from benchmarks.measure import alternating_times, circumstances, markdown_table, median_ms, thread_limit
+from benchmarks.measure import markdown_table, thread_limit
+from benchmarks.speed.measure import alternating_times, median_ms
 from sigfeat import to_panel
 
+TITLE = "Frames with a MultiIndex to panels"
 N_SERIES, N_CHANNELS, N_STEPS = 2000, 3, 100
+RUNS = 5  # of each repetition, which take milliseconds
+
+
+def records(threads: list[int], repeat: int) -> dict[str, Any]:
+    """Times of each order of the rows; on one thread, since nothing is done in parallel."""
+    results = measure(frames(N_SERIES, N_CHANNELS, N_STEPS), RUNS * repeat)
+    return {"dtype": "float64", "threads": 1, "shape": [N_SERIES, N_CHANNELS, N_STEPS], "results": results}
 
 
 def frames(n_series: int, n_channels: int, n_steps: int) -> dict[str, pd.DataFrame]:
@@ -44,22 +50,3 @@ def table(results: dict[str, Any]) -> str:
     """Markdown of the medians."""
     rows = [[order, f"{figures['median ms']:.1f}", f"{min(figures['ms']):.1f}"] for order, figures in results.items()]
     return markdown_table(["rows", "median ms", "least ms"], rows)
-
-
-def main() -> None:
-    """Measure, print, and write if there is a place for it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--series", type=int, default=N_SERIES, help="number of series")
-    parser.add_argument("--repeat", type=int, default=25, help="measured runs of each order")
-    parser.add_argument("--output", type=Path, help="JSON file for the results")
-    arguments = parser.parse_args()
-    results = measure(frames(arguments.series, N_CHANNELS, N_STEPS), arguments.repeat)
-    print(table(results))
-    if arguments.output:
-        shape = [arguments.series, N_CHANNELS, N_STEPS]
-        document = circumstances() | {"dtype": "float64", "threads": 1, "repeat": arguments.repeat, "shape": shape}
-        arguments.output.write_text(json.dumps(document | {"results": results}, indent=1) + "\n")
-
-
-if __name__ == "__main__":
-    main()

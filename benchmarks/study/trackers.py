@@ -10,21 +10,23 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from benchmarks.files import write
+from benchmarks.study.files import write
 
 
 class Tracker:
-    """Someone who is told of runs. This one does not listen.
+    """Interface to a service that logs runs. This one logs nothing.
 
     Parameters
     ----------
     folder : Path
         Where files are written.
     project : str
-        What the runs belong to, for those who keep several apart.
+        Name of the project that the runs belong to.
     """
 
-    def __init__(self, folder: Path, project: str = "sigfeat-hyena-vs-mha") -> None:
+    packages: tuple[str, ...] = ()  # that it needs
+
+    def __init__(self, folder: Path, project: str) -> None:
         self.folder, self.project = folder, project
 
     def run(
@@ -35,14 +37,16 @@ class Tracker:
         curves: Mapping[str, Sequence[float]],
         steps: Sequence[int],
     ) -> None:
-        """Tell of a run: its settings, single figures, and curves with a value at each of the steps."""
+        """Log a run: its settings, single figures, and curves with a value at each of the steps."""
 
     def pictures(self, pictures: Mapping[str, Figure]) -> None:
-        """Tell of pictures that are of no single run."""
+        """Log pictures that belong to no single run."""
 
 
 class TensorBoard(Tracker):
     """Writes event files, one folder per run: ``tensorboard --logdir FOLDER/tensorboard``."""
+
+    packages = ("tensorboard",)
 
     def run(self, name, settings, figures, curves, steps):
         with self._writer(name) as writer:
@@ -69,6 +73,8 @@ class WeightsAndBiases(Tracker):
 
     Without ``WANDB_MODE=online`` nothing leaves the machine: ``wandb sync FOLDER/wandb/offline-run-*`` sends the runs.
     """
+
+    packages = ("wandb",)
 
     def run(self, name, settings, figures, curves, steps):
         with self._run(name, dict(settings)) as run:
@@ -98,21 +104,21 @@ class WeightsAndBiases(Tracker):
 
 
 def _pixels(picture):
-    """Array (height, width, 4); of a figure itself W&B needs pyplot to be loaded."""
+    """Array (height, width, 4); W&B needs pyplot to log a figure itself."""
     canvas = FigureCanvasAgg(picture)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())
 
 
-def tell(
+def log(
     tracker: Tracker, name: str, runs: Iterable[tuple[Any, ...]], pictures: Callable[[], Mapping[str, Figure]]
 ) -> None:
-    """Tell a tracker of the runs that it has not been told of before, and of the pictures.
+    """Log the runs that a tracker has not logged before, and the pictures.
 
     Parameters
     ----------
     tracker : Tracker
-        Who is told; NAME.json in its folder lists the runs that it knows.
+        NAME.json in its folder lists the runs that it has logged.
     name : str
         Of the tracker.
     runs : iterable of tuple
@@ -125,14 +131,14 @@ def tell(
     ValueError
         If the tracker fails.
     """
-    told = tracker.folder / f"{name}.json"
+    logged = tracker.folder / f"{name}.json"
     try:
-        known = json.loads(told.read_text()) if told.exists() else []
+        known = json.loads(logged.read_text()) if logged.exists() else []
         for run in runs:
             if run[0] not in known:
                 tracker.run(*run)
                 known.append(run[0])
-                write(told, json.dumps(known))
+                write(logged, json.dumps(known))
         tracker.pictures(pictures())
     except Exception as error:  # of the tracker's own kinds
         what = f"--tracker {name} failed: {error}; the report and all records are in {tracker.folder}"

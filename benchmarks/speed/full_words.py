@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.measure import alternating_times, markdown_table, matrix_product_flops, median_ms, thread_limit
+from benchmarks.measure import markdown_table, thread_limit
+from benchmarks.speed.measure import alternating_times, matrix_product_flops, median_ms
 from sigfeat import ISSTransformer
 
 TITLE = "Full words (ISSTransformer, end values) against path signatures"
@@ -70,7 +71,7 @@ def _record(shape, dtype, n_threads, repeat, peers):
     time_major = np.ascontiguousarray(steps.cumsum(axis=1), dtype=dtype)
     channel_major = np.ascontiguousarray(time_major.swapaxes(1, 2))
     plain = {"decay": 0, "pooling": "end", "windows": "whole", "scale": None}
-    iss = ISSTransformer(depth, "length", n_jobs=n_threads, **plain)
+    iss = ISSTransformer(depth, words="length", n_jobs=n_threads, **plain)
     iss.fit(channel_major)
     contestants = {"sigfeat": lambda: iss.transform(channel_major)}
     if "pysiglib" in peers:

@@ -1,15 +1,14 @@
 """Sums over all intervals by real FFTs and by recurrences, against direct convolutions and the definition."""
 
 import statistics
-import subprocess
-import sys
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks.growth import growth_figure, slope
-from benchmarks.measure import alternating_times, markdown_table, thread_limit
+from benchmarks.measure import markdown_table, thread_limit
+from benchmarks.speed.growth import growth_figure, slope
+from benchmarks.speed.measure import alternating_times, peak_mib
 from sigfeat import IntervalISSTransformer
 
 TITLE = "Sums over all intervals: the word [1][2] of one series under four filters"
@@ -29,19 +28,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "recurrence": {"filter": "exponential"},
 }
 FROM = 2048  # slopes are taken from here on
-MEMORY_OF = """
-import sys
-from pathlib import Path
-from benchmarks.intervals import contestants
-name, n = sys.argv[1], int(sys.argv[2])
-contestants(128)[name]()  # what is compiled and imported is not counted
-run = contestants(n)[name]
-status = lambda name: next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(name))
-Path("/proc/self/clear_refs").write_text("5")
-before = status("VmRSS")
-run()
-print((status("VmHWM") - before) / 1024)
-"""
 
 
 def records(threads: list[int], repeat: int) -> list[dict[str, Any]]:
@@ -50,7 +36,9 @@ def records(threads: list[int], repeat: int) -> list[dict[str, Any]]:
     with thread_limit(1):
         for n in STEPS:
             times = alternating_times(contestants(n), repeat)
-            found.append({"steps": n, "seconds": times, "MiB": {name: _peak_memory(name, n) for name in times}})
+            found.append(
+                {"steps": n, "seconds": times, "MiB": {name: peak_mib(__name__, name, (128,), (n,)) for name in times}}
+            )
     return found
 
 
@@ -136,8 +124,3 @@ def _by_definition(x, taps):
             for f, g in zip(*taps, strict=True)
         ]
     )
-
-
-def _peak_memory(name, n):
-    command = [sys.executable, "-c", MEMORY_OF, name, str(n)]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)

@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from benchmarks.measure import alternating_times, markdown_table, median_ms, thread_limit
+from benchmarks.measure import markdown_table, thread_limit
+from benchmarks.speed.measure import alternating_times, median_ms
 from sigfeat.nn import GROUPS, development, random_algebra
 
 TITLE = "Developments in SO(n) against torch.matrix_exp"

@@ -1,29 +1,35 @@
 """Time of a point that is appended to a stream, and of reading the features, after few points and after many.
 
-    python -m benchmarks.streams
-
-Series of 3 channels. Points come one by one, or 1000 at once; the medians of several runs count.
+Series of 3 channels, float64, one thread. Points come one by one, or 1000 at once; the figures are medians.
 """
 
-import argparse
-import json
 import statistics
 import time
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from benchmarks.measure import circumstances, markdown_table, thread_limit
-from sigfeat import ISSTransformer, PathDevelopmentTransformer
+from benchmarks.measure import markdown_table, thread_limit
+from sigfeat import ISSTransformer, LowRankISSTransformer, PathDevelopmentTransformer
 
+TITLE = "Streams: points that are appended to a series"
 TRANSFORMERS = {
     "words, weight 2": ISSTransformer(windows="whole"),
-    "words, length 4, end": ISSTransformer(words="length", depth=4, pooling="end", windows="whole"),
-    "100 functionals": ISSTransformer(functionals="low_rank", n_functionals=100),
-    "1,000 functionals": ISSTransformer(functionals="low_rank"),
+    "words, length 4, end": ISSTransformer(4, words="length", pooling="end", windows="whole"),
+    "100 functionals": LowRankISSTransformer(100),
+    "1,000 functionals": LowRankISSTransformer(),
     "developments": PathDevelopmentTransformer(windows="whole"),
 }
 N_ONE_BY_ONE, AT_ONCE = 500, 1000
+BEFORE = (1000, 1_000_000)  # points before the measured ones
+RUNS = 5  # of each repetition, which take microseconds
+
+
+def records(threads: list[int], repeat: int) -> dict[str, Any]:
+    """Medians by transformer and number of points before; on one thread, since there is one series."""
+    with thread_limit(1):
+        results = {name: measure(transformer, BEFORE, RUNS * repeat) for name, transformer in TRANSFORMERS.items()}
+    return {"dtype": "float64", "threads": 1, "results": results}
 
 
 def microseconds(run, per=1):
@@ -50,28 +56,11 @@ def measure(transformer, numbers_before, repeat):
     return {n: {name: statistics.median(times) for name, times in own.items()} for n, own in found.items()}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--before", type=int, nargs="+", default=[1000, 1_000_000], help="points before the measured ones"
-    )
-    parser.add_argument("--repeat", type=int, default=25)
-    parser.add_argument("--output", type=Path, help="JSON file for the results")
-    arguments = parser.parse_args()
-    results = {}
-    with thread_limit(1):
-        for name, transformer in TRANSFORMERS.items():
-            results[name] = measure(transformer, arguments.before, arguments.repeat)
+def table(results: dict[str, Any]) -> str:
+    """Markdown of the medians in microseconds."""
     rows = [
-        [name, f"{n:,}", *(f"{value:.1f}" for value in times.values())]
+        [name, f"{int(n):,}", *(f"{value:.1f}" for value in times.values())]
         for name, found in results.items()
         for n, times in found.items()
     ]
-    print(markdown_table(["features", "points before", "us a point alone", "us a point of 1000", "us to read"], rows))
-    if arguments.output:
-        document = circumstances() | {"dtype": "float64", "threads": 1, "results": results}
-        arguments.output.write_text(json.dumps(document, indent=1) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+    return markdown_table(["features", "points before", "us a point alone", "us a point of 1000", "us to read"], rows)

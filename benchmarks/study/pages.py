@@ -1,4 +1,4 @@
-"""Reports: one page that needs nothing else, and the same as Markdown."""
+"""Reports: an HTML page that loads no other file, and the same as Markdown."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,9 +8,9 @@ from typing import Any
 import jinja2
 from matplotlib.figure import Figure
 
-from benchmarks.files import write
 from benchmarks.measure import markdown_table
-from benchmarks.pictures import Picture, plain_svg, svg
+from benchmarks.study.files import write
+from benchmarks.study.pictures import Picture, plain_svg, svg
 
 HOLDS, PARTLY, FAILS, UNKNOWN = "holds", "holds in part", "does not hold", "not measured"
 COLOURS = {HOLDS: "good", PARTLY: "middling", FAILS: "bad", UNKNOWN: "unknown"}
@@ -19,7 +19,7 @@ TEMPLATE = Path(__file__).with_name("page.html.jinja")
 
 @dataclass(frozen=True)
 class Verdict:
-    """A claim, what it was held against, what became of it, and the figures in a sentence."""
+    """A claim, what it is compared with, whether it holds, and the figures in a sentence."""
 
     claim: str
     against: str
@@ -29,7 +29,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Table:
-    """Cells under a title."""
+    """A table with a title."""
 
     title: str
     header: list[str]
@@ -59,7 +59,7 @@ def write_pages(title: str, facts: str, sections: Sequence[Section], folder: Pat
 
 
 def write_pictures(pictures: Sequence[Picture], drawn: Mapping[str, Figure], folder: Path) -> dict[str, dict[str, str]]:
-    """Write each picture as figures/NAME.svg; returned is, by name, what a section takes."""
+    """Write each picture as figures/NAME.svg, and return by name what a section takes."""
     for name, figure in drawn.items():
         write(folder / "figures" / f"{name}.svg", plain_svg(figure, name))
     return {
@@ -73,26 +73,42 @@ def write_pictures(pictures: Sequence[Picture], drawn: Mapping[str, Figure], fol
     }
 
 
+def chosen(pictures: Mapping[str, dict[str, str]], *names: str) -> list[dict[str, str]]:
+    """Pictures of these names, without those that were not drawn."""
+    return [pictures[name] for name in names if name in pictures]
+
+
 def when(records: Sequence[Mapping[str, Any]], circumstances: Mapping[str, Any]) -> str:
     """Day of the records, or the first and the last one."""
     dates = sorted({record["date"][:10] for record in records if record.get("date")})
     return " to ".join(dict.fromkeys((dates[0], dates[-1]))) if dates else circumstances["date"][:10]
 
 
-def run_facts(records: Sequence[Mapping[str, Any]], circumstances: Mapping[str, Any]) -> dict[str, str]:
-    """Machine, commits, versions and settings."""
+def run_facts(
+    records: Sequence[Mapping[str, Any]], circumstances: Mapping[str, Any], settings: Mapping[str, Any]
+) -> dict[str, str]:
+    """Machine, commits, versions and settings.
+
+    Versions are those of the records where they have them, otherwise those of the circumstances.
+    """
     commits = sorted({record["commit"] for record in records if record.get("commit")})
-    versions = circumstances["versions"].items()
+    versions: dict[str, dict[str, None]] = {}
+    for record in records:
+        for name, version in record.get("versions", {}).items():
+            versions.setdefault(name, {})[version] = None
+    versions = versions or {name: {version: None} for name, version in circumstances["versions"].items()}
     facts = {
         "machine": f"{circumstances['cpu']}, {circumstances['n_cpus']} CPUs, {circumstances['system']}",
         "commit": ", ".join(commits) or str(circumstances["commit"]),
         "versions": ", ".join(
-            [f"Python {circumstances['python']}", *[f"{name} {version}" for name, version in versions]]
+            [
+                f"Python {circumstances['python']}",
+                *[f"{name} {' and '.join(found)}" for name, found in versions.items()],
+            ]
         ),
-        "threads": "1",
     }
-    for name, value in circumstances["config"].items():
-        facts[name] = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    for name, value in settings.items():
+        facts[name] = (", ".join(map(str, value)) if isinstance(value, list) else str(value)) or "none"
     return facts
 
 

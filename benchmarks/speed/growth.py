@@ -10,24 +10,17 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
+from benchmarks.study.pictures import LOOK
+
 Points = Sequence[tuple[float, float]]
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # of Okabe and Ito
 MARKERS = "osD^vP"
 GREY = "#6e6e6e"
 N_COLUMNS = 2
-STYLE: Any = {
-    "font.size": 10,
-    "svg.fonttype": "none",
+STYLE: dict[str, Any] = LOOK | {
     "svg.hashsalt": "sigfeat",
     "axes.titlesize": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
     "grid.color": "#b0b0b0",
-    "grid.linewidth": 0.6,
-    "grid.alpha": 0.5,
-    "legend.frameon": False,
-    "legend.fontsize": 9,
 }
 
 
