@@ -15,13 +15,6 @@ LENGTHS = (128, 256, 512, 1024, 2048, 4096, 16384)
 LONGEST_TRAINED = 4096  # beyond, a step of attention takes minutes
 ATTENTION = "attention"
 ORDERS = (1, 2, 4)
-HYENA: dict[str, Any] = {
-    "causal": False,
-    "short_filter": 3,
-    "filter_width": 64,
-    "filter_bands": 8,
-    "gate_norm": False,
-}
 
 
 def records(threads: list[int], repeat: int) -> list[dict[str, Any]]:

@@ -17,8 +17,8 @@ def from_data_array(X: Any, what: str) -> tuple[Any, Any, Any]:
     """Values with sorted times as the last axis and channels before them, and the other indices.
 
     Returns the array, the index of its first dimension and the index of the dimension before the times; an index is
-    None if the dimension has none. Raises a ValueError if several dimensions exist and none is called "time", or three exist
-    and none is called "channel" or similar.
+    None if the dimension has none. Raises a ValueError if several dimensions exist and none is called "time", or three
+    exist and none is called "channel" or similar.
     """
     dims = [dim for dim in X.dims if dim != TIME]
     if TIME not in X.dims:
