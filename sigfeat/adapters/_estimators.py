@@ -85,7 +85,8 @@ ADAPTED = {
         "IntervalDevelopmentTransformer", {"n_filters": 2}, {"group": "SU", "dim": 2, "filter": "box"}, needs=TORCH
     ),
     "IntervalISSTransformer": _features("IntervalISSTransformer", {"n_filters": 2}, {"filter": "box"}),
-    "ISSTransformer": _features("ISSTransformer", {}, {"functionals": "low_rank", "n_functionals": 5}),
+    "ISSTransformer": _features("ISSTransformer", {}, {"depth": 3, "pooling": "end"}),
+    "LowRankISSTransformer": _features("LowRankISSTransformer", _FEW, {"n_functionals": 3, "semiring": "max_plus"}),
     "MHAEmbedder": _features("MHAEmbedder", _SMALL | {"n_heads": 2}, _SMALL | {"objective": "random"}, needs=TORCH),
     "PathDevelopmentTransformer": _features(
         "PathDevelopmentTransformer", {"dim": 3, "n_developments": 2}, {"group": "SE", "dim": 2}, needs=TORCH
