@@ -34,7 +34,7 @@ from tests.mistakes import (
 
 V, T = ValueError, TypeError
 ROWS = r"y must have one entry per series, 8, got 160; to_panel\(X\) has one row per series"
-OF_ONE_KIND = "y must be one class or number per series for ISSTransformer, got {}$"
+OF_ONE_KIND = "y must be one class or number per series for LowRankISSTransformer, got {}$"
 
 NETWORK = IntervalNetworkClassifier(max_epochs=1)
 TARGETS = {

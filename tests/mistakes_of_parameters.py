@@ -75,8 +75,8 @@ def never(name, value, estimator):
 
 
 VALUES = {
-    f"{type(estimator).__name__}({name}={value!r})": never(name, value, estimator)
-    for estimator, table in ((ISSTransformer(), OUT_OF_RANGE), (LowRankISSTransformer(), LOW_RANK_OUT_OF_RANGE))
+    f"{transformer.__name__}({name}={value!r})": never(name, value, transformer())
+    for transformer, table in ((ISSTransformer, OUT_OF_RANGE), (LowRankISSTransformer, LOW_RANK_OUT_OF_RANGE))
     for name, values in table.items()
     for value in values
 }

@@ -139,10 +139,10 @@ def test_training_is_repeatable_and_leaves_random_state_alone():
     first, second = (supervised(max_epochs=2).fit(X, y) for _ in range(2))
     assert torch.rand(1) == expected
     np.testing.assert_array_equal(first.functionals_.taps, second.functionals_.taps)
-    untrained = supervised(fit_mode="random").fit(X, y)
+    untrained = LowRankISSTransformer(6, quantiles=1).fit(X, y)
     assert (first.functionals_.taps != untrained.functionals_.taps).any()
     assert not hasattr(untrained, "history_")
-    assert [epoch["epoch"] for epoch in first.history_] == [1, 2]
+    assert first.history_["train_loss"].shape == (2,)
     assert {field.name for field in dataclasses.fields(first.functionals_)} >= {"taps", "decays"}
 
 
