@@ -71,7 +71,7 @@ FEATURES = [
         pooling=("max", "end"),
         windows=2,
     ),
-    LowRankISSTransformer(4, depth=3, pooling=("mipv", "ppv"), quantiles=(0.2, 0.5), n_jobs=2),
+    LowRankISSTransformer(4, depth=3, pooling=("mipv", "ppv"), quantiles=(0.21, 0.57), n_jobs=2),
     IntervalISSTransformer(n_filters=2),
     IntervalISSTransformer(["[1]", "[1,1][1]"], filter="box", n_filters=3, pooling=("ppv", "mpv"), windows=2, n_jobs=2),
     IntervalISSTransformer(filter="random", filter_rank=2, n_filters=2, filter_length=3, pooling="argmax", scale=None),
