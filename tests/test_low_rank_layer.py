@@ -181,7 +181,7 @@ def on(device, iss, X):
     """Features of a fitted transformer from the operations of torch, which the CPU does not take by itself."""
     lengths = np.isfinite(X[:, 0]).sum(axis=1)
     out = np.empty((len(X), iss._n_features_out), X.dtype)
-    pooling = iss._columns, iss.thresholds_, iss._n_fine, iss._runs
+    pooling = iss._pooling_columns, iss.thresholds_, iss._n_fine, iss._runs
     how = {"shift": iss.mean_, "scale": 1 / np.stack([iss.scale_, iss.difference_scale_]), "device": device, "out": out}
     assert pooled_on_device(X, lengths, iss.functionals_, pooling, **how)
     return out

@@ -245,10 +245,10 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
         _check_device(self.device)
         n_thresholds = len(quantiles) if isinstance(quantiles, tuple) else quantiles
         # From here on `transform` uses these copies of the parameters: the kernels rely on the size of the output.
-        self._columns = [(name, q) for name in pooling for q in range(n_thresholds if name == "ppv" else 1)]
+        self._pooling_columns = [(name, q) for name in pooling for q in range(n_thresholds if name == "ppv" else 1)]
         self._n_fine, self._runs = fine_windows(self.windows)
         self._windows = self.windows
-        n_features = self.n_functionals * n_parts(self.depth) * len(self._columns) * len(self._runs)
+        n_features = self.n_functionals * n_parts(self.depth) * len(self._pooling_columns) * len(self._runs)
         what = f"LowRankISSTransformer with n_functionals={self.n_functionals}, depth={self.depth}"
         sizes = self.n_functionals, self.depth, self.n_lags, n_thresholds
         workspace = functionals_workspace(*sizes, X.shape[1], X.shape[2])
@@ -287,7 +287,7 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
         check_output_size(len(X), self._n_features_out, X.dtype, "the output of LowRankISSTransformer")
         out = np.empty((len(X), self._n_features_out), X.dtype)
         how = {"shift": self.mean_, "scale": self._factors(), "out": out}
-        pooling = self._columns, self.thresholds_, self._n_fine, self._runs
+        pooling = self._pooling_columns, self.thresholds_, self._n_fine, self._runs
         if _is_cpu(self.device):
             fits = pooled_low_rank(X, lengths, self.functionals_, pooling, n_threads=n_threads, **how)
         else:
@@ -328,14 +328,14 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
         check_is_fitted(self)
         whole_series(self._windows)
         how = {"shift": self.mean_, "scale": self._factors()}
-        return LowRankStream(self.functionals_, self._columns, self.thresholds_, **how)
+        return LowRankStream(self.functionals_, self._pooling_columns, self.thresholds_, **how)
 
     def _feature_names(self):
-        return functional_names(self.functionals_, self._columns, self._windows)
+        return functional_names(self.functionals_, self._pooling_columns, self._windows)
 
     def _feature_columns(self):
         labels = self._channel_labels()
-        return functional_columns(self.functionals_, self.thresholds_, self._columns, self._windows, labels)
+        return functional_columns(self.functionals_, self.thresholds_, self._pooling_columns, self._windows, labels)
 
     def _learn_scale(self, X, lengths):
         """Set what is subtracted from the channels, and what they and their differences are divided by."""
