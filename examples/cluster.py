@@ -41,8 +41,8 @@ def run(client, n_series):
     print(f"{len(client.scheduler_info()['workers'])} workers")
     X, y = make_coincidence(200, random_state=0)
     grid = {
-        "features__isstransformer__pooling": ["ppv", ("ppv", "max"), ("ppv", "mipv")],
-        "features__isstransformer__n_thresholds": [1, 3],
+        "features__lowrankisstransformer__pooling": ["ppv", ("ppv", "max"), ("ppv", "mipv")],
+        "features__lowrankisstransformer__quantiles": [1, 3],
     }
     search = GridSearchCV(iss_classifier(n_functionals=200), grid, cv=3)
     start = time.perf_counter()

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sigfeat.transformers.intervals.iss import IntervalISSTransformer as IntervalISSTransformer
     from sigfeat.transformers.intervals.network import IntervalNetworkClassifier as IntervalNetworkClassifier
     from sigfeat.transformers.iss import ISSTransformer as ISSTransformer
+    from sigfeat.transformers.low_rank import LowRankISSTransformer as LowRankISSTransformer
     from sigfeat.transformers.scaling import FeatureScaler as FeatureScaler
     from sigfeat.transformers.signature import SignatureTransformer as SignatureTransformer
     from sigfeat.words import Word as Word
@@ -61,6 +62,7 @@ _MODULES = {
     "sigfeat.transformers.intervals.iss": ("IntervalISSTransformer",),
     "sigfeat.transformers.intervals.network": ("IntervalNetworkClassifier",),
     "sigfeat.transformers.iss": ("ISSTransformer",),
+    "sigfeat.transformers.low_rank": ("LowRankISSTransformer",),
     "sigfeat.transformers.embeddings.recurrent": ("RecurrentEmbeddingTransformer",),
     "sigfeat.transformers.embeddings.s4": ("S4EmbeddingTransformer",),
     "sigfeat.transformers.scaling": ("FeatureScaler",),

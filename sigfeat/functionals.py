@@ -26,16 +26,16 @@ class Functionals:
     differenced : bool ndarray of shape (n_chains,)
         Whether letters look at x(t + 1) - x(t) in place of x(t).
     decays : ndarray of shape (n_chains,)
-        Rate of fading per step, in the semiring's own product.
+        Decay rate of each chain per time step, in the semiring's own product.
     semirings : tuple of str
         Name of the semiring of each chain.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from sigfeat import ISSTransformer
+    >>> from sigfeat import LowRankISSTransformer
     >>> X = np.random.default_rng(0).standard_normal((5, 2, 40))
-    >>> functionals = ISSTransformer(functionals="low_rank", n_functionals=8).fit(X).functionals_
+    >>> functionals = LowRankISSTransformer(n_functionals=8).fit(X).functionals_
     >>> functionals.n_chains, functionals.depth, functionals.taps.shape
     (8, 2, (8, 2, 2, 9))
     """
@@ -79,7 +79,6 @@ def draw_functionals(
     dilations: tuple[int, ...] | None,
     decay: float | None,
     semirings: tuple[str, ...],
-    one_dilation: bool = False,
     random_state: np.random.RandomState,
 ) -> Functionals:
     """Random functionals.
@@ -93,24 +92,20 @@ def draw_functionals(
     n_lags : int
         Points of a window.
     dilations : tuple of int or None
-        Drawn from these; None for those whose window fits into the series: log-uniform, or powers of two if a chain
-        has one dilation.
+        Drawn from these; None for log-uniform ones whose window fits into the series.
     decay : float or None
-        Rate of all; None for half-lives that are log-uniform between one step and the series.
+        Decay rate of all chains; None for half-lives that are log-uniform between one step and the series.
     semirings : tuple of str
         Taken in turn.
-    one_dilation : bool, default=False
-        Whether the letters of a chain share their dilation, for letters that compete; dilations are then taken in turn.
     random_state : numpy.random.RandomState
         Source of the draws.
 
     Returns
     -------
     functionals : Functionals
-        Taps are Gaussian and of norm one over each letter. Of eight chains two look at differences and one sees the
-        level of the series; the taps of all but the latter have mean zero over each window. Of two chains of one
-        dilation one looks at differences, none sees the level. A letter looks at a random subset of the channels, of
-        log-uniform size.
+        Taps are Gaussian and of norm one over each letter. Of eight chains two use differences and one depends on the
+        level of the series; the taps of all except the latter have mean zero over each window. A letter depends on a
+        random subset of the channels, of log-uniform size.
 
     Examples
     --------
@@ -125,17 +120,14 @@ def draw_functionals(
     shape = n_chains, depth
     taps = random_state.standard_normal((*shape, n_used, n_lags))
     turn = np.arange(n_chains) // len(semirings)
-    sees_level = (turn % 8 == 0) & (not one_dilation) | (n_lags == 1)
+    sees_level = (turn % 8 == 0) | (n_lags == 1)
     taps -= np.where(sees_level[:, np.newaxis, np.newaxis, np.newaxis], 0.0, taps.mean(axis=-1, keepdims=True))
     n_looked_at = np.floor(2 ** random_state.uniform(0, np.log2(n_used + 1), shape)).astype(np.int64)
     taps *= np.arange(n_used)[:, np.newaxis] < n_looked_at[..., np.newaxis, np.newaxis]
     taps /= np.sqrt(np.square(taps).sum(axis=(-2, -1), keepdims=True))
     order = random_state.random_sample((*shape, n_channels)).argsort(axis=-1)
     widest = max((n_timepoints - 1) / max(n_lags - 1, 1), 1.0)
-    if one_dilation:
-        each = dilations or tuple(2**e for e in range(int(np.log2(widest)) + 1))
-        chosen = np.asarray(each, np.int64)[np.arange(n_chains) // 2 % len(each), np.newaxis].repeat(depth, axis=1)
-    elif dilations is None:
+    if dilations is None:
         chosen = np.floor(2 ** random_state.uniform(0, np.log2(widest), shape)).astype(np.int64)
     else:
         chosen = np.asarray(dilations, np.int64)[random_state.randint(len(dilations), size=shape)]
@@ -144,7 +136,7 @@ def draw_functionals(
         taps=taps.astype(np.float32),
         channels=order[..., :n_used],
         dilations=chosen,
-        differenced=turn % (2 if one_dilation else 4) == 1,
+        differenced=turn % 4 == 1,
         decays=rates if decay is None else np.full(n_chains, float(decay)),
         semirings=tuple(semirings[i % len(semirings)] for i in range(n_chains)),
     )

@@ -5,6 +5,7 @@ Run `python -m tests.fuzz --cases 20000`. Cases depend on the seed alone, so a r
 
 import argparse
 import faulthandler
+import inspect
 import sys
 import time
 import traceback
@@ -28,6 +29,7 @@ from sigfeat import (
     IntervalISSTransformer,
     ISSTransformer,
     LeadLag,
+    LowRankISSTransformer,
     PathDevelopmentTransformer,
     SignatureTransformer,
     StandardizeChannels,
@@ -61,28 +63,37 @@ CHOICES = {
     IntervalISSTransformer: STATISTICS | SCALE | {"filter_length": [None, 2, 40]},
     IntervalDevelopmentTransformer: STATISTICS | {"scale": [None, 0.1, 30.0], "filter_length": [None, 2, 40]},
     PathDevelopmentTransformer: STATISTICS | {"scale": [None, 0.1, 30.0], "dtype": [None, "float32", "float64"]},
+    ISSTransformer: STATISTICS | SCALE | DECAY | {"semiring": list(SEMIRINGS), "strict": [True, False]},
 }
-OF_WORDS = STATISTICS | SCALE | DECAY | {"semiring": list(SEMIRINGS), "strict": [True, False]}
-OF_FUNCTIONALS = {
-    "semiring": ["real", "max_plus", "min_plus", ("min_plus", "real")],
-    "pooling": ["ppv", "mpv", "mipv", "end", "mean", "max", "min", ("end", "mipv", "ppv")],
-    "windows": WINDOWS,
-    "quantile": ["auto", 0.0, 1.0],
-    "n_lags": [1, 2, 9, 30],
-    "dilations": [None, (1,), (4, 60)],
-}
-OF_COMPETING = SCALE | DECAY | {"windows": WINDOWS, "n_lags": [1, 9], "dilations": [None, (1,), (4, 60)]}
+CHOICES[LowRankISSTransformer] = (
+    SCALE
+    | DECAY
+    | {
+        "semiring": ["real", "max_plus", "min_plus", ("min_plus", "real")],
+        "pooling": ["ppv", "mpv", "mipv", "end", "mean", "max", "min", ("end", "mipv", "ppv")],
+        "windows": WINDOWS,
+        "quantiles": [3, 1, 0.0, 1.0, (0.2, 0.8)],
+        "n_lags": [1, 2, 9, 30],
+        "dilations": [None, (1,), (4, 60)],
+    }
+)
 
 
 def parameters(transformer):
     """Valid values of some of the parameters."""
     choices = CHOICES.get(type(transformer), {})
-    if isinstance(transformer, ISSTransformer):
-        of_functionals = {"low_rank": SCALE | DECAY | OF_FUNCTIONALS, "competing": OF_COMPETING}
-        choices = of_functionals.get(transformer.functionals, OF_WORDS)
     if isinstance(transformer, Embedder):
         choices = {"dtype": [None, "float32", "float64"], "output": ["pooled", "sequence"], "windows": WINDOWS}
-    return st.fixed_dictionaries({}, optional={name: st.sampled_from(values) for name, values in choices.items()})
+    drawn = st.fixed_dictionaries({}, optional={name: st.sampled_from(values) for name, values in choices.items()})
+    return drawn.map(lambda changes: used(transformer, changes))
+
+
+def used(transformer, changes):
+    """The changes, with the default of each parameter that the other settings do not use, which would be refused."""
+    after, defaults = transformer.get_params(deep=False) | changes, inspect.signature(type(transformer)).parameters
+    only_with = type(transformer)._used_only.items()
+    unused = [name for name, only in only_with if not only.holds(after[only.parameter])]
+    return changes | {name: defaults[name].default for name in unused}
 
 
 # -------------------------------------------------------------------------------------------------- properties

@@ -7,7 +7,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 
-from sigfeat import ISSTransformer, MHAEmbedder, to_panel
+from sigfeat import ISSTransformer, LowRankISSTransformer, MHAEmbedder, to_panel
 from sigfeat.classifiers import iss_classifier
 
 N, NAMES = 8, ["a", "b", "c"]
@@ -22,7 +22,7 @@ KEYS = {"series": "series", "time": "time"}
 SMALL = {"d_model": 4, "n_layers": 1, "d_ff": 5, "n_steps": 2}
 TAUGHT = MHAEmbedder(n_heads=2, **SMALL)
 CLASSIFIER = iss_classifier(n_functionals=5)
-GRID = {"features__isstransformer__depth": [1, 2]}
+GRID = {"features__lowrankisstransformer__depth": [1, 2]}
 
 POINTS = "n_timepoints must be at least {} for {}, got {}"
 NEVER = "{!r} parameter of {} must be .* Got {} instead.$"
@@ -64,7 +64,11 @@ def use(estimator, y=Y):
 
 
 def iss(**parameters):
-    return use(ISSTransformer(**{"functionals": "low_rank", "n_functionals": 5} | parameters))
+    return use(ISSTransformer(**parameters))
+
+
+def low_rank(**parameters):
+    return use(LowRankISSTransformer(**{"n_functionals": 5} | parameters))
 
 
 def search(panel, y, grid=GRID, estimator=CLASSIFIER, **options):

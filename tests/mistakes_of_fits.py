@@ -11,6 +11,7 @@ from sigfeat import (
     ChannelUnion,
     IntervalNetworkClassifier,
     ISSTransformer,
+    LowRankISSTransformer,
     MHAEmbedder,
     PathDevelopmentTransformer,
 )
@@ -33,7 +34,7 @@ from tests.mistakes import (
 
 V, T = ValueError, TypeError
 ROWS = r"y must have one entry per series, 8, got 160; to_panel\(X\) has one row per series"
-OF_ONE_KIND = "y must be one class or number per series for ISSTransformer, got {}$"
+OF_ONE_KIND = "y must be one class or number per series for LowRankISSTransformer, got {}$"
 
 NETWORK = IntervalNetworkClassifier(max_epochs=1)
 TARGETS = {
@@ -44,7 +45,7 @@ TARGETS = {
     "no y": ("y", lambda: fit(X, None), V, "requires y to be passed, but the target y is None"),
     "no y for training": (
         "y",
-        lambda: use(ISSTransformer(functionals="low_rank", fit_mode="supervised"), None),
+        lambda: use(LowRankISSTransformer(fit_mode="supervised"), None),
         V,
         "requires y",
     ),
@@ -129,21 +130,21 @@ SEARCHES = {
     ),
     "a grid of an unknown parameter": (
         "dept",
-        lambda: search(X, Y, {"features__isstransformer__dept": [1]}),
+        lambda: search(X, Y, {"features__lowrankisstransformer__dept": [1]}),
         V,
-        r"Invalid parameter 'dept' for estimator ISSTransformer\(",
+        r"Invalid parameter 'dept' for estimator LowRankISSTransformer\(",
     ),
     "a grid of one value": (
-        "features__isstransformer__depth",
-        lambda: search(X, Y, {"features__isstransformer__depth": 1}),
+        "features__lowrankisstransformer__depth",
+        lambda: search(X, Y, {"features__lowrankisstransformer__depth": 1}),
         T,
         "needs to be a list or a numpy array, but got 1",
     ),
     "a grid of a wrong value": (
         "depth",
-        lambda: search(X, Y, {"features__isstransformer__depth": [0]}),
+        lambda: search(X, Y, {"features__lowrankisstransformer__depth": [0]}),
         V,
-        NEVER.format("depth", "ISSTransformer", 0),
+        NEVER.format("depth", "LowRankISSTransformer", 0),
     ),
     "a search over a transformer": (
         "scoring",

@@ -36,7 +36,7 @@ LONG_TABLE = r"X looks like a long table, .* pass to_panel\(X, series='series', 
 ONE_SERIES = r"X must hold series, got one series of shape {}: pass \[X\]"
 NO_KIND = "X must be an array, a list of arrays, a DataFrame or a tensor, got {}$"
 SWAPPED = r"X has more channels, 20, than time points, 3\..* pass {}\.$"
-TURNED = r"X has 20 channels, but ISSTransformer was fitted with 3; .* pass {}$"
+TURNED = r"X has 20 channels, but LowRankISSTransformer was fitted with 3; .* pass {}$"
 COLUMN = "{} must be one of the columns of X, {}, got {}$"
 KEPT = r"\['series', 'time', 'a', 'b', 'c'\]"
 NO_STAMP = "every point of series 0.* of X must have a time stamp, got a missing one in its index$"
@@ -147,7 +147,7 @@ CONTAINERS = {
         "X",
         lambda: fit(X[:, 0]).predict(X[:, 0, :9]),
         V,
-        "X has 9 features, but ISSTransformer is exp",
+        "X has 9 features, but LowRankISSTransformer is exp",
     ),
     "DataArray without time": (
         "X",

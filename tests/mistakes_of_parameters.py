@@ -20,12 +20,13 @@ from sigfeat import (
     IntervalISSTransformer,
     ISSTransformer,
     LeaveOneOutRidgeClassifier,
+    LowRankISSTransformer,
     MHAEmbedder,
     PathDevelopmentTransformer,
     StandardizeChannels,
 )
 from sigfeat.classifiers import iss_classifier
-from tests.mistakes import FRAMES, NEVER, POINTS, SMALL, TAUGHT, UNFITTED, X, Y, fit, iss, use
+from tests.mistakes import FRAMES, NEVER, POINTS, SMALL, TAUGHT, UNFITTED, X, Y, fit, iss, low_rank, use
 
 V, T = ValueError, TypeError
 DEVICE = "device must be one that torch can use, got {}: "
@@ -43,18 +44,23 @@ OUT_OF_RANGE = {
     "windows": [0, 2.0, "dyadic", None],
     "scale": ["min"],
     "quantile": [2, "half"],
-    "functionals": ["deep"],
+    "n_jobs": [0, 1.5, "all"],
+}
+LOW_RANK_OUT_OF_RANGE = {
+    "depth": [0, 2.5, None],
     "n_functionals": [0, 1e3],
     "n_lags": [0],
     "dilations": [3],
-    "n_thresholds": [0],
+    "semiring": ["max_times"],
+    "decay": [-1, "auto"],
+    "pooling": ["argmax"],
+    "quantiles": [1.5, "half", None],
     "fit_mode": ["train"],
     "task": ["cluster"],
     "max_epochs": [0],
     "lr": [0, "fast"],
     "batch_size": [1],
     "random_state": ["a", -1],
-    "n_jobs": [0, 1.5, "all"],
 }
 
 
@@ -69,8 +75,9 @@ def never(name, value, estimator):
 
 
 VALUES = {
-    f"{name}={value!r}": never(name, value, ISSTransformer())
-    for name, values in OUT_OF_RANGE.items()
+    f"{transformer.__name__}({name}={value!r})": never(name, value, transformer())
+    for transformer, table in ((ISSTransformer, OUT_OF_RANGE), (LowRankISSTransformer, LOW_RANK_OUT_OF_RANGE))
+    for name, values in table.items()
     for value in values
 }
 VALUES |= {
@@ -123,27 +130,43 @@ PARAMETERS = {
     "no pooling": ("pooling", lambda: iss(pooling=[]), V, r"pooling must name different ones of .* got \[\]$"),
     "one unknown semiring": (
         "semiring",
-        lambda: iss(semiring=["real", "x"]),
+        lambda: low_rank(semiring=["real", "x"]),
         V,
         r"semiring must be of .* got \['real', 'x'\]$",
     ),
     "dilations of 0": (
         "dilations",
-        lambda: iss(dilations=[0]),
+        lambda: low_rank(dilations=[0]),
         V,
-        r"dilations must be whole numbers from 1 on, .* got \[0\]$",
+        r"dilations must be whole numbers >= 1, .* got \[0\]$",
     ),
-    "supervised words": (
-        "fit_mode",
-        lambda: iss(functionals="words", fit_mode="supervised"),
+    "no threshold": ("quantiles", lambda: low_rank(quantiles=0), V, r"quantiles must be a number of .* 4, .* got 0$"),
+    "too many thresholds": ("quantiles", lambda: low_rank(quantiles=99), V, r"quantiles must be .* got 99$"),
+    "a quantile beyond 1": ("quantiles", lambda: low_rank(quantiles=(0.5, 2.0)), V, r"floats .* got \(0.5, 2.0\)$"),
+    "no quantile": ("quantiles", lambda: low_rank(quantiles=()), V, r"as many floats from 0 to 1, got \(\)$"),
+    "quantiles of maxima": (
+        "quantiles",
+        lambda: low_rank(pooling="max", quantiles=1),
         V,
-        'needs functionals="low_',
+        r"quantiles is used with pooling='ppv' or 'mpv' or 'mipv' only, got quantiles=1 with pooling='max': leave it",
     ),
-    "semirings of words": (
-        "semiring",
-        lambda: iss(functionals="words", semiring=["real"]),
+    "a quantile of means": (
+        "quantile",
+        lambda: iss(pooling="mean", quantile=0.9),
         V,
-        r"one name .* got \['real'\]$",
+        r"quantile is used with pooling='ppv' or 'mpv' only, got quantile=0.9 with pooling='mean': leave it at 0.5$",
+    ),
+    "a depth of given words": (
+        "depth",
+        lambda: iss(depth=3, words=["[1]"]),
+        V,
+        r"depth is used with words='length' or 'weight' only, got depth=3 with words=\['\[1\]'\]: leave it at 2$",
+    ),
+    "epochs without training": (
+        "max_epochs",
+        lambda: low_rank(max_epochs=3),
+        V,
+        "max_epochs is used with fit_mode='supervised' only, got max_epochs=3 with fit_mode='random': leave it at 30$",
     ),
     "negative values": (
         "semiring",
@@ -185,8 +208,8 @@ PARAMETERS = {
         r"words must be different words, at least one, got \[\]$",
     ),
     "no GPU": ("device", lambda: without_gpu(TAUGHT), V, DEVICE.format("'cuda'")),
-    "no such device": ("device", lambda: iss(fit_mode="supervised", device="gpu"), V, DEVICE.format("'gpu'")),
-    "a number for a device": ("device", lambda: iss(fit_mode="supervised", device=3.5), V, DEVICE.format("3.5")),
+    "no such device": ("device", lambda: low_rank(device="gpu"), V, DEVICE.format("'gpu'")),
+    "a number for a device": ("device", lambda: low_rank(device=3.5), V, DEVICE.format("3.5")),
     "width and heads": (
         "d_model",
         lambda: use(MHAEmbedder(d_model=5, n_heads=2)),

@@ -16,6 +16,7 @@ from sigfeat import (
     Increments,
     ISSTransformer,
     LeadLag,
+    LowRankISSTransformer,
     StandardizeChannels,
     to_panel,
 )
@@ -151,7 +152,7 @@ def test_a_constant_channel_keeps_its_scale(value, dtype):
 def test_a_channel_whose_deviation_has_no_inverse_keeps_its_scale():
     X = np.array([[1e-307, 1e-307 + 1e-320]])
     np.testing.assert_array_equal(StandardizeChannels().fit(X).scale_, 1.0)
-    for transformer in (ISSTransformer(), ISSTransformer(functionals="low_rank", n_functionals=2)):
+    for transformer in (ISSTransformer(), LowRankISSTransformer(n_functionals=2)):
         assert np.isfinite(transformer.fit_transform(X)).all()
 
 

@@ -12,6 +12,7 @@ from sigfeat import (
     IntervalDevelopmentTransformer,
     IntervalISSTransformer,
     ISSTransformer,
+    LowRankISSTransformer,
     PathDevelopmentTransformer,
     SignatureTransformer,
     Word,
@@ -80,7 +81,7 @@ def test_words_signatures_and_brackets_are_spelled_with_names():
     pytest.importorskip("iisignature")
     names = SignatureTransformer(depth=2).fit(X).get_feature_names_out()
     assert names[[0, 4]].tolist() == ["[speed]|signature", "[speed][temp]|signature"]
-    names = SignatureTransformer("logsignature", depth=3, windows=2).fit(X).get_feature_names_out()
+    names = SignatureTransformer(kind="logsignature", windows=2).fit(X).get_feature_names_out()
     assert "[[speed],[[speed],[temp]]]|logsignature|1/2-2/2" in names
 
 
@@ -126,11 +127,10 @@ TABLES = {
     "words": ISSTransformer(pooling=("end", "ppv", "max")),
     "tropical words": ISSTransformer(words="length", semiring="min_plus", pooling=("end", "argmax")),
     "plain words": ISSTransformer(words="length", decay=0, pooling="end", windows="whole", scale=None),
-    "low rank": ISSTransformer(functionals="low_rank", n_functionals=30, depth=3, pooling=LOW_RANK_POOLINGS, windows=2),
-    "competing": ISSTransformer(functionals="competing", n_functionals=20),
+    "low rank": LowRankISSTransformer(n_functionals=30, depth=3, pooling=LOW_RANK_POOLINGS, windows=2),
     "interval sums": IntervalISSTransformer(n_filters=2, pooling=("ppv", "end"), windows=2),
     "signature": SignatureTransformer(windows=2),
-    "logarithm": SignatureTransformer("logsignature"),
+    "logarithm": SignatureTransformer(kind="logsignature"),
     "developments": PathDevelopmentTransformer("SE", n_developments=2, pooling=("ppv", "end")),
     "complex developments": PathDevelopmentTransformer("SU", dim=2, n_developments=2, windows=2),
     "interval developments": IntervalDevelopmentTransformer("SE", n_developments=2, n_filters=2),
@@ -179,14 +179,14 @@ def test_tables_say_what_the_names_say(name):
 
 def test_features_of_low_rank_can_be_recomputed_from_their_table():
     X = panel()
-    iss = ISSTransformer(functionals="low_rank", n_functionals=16, depth=3, semiring=("real", "max_plus"))
+    iss = LowRankISSTransformer(n_functionals=16, depth=3, semiring=("real", "max_plus"))
     features, drawn, table = iss.fit_transform(X), iss.functionals_, iss.feature_table()
     letters = dict(enumerate(zip(drawn.channels.reshape(-1, 3), drawn.taps.reshape(-1, 3, 9), strict=True)))
     for column, (_, row) in enumerate(table.iterrows()):
         places = [tuple(int(n) - 1 for n in letter.split(".")) for letter in row["word"][1:-1].split("><")]
-        series = np.diff(X[0]) * iss.difference_scale_[:, np.newaxis]
+        series = np.diff(X[0]) / iss.difference_scale_[:, np.newaxis]
         if not row["differences"]:
-            series = (X[0] - iss.shift_[:, np.newaxis]) * iss.scale_[:, np.newaxis]
+            series = (X[0] - iss.mean_[:, np.newaxis]) / iss.scale_[:, np.newaxis]
         values = []
         for (chain, j), listed, dilation in zip(places, row["letter_channels"], row["dilations"], strict=True):
             channels, own = letters[chain * 3 + j]
@@ -202,13 +202,13 @@ def test_features_of_low_rank_can_be_recomputed_from_their_table():
 
 def test_level_one_is_the_share_of_time_of_a_convolution_above_the_threshold():
     X = panel()
-    iss = ISSTransformer(functionals="low_rank", n_functionals=20, depth=1, n_thresholds=2).fit(frames(X))
+    iss = LowRankISSTransformer(n_functionals=20, depth=1, quantiles=2).fit(frames(X))
     features, drawn, table = iss.transform(X), iss.functionals_, iss.feature_table()
     for k, (_, row) in enumerate(table.iterrows()):
         chain = int(row["word"].strip("<>").split(".")[0]) - 1
-        series = np.diff(X[1]) * iss.difference_scale_[:, np.newaxis] if row["differences"] else None
+        series = np.diff(X[1]) / iss.difference_scale_[:, np.newaxis] if row["differences"] else None
         if series is None:
-            series = (X[1] - iss.shift_[:, np.newaxis]) * iss.scale_[:, np.newaxis]
+            series = (X[1] - iss.mean_[:, np.newaxis]) / iss.scale_[:, np.newaxis]
         (dilation,), n_times = row["dilations"], series.shape[1]
         padded = np.pad(series, ((0, 0), (4 * dilation, 4 * dilation)))
         letter = np.zeros(n_times)

@@ -114,7 +114,7 @@ def test_ready_classifiers_are_calibrated_from_outside(method):
 def test_settings_are_searched_by_scores_of_probabilities(scoring, n_classes):
     X, y = two_kinds(36)
     y[::3] = n_classes - 1
-    grid = {"features__isstransformer__n_functionals": [4, 16]}
+    grid = {"features__lowrankisstransformer__n_functionals": [4, 16]}
     search = GridSearchCV(made("iss", "classifier"), grid, scoring=scoring, cv=3, error_score="raise").fit(X, y)
     assert search.best_score_ > (-np.log(n_classes) if scoring == "neg_log_loss" else 0.5)
 
@@ -135,7 +135,7 @@ def test_weights_reach_the_ridge_of_a_ready_classifier():
 
 def test_settings_of_the_features_are_searched_from_outside():
     X, y = two_kinds(24)
-    name = "features__isstransformer__n_functionals"
+    name = "features__lowrankisstransformer__n_functionals"
     search = GridSearchCV(made("iss", "classifier"), {name: [4, 16]}, cv=2).fit(X, y)
     assert search.best_score_ > 0.8
 

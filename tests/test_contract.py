@@ -29,6 +29,7 @@ from sigfeat import (
     IntervalISSTransformer,
     ISSTransformer,
     LeadLag,
+    LowRankISSTransformer,
     MHAEmbedder,
     PathDevelopmentTransformer,
     RecurrentEmbeddingTransformer,
@@ -62,16 +63,15 @@ FEATURES = [
     ISSTransformer(semiring="max_times"),
     ISSTransformer(semiring="min_plus", pooling=("mean", "ppv", "mpv", "argmax"), windows=2),
     ISSTransformer(words=["[1]", "[1,1][1]"], strict=False, windows=("dyadic", 1), scale=None, n_jobs=2),
-    ISSTransformer(functionals="low_rank", n_functionals=5),
-    ISSTransformer(
-        functionals="low_rank",
+    LowRankISSTransformer(n_functionals=5),
+    LowRankISSTransformer(
         depth=1,
         n_functionals=6,
         semiring=("real", "max_plus"),
         pooling=("max", "end"),
         windows=2,
     ),
-    ISSTransformer(functionals="competing", depth=3, n_functionals=4, n_jobs=2),
+    LowRankISSTransformer(4, depth=3, pooling=("mipv", "ppv"), quantiles=(0.21, 0.57), n_jobs=2),
     IntervalISSTransformer(n_filters=2),
     IntervalISSTransformer(["[1]", "[1,1][1]"], filter="box", n_filters=3, pooling=("ppv", "mpv"), windows=2, n_jobs=2),
     IntervalISSTransformer(filter="random", filter_rank=2, n_filters=2, filter_length=3, pooling="argmax", scale=None),
@@ -420,8 +420,11 @@ def test_a_single_time_point_works_or_gives_one_clear_sentence(transformer):
     needs_two = isinstance(transformer, SignatureTransformer | DelayEmbedding)
     needs_two |= any(isinstance(part, Increments) and not part.basepoint for part in parts(transformer))
     if isinstance(transformer, ISSTransformer):
-        one_letter = transformer.functionals == "competing" or transformer.depth == 1
-        needs_two = transformer.strict and not one_letter
+        needs_two = transformer.strict and transformer.depth > 1
+    if isinstance(transformer, LowRankISSTransformer) and transformer.depth > 1:
+        with pytest.raises(ValueError, match=f"n_timepoints must be at least {transformer.depth} for functionals of"):
+            fresh.fit(X)
+        return
     needs_two |= isinstance(transformer, HyenaEmbeddingTransformer) and transformer.short_filter == 3
     if needs_two:
         with pytest.raises(ValueError, match="n_timepoints must be at least 2 for .*, got 1 .* in series 0"):
@@ -438,7 +441,7 @@ OTHER_VALUES = {  # of which at least one is not the value of any transformer ab
     "transformer_list": ([("raw", "passthrough")],),
     **dict.fromkeys(["basepoint", "with_mean", "with_std", "strict", "causal", "gate_norm", "control"], (True, False)),
     **dict.fromkeys(["depth", "n_lags", "dilation", "n_filters", "n_developments", "n_functionals"], (2, 4)),
-    **dict.fromkeys(["n_thresholds", "filter_rank", "filter_length", "d_state", "n_layers", "n_heads"], (2, 1)),
+    **dict.fromkeys(["quantiles", "filter_rank", "filter_length", "d_state", "n_layers", "n_heads"], (2, 1)),
     **dict.fromkeys(["order", "short_filter", "filter_width", "filter_bands"], (2, 1)),
     **dict.fromkeys(["dim", "d_model", "d_ff", "batch_size", "n_steps", "max_epochs", "patience"], (4, 8)),
     **dict.fromkeys(
@@ -449,7 +452,6 @@ OTHER_VALUES = {  # of which at least one is not the value of any transformer ab
     "dtype": ("float32",),
     "filter": ("random", "box"),
     "fit_mode": ("random", "supervised"),
-    "functionals": ("low_rank", "words"),
     "group": ("SO", "SE"),
     "kind": ("logsignature", "dplr", "signature"),
     "method": ("forward", "zero"),

@@ -12,7 +12,7 @@ from sigfeat import (
     IntervalDevelopmentTransformer,
     IntervalISSTransformer,
     IntervalNetworkClassifier,
-    ISSTransformer,
+    LowRankISSTransformer,
     MHAEmbedder,
     PathDevelopmentTransformer,
     RecurrentEmbeddingTransformer,
@@ -44,7 +44,7 @@ TRAINED = {
     "development, SU": PathDevelopmentTransformer(
         group="SU", dim=2, n_developments=2, pooling=("end", "max"), **EPOCHS
     ),
-    "low rank": ISSTransformer(functionals="low_rank", n_functionals=8, **EPOCHS),
+    "low rank": LowRankISSTransformer(n_functionals=8, **EPOCHS),
     "sums over intervals": IntervalISSTransformer(filter="learnt", n_filters=2, filter_length=9, **EPOCHS),
     "sums over intervals, rates": IntervalISSTransformer(filter="exponential", n_filters=2, **EPOCHS),
     "developments of intervals": IntervalDevelopmentTransformer(
@@ -131,7 +131,7 @@ def test_low_rank_sums(depth, dtype):
     from sigfeat._kernels.low_rank import LOW_RANK_POOLINGS
 
     X = noise(lengths=np.array([60, 41, 60, 9, 33, 4, 50])).astype(dtype)
-    iss = ISSTransformer(depth=depth, functionals="low_rank", n_functionals=40, semiring=RINGS, windows=("dyadic", 2))
+    iss = LowRankISSTransformer(40, depth=depth, semiring=RINGS, windows=("dyadic", 2))
     iss.set_params(pooling=LOW_RANK_POOLINGS).fit(X)
     expected = iss.transform(X)
     assert_alike(iss, iss.set_params(device="cuda").transform(X), expected)

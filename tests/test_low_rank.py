@@ -2,16 +2,14 @@
 
 import dataclasses
 import itertools
-import re
 
 import numpy as np
 import pytest
 from sklearn.base import clone
 
-from sigfeat import ISSTransformer
+from sigfeat import LowRankISSTransformer
 from sigfeat._kernels.low_rank import (
     LOW_RANK_POOLINGS,
-    competing_low_rank,
     low_rank_thresholds,
     low_rank_values,
     pooled_low_rank,
@@ -33,20 +31,9 @@ def panel(dtype=np.float64, seed=0, lengths=LENGTHS):
     return X.astype(dtype)
 
 
-def drawn(depth, semirings=RINGS, n_chains=12, n_lags=9, decay=None, **more):
-    random_state = np.random.RandomState(depth)
-    return draw_functionals(
-        n_chains,
-        depth,
-        3,
-        60,
-        n_lags=n_lags,
-        dilations=None,
-        decay=decay,
-        semirings=semirings,
-        random_state=random_state,
-        **more,
-    )
+def drawn(depth, semirings=RINGS, n_chains=12, n_lags=9, decay=None):
+    how = {"n_lags": n_lags, "dilations": None, "decay": decay, "semirings": semirings}
+    return draw_functionals(n_chains, depth, 3, 60, random_state=np.random.RandomState(depth), **how)
 
 
 def own_letters(X, i, functionals, chain):
@@ -174,37 +161,18 @@ def test_pooled_values_are_those_of_the_definition(equal):
                     np.testing.assert_allclose(found[i, place, c, v], expected, rtol=2e-5, atol=2e-5, err_msg=name)
 
 
-def test_competing_letters_are_counted_by_the_definition():
-    X, functionals, windows = panel(), drawn(4, ("real",), one_dilation=True), np.array([[0, 2], [0, 1], [1, 2]])
-    assert (functionals.dilations == functionals.dilations[:, :1]).all()
-    values = low_rank_values(X, LENGTHS, functionals, shift=SHIFT, scale=SCALE)[:, :, :4]
-    out = np.full((len(X), 12 * 8 * 3), np.nan, np.float32)
-    competing_low_rank(X, LENGTHS, functionals, 2, windows, shift=SHIFT, scale=SCALE, n_threads=1, out=out)
-    found = out.reshape(len(X), 12, 2, 4, 3)
-    for i, chain in itertools.product(range(len(X)), range(12)):
-        n = LENGTHS[i] - functionals.differenced[chain]
-        for v, (low, high) in enumerate(windows):
-            letters = values[i, chain, :, low * n // 2 : high * n // 2]
-            share = max(letters.shape[1], 1)
-            for j in range(4):
-                wins, loses = letters.argmax(axis=0) == j, letters.argmin(axis=0) == j
-                np.testing.assert_allclose(found[i, chain, 0, j, v], letters[j, wins].sum() / share, atol=1e-5)
-                np.testing.assert_allclose(found[i, chain, 1, j, v], loses.sum() / share, atol=1e-6)
-
-
 SETTINGS = {
     "ppv": {},
     "all poolings, windows": {"pooling": LOW_RANK_POOLINGS, "windows": ("dyadic", 1), "n_functionals": 5},
     "three semirings, three letters": {"semiring": RINGS, "depth": 3, "n_functionals": 9},
-    "own dilations, quantile and decay": {"dilations": (1, 4), "quantile": 0.5, "decay": 0.2, "n_thresholds": 1},
+    "own dilations, quantile and decay": {"dilations": (1, 4), "quantiles": 0.5, "decay": 0.2},
     "one letter of one point": {"depth": 1, "n_lags": 1},
-    "competing": {"functionals": "competing", "depth": 4},
-    "competing, windows": {"functionals": "competing", "depth": 8, "windows": 3, "dilations": (2,)},
+    "three given quantiles": {"quantiles": (0.1, 0.5, 0.9), "pooling": ("mpv", "ppv"), "windows": 2},
 }
 
 
 def made(name, **more):
-    return ISSTransformer(**{"functionals": "low_rank", "n_functionals": 20, **SETTINGS[name], **more})
+    return LowRankISSTransformer(**{"n_functionals": 20, **SETTINGS[name], **more})
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -253,7 +221,7 @@ def test_float32_input_gives_float32_features():
 
 def test_level_one_with_ppv_is_the_rocket_transform():
     X = np.random.default_rng(0).normal(size=(6, 1, 50))
-    iss = made("ppv", depth=1, n_thresholds=1, scale=None).fit(X)
+    iss = made("ppv", depth=1, quantiles=1, scale=None).fit(X)
     functionals, features = iss.functionals_, iss.transform(X)
     for chain, i in itertools.product(range(20), range(6)):
         x = np.diff(X[i, 0]) if functionals.differenced[chain] else X[i, 0]
@@ -290,22 +258,48 @@ def test_what_is_drawn_is_what_is_said():
     assert half_lives.max() <= 100
 
 
+def test_given_quantiles_are_those_of_the_values_on_one_series_for_each_chain():
+    X, quantiles = padded(ragged())[:1], (0.1, 0.5, 0.9)
+    iss = made("ppv", depth=2, quantiles=quantiles).fit(X)
+    factors = 1 / np.stack([iss.scale_, iss.difference_scale_])
+    lengths = np.isfinite(X[:, 0]).sum(axis=1)
+    values = low_rank_values(X, lengths, iss.functionals_, shift=iss.mean_, scale=factors)[0]
+    for chain, part in itertools.product(range(20), range(3)):
+        own = values[chain, part, part // 2 : lengths[0] - iss.functionals_.differenced[chain]]
+        np.testing.assert_allclose(iss.thresholds_[chain, part], np.quantile(own, quantiles), rtol=1e-4, atol=1e-5)
+    names = iss.get_feature_names_out()
+    assert names[:3].tolist() == ["<1.1>|real|ppv1", "<1.1>|real|ppv2", "<1.1>|real|ppv3"]
+
+
+def test_random_quantiles_are_from_equal_parts_of_the_distribution():
+    X = np.random.default_rng(0).normal(size=(1, 1, 4000))
+    iss = made("ppv", depth=1, quantiles=4).fit(X)
+    above = iss.transform(X).reshape(20, 4)
+    assert ((1 - above) * 4 + 0.01 >= np.arange(4)).all()
+    assert ((1 - above) * 4 - 0.01 <= np.arange(1, 5)).all()
+
+
 BAD = {
-    "a semiring without functionals": ({"semiring": "max_times"}, "semiring must be of real, max_plus, min_plus for"),
+    "a semiring without functionals": (
+        {"semiring": ("max_times",)},
+        "semiring must be of real, max_plus, min_plus, go",
+    ),
     "no semiring": ({"semiring": ()}, "semiring must be of real"),
-    "a pooling of words": ({"pooling": "argmax"}, "pooling must name different ones of ppv, .* got 'argmax'"),
+    "a pooling of words": ({"pooling": ["argmax"]}, r"pooling must name different ones of ppv, .* got \['argmax'\]"),
     "a pooling twice": ({"pooling": ("ppv", "ppv")}, "pooling must name different ones"),
-    "weak sums": ({"strict": False}, "strict must be True for functionals='low_rank', got False"),
-    "a dilation of zero": ({"dilations": (0, 1)}, r"dilations must be whole numbers from 1 on, .* got \(0, 1\)"),
+    "a dilation of zero": ({"dilations": (0, 1)}, r"dilations must be whole numbers >= 1, .* got \(0, 1\)"),
     "a broken dilation": ({"dilations": (1.5,)}, "dilations must be whole numbers"),
     "no dilation": ({"dilations": ()}, "dilations must be whole numbers"),
-    "too many competitors": ({"functionals": "competing", "depth": 9}, "depth must be from 2 to 8 letters"),
-    "one competitor": ({"functionals": "competing", "depth": 1}, "depth must be from 2 to 8 letters"),
-    "poolings of competitors": ({"functionals": "competing", "pooling": "ppv"}, 'pooling must be "auto" for'),
-    "trained competitors": ({"functionals": "competing", "fit_mode": "supervised"}, "needs functionals=.low_rank."),
-    "trained words": ({"functionals": "words", "fit_mode": "supervised"}, "needs functionals=.low_rank."),
-    "semirings of words": ({"functionals": "words", "semiring": ("real",)}, "semiring must be one name for"),
-    "too many thresholds": ({"n_thresholds": 99}, "The 'n_thresholds' parameter"),
+    "too many thresholds": (
+        {"quantiles": 99},
+        "quantiles must be a number of thresholds from 1 to 4, or as many float",
+    ),
+    "no threshold": ({"quantiles": 0}, "quantiles must be a number of thresholds from 1 to 4, .* got 0"),
+    "too many quantiles": ({"quantiles": (0.1,) * 5}, "quantiles must be a number of thresholds"),
+    "a quantile beyond one": ({"quantiles": (0.1, 1.5)}, r"quantiles must be .* floats from 0 to 1, got \(0.1, 1.5\)"),
+    "whole numbers among quantiles": ({"quantiles": (0.5, 1)}, r"quantiles must be .* got \(0.5, 1\)"),
+    "quantiles of nothing": ({"pooling": "max", "quantiles": 1}, "quantiles is used with pooling='ppv' or 'mpv' or 'm"),
+    "epochs of nothing": ({"max_epochs": 3}, "max_epochs is used with fit_mode='supervised' only, got max_epochs=3"),
     "too many for memory": ({"n_functionals": 10**11}, "n_functionals=100000000000, depth=2 would give .* GiB"),
 }
 
@@ -313,10 +307,10 @@ BAD = {
 @pytest.mark.parametrize("case", BAD)
 def test_bad_parameters_give_one_clear_sentence(case):
     parameters, message = BAD[case]
-    iss = ISSTransformer(**{"functionals": "low_rank", **parameters})
+    iss = LowRankISSTransformer(**parameters)
     with pytest.raises(ValueError, match=message) as raised:
         iss.fit(padded(ragged()), np.arange(len(ragged())) % 2)
-    assert "\n" not in str(raised.value) or re.match("The 'n_thresholds'", str(raised.value))
+    assert "\n" not in str(raised.value)
     assert not iss.__sklearn_is_fitted__()
 
 
@@ -325,22 +319,21 @@ def test_bad_parameters_give_one_clear_sentence(case):
 def test_very_short_and_constant_series_give_finite_features(n_timepoints):
     rng = np.random.default_rng(0)
     for X in (rng.normal(size=(5, 2, n_timepoints)), np.ones((5, 2, n_timepoints))):
-        for iss in (made("ppv", depth=1), made("competing"), made("all poolings, windows", depth=1)):
+        for iss in (made("ppv", depth=1), made("all poolings, windows", depth=1)):
             assert np.isfinite(iss.fit_transform(X)).all()
     if n_timepoints == 1:
         with pytest.raises(ValueError, match="n_timepoints must be at least 2 for functionals of 2 letters, got 1"):
             made("ppv").fit(X)
 
 
-@pytest.mark.parametrize("name", ["ppv", "competing"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_values_too_large_for_float32_are_told(name, dtype):
+def test_values_too_large_for_float32_are_told(dtype):
     X = np.random.default_rng(0).normal(size=(5, 2, 40)).astype(dtype)
-    fitted, spiked = made(name).fit(X), X.copy()
+    fitted, spiked = made("ppv").fit(X), X.copy()
     spiked[3, 1, 7] = 1e30
     with pytest.raises(ValueError, match="low-rank iterated sums overflow float32: scale the series, lower depth"):
         fitted.transform(spiked)
-    scaled = made(name).fit_transform(X.astype(np.float64) * 1e200)
+    scaled = made("ppv").fit_transform(X.astype(np.float64) * 1e200)
     assert (np.abs(scaled - fitted.transform(X)) > 1e-6).mean() < 0.01
 
 

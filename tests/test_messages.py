@@ -10,6 +10,7 @@ from sigfeat import (
     IntervalISSTransformer,
     IntervalNetworkClassifier,
     ISSTransformer,
+    LowRankISSTransformer,
     MHAEmbedder,
     PathDevelopmentTransformer,
 )
@@ -51,16 +52,16 @@ BAD = {
     "half a depth": (ISSTransformer(windows=["dyadic", np.float64(0.5)]), r"got \['dyadic', 0.5\]$"),
     "names of NumPy": (IntervalISSTransformer(pooling=[np.str_("middle")]), r"got \['middle'\]$"),
     "a list in a list": (
-        ISSTransformer(functionals="low_rank", pooling=["mean", ["max"]]),
+        LowRankISSTransformer(pooling=["mean", ["max"]]),
         r"pooling must name .*\]\]$",
     ),
     "a text as dilation": (
-        ISSTransformer(functionals="low_rank", dilations=["a"]),
+        LowRankISSTransformer(dilations=["a"]),
         r"dilations must be .* got \['a'\]$",
     ),
     "half a dilation": (
-        ISSTransformer(functionals="low_rank", dilations=(np.float64(1.5),)),
-        r"dilations must be whole numbers from 1 on, at least one, got \(1.5,\)$",
+        LowRankISSTransformer(dilations=(np.float64(1.5),)),
+        r"dilations must be whole numbers >= 1, at least one, got \(1.5,\)$",
     ),
     "a teacher of another kind": (
         HyenaEmbeddingTransformer(3),
@@ -151,7 +152,7 @@ TARGETS = {
         MHAEmbedder(objective="supervised", n_heads=2, **SMALL),
         TRAINED,
         IntervalNetworkClassifier(max_epochs=1),
-        ISSTransformer(functionals="low_rank", fit_mode="supervised", n_functionals=2),
+        LowRankISSTransformer(fit_mode="supervised", n_functionals=2),
         IntervalISSTransformer(fit_mode="supervised", n_filters=1),
     ],
     ids=lambda estimator: type(estimator).__name__,

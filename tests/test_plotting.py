@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 import sigfeat
 from sigfeat import (
     ISSTransformer,
+    LowRankISSTransformer,
     MHAEmbedder,
     PathDevelopmentTransformer,
     SignatureTransformer,
@@ -83,8 +84,7 @@ def test_parts_of_a_name(name, parts):
     [
         ISSTransformer(),
         ISSTransformer(pooling=("ppv", "mpv", "argmax", "end"), windows=2),
-        ISSTransformer(functionals="low_rank", n_functionals=3, pooling=("ppv", "mipv", "max")),
-        ISSTransformer(functionals="competing", n_functionals=2),
+        LowRankISSTransformer(n_functionals=3, pooling=("ppv", "mipv", "max")),
         PathDevelopmentTransformer("SU", dim=2, n_developments=1),
     ],
     ids=str,
@@ -138,13 +138,13 @@ def only_speed_matters(n_series=80, seed=0):
 
 FEATURES = {
     "words": ISSTransformer(),
-    "low rank": ISSTransformer(functionals="low_rank", n_functionals=200),
+    "low rank": LowRankISSTransformer(n_functionals=200),
     "signature": SignatureTransformer(depth=2),
-    "logarithm": SignatureTransformer("logsignature", depth=2, windows=2),
+    "logarithm": SignatureTransformer(2, kind="logsignature", windows=2),
     "a union of pipelines": FeatureUnion(
         [
             ("words", make_pipeline(ISSTransformer(), StandardScaler())),
-            ("low", ISSTransformer(functionals="low_rank", n_functionals=100)),
+            ("low", LowRankISSTransformer(n_functionals=100)),
         ]
     ),
     "selected": make_pipeline(ISSTransformer(), SelectKBest(k=50)),
@@ -179,7 +179,7 @@ def test_importance_of_several_channels_is_divided_equally():
 
 def test_low_rank_channels_are_those_with_taps():
     X, _ = only_speed_matters()
-    iss = ISSTransformer(functionals="low_rank", n_functionals=20, depth=1, n_thresholds=1).fit(X)
+    iss = LowRankISSTransformer(n_functionals=20, depth=1, quantiles=1).fit(X)
     drawn, weights = iss.functionals_, np.arange(20.0)
     expected = {"temp": 0.0, "speed": 0.0, '"a,b"': 0.0}
     for chain, weight in enumerate(weights):
@@ -197,7 +197,7 @@ def test_a_name_of_a_channel_is_no_formula(axes):
 
 def test_features_without_channels_are_named():
     X, y = only_speed_matters(16)
-    low_rank = ISSTransformer(functionals="low_rank", n_functionals=3).fit(X)
+    low_rank = LowRankISSTransformer(n_functionals=3).fit(X)
     names = low_rank.get_feature_names_out()
     with pytest.raises(ValueError, match="'<1.1>|real|ppv1' does not; low-rank features need the fitted transformer"):
         importance_by(np.ones(len(names)), names, by="channel")

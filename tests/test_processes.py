@@ -22,6 +22,7 @@ from sigfeat import (
     HyenaEmbeddingTransformer,
     IntervalISSTransformer,
     ISSTransformer,
+    LowRankISSTransformer,
     MHAEmbedder,
     PathDevelopmentTransformer,
 )
@@ -30,7 +31,7 @@ SMALL = {"d_model": 4, "n_layers": 1, "d_ff": 5, "n_steps": 2, "batch_size": 4}
 TRANSFORMERS = [
     ISSTransformer(n_jobs=2),
     ISSTransformer(words="length", depth=3, pooling="end", windows="whole"),
-    ISSTransformer(functionals="low_rank", n_functionals=20, n_jobs=2),
+    LowRankISSTransformer(n_functionals=20, n_jobs=2),
     IntervalISSTransformer(n_filters=2),
     PathDevelopmentTransformer(dim=3, n_developments=2, n_jobs=2),
     HyenaEmbeddingTransformer(MHAEmbedder(n_heads=2, **SMALL), n_steps=2, n_jobs=2),
@@ -173,10 +174,10 @@ def test_a_killed_worker_is_told_and_what_was_finished_is_kept(tmp_path):
 
 LONG = {  # an estimator, and what would run for minutes
     "words": ("ISSTransformer(words='weight', depth=4)", "transform(many)"),
-    "low rank, threads": ("ISSTransformer(functionals='low_rank', depth=3, n_jobs=2)", "transform(many)"),
+    "low rank, threads": ("LowRankISSTransformer(depth=3, n_jobs=2)", "transform(many)"),
     "developments": ("PathDevelopmentTransformer(dim=10, windows='whole')", "transform(many)"),
     "training functionals": (
-        "ISSTransformer(functionals='low_rank', fit_mode='supervised', max_epochs=999)",
+        "LowRankISSTransformer(fit_mode='supervised', max_epochs=999)",
         "fit(X, y)",
     ),
     "distillation": ("HyenaEmbeddingTransformer(MHAEmbedder(objective='random'), n_steps=99999)", "fit(X)"),
@@ -224,7 +225,7 @@ def test_an_interrupt_ends_it_soon(name):
 
 FITS = {
     "ISSTransformer()": 1000,
-    "ISSTransformer(functionals='low_rank', n_functionals=20)": 1000,
+    "LowRankISSTransformer(n_functionals=20)": 1000,
     "IntervalISSTransformer(n_filters=2, n_jobs=2)": 1000,
     "PathDevelopmentTransformer(dim=3, n_developments=2)": 1000,
     "make_pipeline(AddTime(), LeadLag(), StandardizeChannels(), FillMissing())": 1000,

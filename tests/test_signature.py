@@ -218,7 +218,7 @@ def test_a_long_preparation_is_announced_before_it_begins(monkeypatch):
         raise InterruptedError
 
     monkeypatch.setattr(iisignature, "prepare", prepare)
-    transformer = SignatureTransformer("logsignature", 3).fit(X)
+    transformer = SignatureTransformer(3, kind="logsignature").fit(X)
     with (
         pytest.warns(
             UserWarning, match=r"n_channels=120, depth=3 takes about \d minutes and .* GiB, once .* lower the depth"
@@ -233,7 +233,7 @@ def test_a_long_preparation_is_announced_before_it_begins(monkeypatch):
 def test_preparations_of_hours_are_refused(n_channels, depth):
     message = rf"n_channels={n_channels}, depth={depth} would take about \d+ (hours|days) and .* 60 minutes are"
     with pytest.raises(ValueError, match=message):
-        SignatureTransformer("logsignature", depth).fit(np.zeros((1, n_channels, 2)))
+        SignatureTransformer(depth, kind="logsignature").fit(np.zeros((1, n_channels, 2)))
 
 
 def test_preparations_too_large_for_memory_are_refused(monkeypatch):
@@ -241,7 +241,7 @@ def test_preparations_too_large_for_memory_are_refused(monkeypatch):
     with pytest.raises(
         ValueError, match=r"depth=18 would take about .* seconds and .* GiB, but 1 GiB of memory are avail"
     ):
-        SignatureTransformer("logsignature", 18).fit(np.zeros((1, 2, 2)))
+        SignatureTransformer(18, kind="logsignature").fit(np.zeros((1, 2, 2)))
 
 
 def test_overflow_is_one_sentence():
@@ -265,7 +265,7 @@ def test_a_refused_fit_leaves_nothing_fitted():
 
 def test_logsignatures_of_depth_2_take_very_many_channels():
     X = np.zeros((1, 256, 2))
-    assert SignatureTransformer("logsignature", 2).fit_transform(X).shape == (1, 256 + 256 * 255 // 2)
+    assert SignatureTransformer(2, kind="logsignature").fit_transform(X).shape == (1, 256 + 256 * 255 // 2)
 
 
 def test_without_iisignature_one_sentence_says_what_to_install(monkeypatch):

@@ -10,6 +10,7 @@ from sigfeat import (
     IntervalDevelopmentTransformer,
     IntervalISSTransformer,
     ISSTransformer,
+    LowRankISSTransformer,
     MHAEmbedder,
     PathDevelopmentTransformer,
     S4EmbeddingTransformer,
@@ -32,7 +33,7 @@ TOO_MANY_WORDS = {
     "12 series with swapped axes": (ISSTransformer(), (12, 1000, 3), "42,042,000 features along 1,501,500 words"),
     "too deep": (ISSTransformer(depth=5), (10, 12, 50), r"features along [\d,]+ words for each of 10 series, .* GiB"),
     "far too deep": (ISSTransformer(depth=10**9), (10, 2, 50), "at least .* features along .* words for each of 10 "),
-    "one channel, far too deep": (ISSTransformer(10**9, "length"), (10, 1, 50), "features along 1,000,000,000 words"),
+    "one channel, far too deep": (ISSTransformer(10**9, words="length"), (10, 1, 50), "along 1,000,000,000 words"),
     "intervals of many channels": (IntervalISSTransformer(), (2, 1345, 10), "features along 2,715,555 words"),
     "intervals, too deep": (IntervalISSTransformer(depth=9), (2, 6, 10), "IntervalISSTransformer with depth=9, words="),
     "a list of words": (
@@ -70,7 +71,7 @@ def test_as_many_features_as_can_be_listed_are_taken(monkeypatch):
 
 
 UNTRAINED = MHAEmbedder(objective="random")
-LOW_RANK = ISSTransformer(functionals="low_rank", n_functionals=10**6)
+LOW_RANK = LowRankISSTransformer(n_functionals=10**6)
 TOO_LARGE = {  # of 1 GiB
     "words": (ISSTransformer(), (1000, 60, 4), "depth=2, words='weight' would give 153720 features .* to work in"),
     "intervals": (IntervalISSTransformer(), (1000, 60, 4), "IntervalISSTransformer with depth=2, .* to work in"),
@@ -91,11 +92,6 @@ TOO_LARGE = {  # of 1 GiB
         "with n_filters=4 would give [0-9.e+]+ features .* smaller dim",
     ),
     "functionals": (LOW_RANK, (2, 3, 50), "with n_functionals=1000000, depth=2 would give .* to work in"),
-    "competing letters": (
-        ISSTransformer(functionals="competing", n_functionals=10**7),
-        (2, 3, 50),
-        "with n_functionals=10000000, depth=2 would give .* lower n_functionals",
-    ),
     "signatures": (
         SignatureTransformer(windows=4),
         (4, 100, 5),

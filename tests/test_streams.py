@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from sigfeat import ISSTransformer, PathDevelopmentTransformer
+from sigfeat import ISSTransformer, LowRankISSTransformer, PathDevelopmentTransformer
 
 POOLINGS = ("end", "mean", "max", "min", "ppv", "mpv", "argmax")
 OF_FUNCTIONALS = ("ppv", "mpv", "mipv", "max", "min", "mean", "end")
@@ -24,13 +24,10 @@ ISS = [
     *(ISSTransformer(semiring=ring, strict=False, windows="whole") for ring in ("max_plus", "min_plus", "max_times")),
 ]
 FUNCTIONALS = [
-    ISSTransformer(functionals="low_rank", n_functionals=16),
-    ISSTransformer(functionals="low_rank", n_functionals=16, depth=3, pooling=OF_FUNCTIONALS, n_thresholds=2),
-    ISSTransformer(
-        functionals="low_rank", n_functionals=16, semiring=("max_plus", "min_plus", "real"), pooling=OF_FUNCTIONALS
-    ),
-    ISSTransformer(functionals="low_rank", n_functionals=8, n_lags=1, scale=None, windows=1),
-    ISSTransformer(functionals="competing", n_functionals=8, depth=4),
+    LowRankISSTransformer(n_functionals=16),
+    LowRankISSTransformer(n_functionals=16, depth=3, pooling=OF_FUNCTIONALS, quantiles=2),
+    LowRankISSTransformer(n_functionals=16, semiring=("max_plus", "min_plus", "real"), pooling=OF_FUNCTIONALS),
+    LowRankISSTransformer(n_functionals=8, n_lags=1, scale=None, windows=1),
 ]
 GROUPS = [
     {},

@@ -25,7 +25,7 @@ X, y = make_coincidence(120, length=100, random_state=0)
 # %%
 # A grid search, whose fits are spread over the cluster by one line.
 
-search = GridSearchCV(iss_classifier(n_functionals=50), {"features__isstransformer__n_thresholds": [1, 2, 4]}, cv=3)
+search = GridSearchCV(iss_classifier(n_functionals=50), {"features__lowrankisstransformer__quantiles": [1, 2, 4]}, cv=3)
 with joblib.parallel_config(backend="dask"):
     search.fit(X, y)
 print(f"cross-validated accuracy {search.best_score_:.3f}")

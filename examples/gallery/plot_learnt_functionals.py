@@ -1,19 +1,19 @@
 """
-Functionals that are learnt
-===========================
+Functionals that are trained
+============================
 
-Low-rank iterated sums are random by default: hundreds of functionals, and a linear classifier that picks. With
+The functionals of `LowRankISSTransformer` are random by default: many of them, and a linear classifier on top. With
 ``fit_mode="supervised"`` the functionals themselves are trained on the classes, so that a few are enough.
 
-In this task a channel holds four shapes, and a pulse in the other channel marks the one that counts: its kind is
-the class. So a functional must look at both channels at the same times.
+In this task one channel has four shapes, and a pulse in the other channel marks the relevant one, whose kind is the
+class. So a functional must use both channels at the same times.
 """
 
 import numpy as np
 from matplotlib import pyplot as plt
 from sklearn.pipeline import make_pipeline
 
-from sigfeat import FeatureScaler, ISSTransformer, LeaveOneOutRidgeClassifier
+from sigfeat import FeatureScaler, LeaveOneOutRidgeClassifier, LowRankISSTransformer
 from sigfeat.datasets import make_coincidence
 
 X, y = make_coincidence(150, length=100, random_state=0)
@@ -32,13 +32,12 @@ plt.show()
 counts, accuracies, histories = (2, 4, 8, 16, 32), {}, {}
 for mode in ("random", "supervised"):
     for n_functionals in counts:
-        iss = ISSTransformer(
-            functionals="low_rank", n_functionals=n_functionals, fit_mode=mode, max_epochs=15, random_state=0
-        )
-        model = make_pipeline(iss, FeatureScaler(), LeaveOneOutRidgeClassifier()).fit(X, y)
+        epochs = {"max_epochs": 15} if mode == "supervised" else {}
+        low_rank = LowRankISSTransformer(n_functionals, fit_mode=mode, **epochs)
+        model = make_pipeline(low_rank, FeatureScaler(), LeaveOneOutRidgeClassifier()).fit(X, y)
         accuracies[mode, n_functionals] = model.score(X_test, y_test)
         if mode == "supervised":
-            histories[n_functionals] = [epoch["train_loss"] for epoch in model[0].history_]
+            histories[n_functionals] = model[0].history_["train_loss"]
 
 # %%
 # What to see: trained functionals need far fewer, and the loss shows that a handful of them learns more slowly.

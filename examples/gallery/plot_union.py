@@ -13,8 +13,8 @@ from sktime.datasets import load_japanese_vowels
 from sigfeat import (
     FeatureScaler,
     HyenaEmbeddingTransformer,
-    ISSTransformer,
     LeaveOneOutRidgeClassifier,
+    LowRankISSTransformer,
     MHAEmbedder,
     PathDevelopmentTransformer,
     to_panel,
@@ -27,7 +27,7 @@ X, X_test = to_panel(X), to_panel(X_test)
 
 small = {"d_model": 32, "n_layers": 1, "n_steps": 100}
 parts = {
-    "iss": ISSTransformer(functionals="low_rank", n_functionals=100),
+    "iss": LowRankISSTransformer(100),
     "development": PathDevelopmentTransformer(dim=4, n_developments=3),
     "hyena": HyenaEmbeddingTransformer(MHAEmbedder(**small), **small),
 }

@@ -12,9 +12,10 @@ PANELS, FEATURES, CLASSES, NUMBERS = "panels", "features", "classes", "numbers" 
 TORCH = ("torch", "skorch")
 PARTS = ("teacher", "classifier", "regressor")  # parameters that are estimators, or None for a default one
 # Parameters under which two examples of an estimator fit at once on a few short series.
-_SMALL = {"d_model": 4, "n_layers": 1, "d_ff": 5, "n_steps": 2, "batch_size": 4}
+_UNTRAINED = {"d_model": 4, "n_heads": 2, "n_layers": 1, "d_ff": 5, "fit_mode": "random"}
+_SMALL = {"d_model": 4, "n_heads": 2, "n_layers": 1, "d_ff": 5, "max_epochs": 1, "batch_size": 4}
 _FEW = {"n_functionals": 5}
-_TAUGHT = {"teacher": _SMALL | {"n_heads": 2}, "n_steps": 2}
+_TAUGHT = {"teacher": _SMALL, "max_epochs": 1}
 
 
 @dataclass(frozen=True)
@@ -85,13 +86,14 @@ ADAPTED = {
         "IntervalDevelopmentTransformer", {"n_filters": 2}, {"group": "SU", "dim": 2, "filter": "box"}, needs=TORCH
     ),
     "IntervalISSTransformer": _features("IntervalISSTransformer", {"n_filters": 2}, {"filter": "box"}),
-    "ISSTransformer": _features("ISSTransformer", {}, {"functionals": "low_rank", "n_functionals": 5}),
-    "MHAEmbedder": _features("MHAEmbedder", _SMALL | {"n_heads": 2}, _SMALL | {"objective": "random"}, needs=TORCH),
+    "ISSTransformer": _features("ISSTransformer", {}, {"depth": 3, "pooling": "end"}),
+    "LowRankISSTransformer": _features("LowRankISSTransformer", _FEW, {"n_functionals": 3, "semiring": "max_plus"}),
+    "MHAEmbedder": _features("MHAEmbedder", _SMALL, _UNTRAINED, needs=TORCH),
     "PathDevelopmentTransformer": _features(
         "PathDevelopmentTransformer", {"dim": 3, "n_developments": 2}, {"group": "SE", "dim": 2}, needs=TORCH
     ),
     "RecurrentEmbeddingTransformer": _features(
-        "RecurrentEmbeddingTransformer", _TAUGHT, _TAUGHT | {"n_steps": 1}, needs=TORCH
+        "RecurrentEmbeddingTransformer", _TAUGHT, _TAUGHT | {"max_epochs": 2}, needs=TORCH
     ),
     "S4EmbeddingTransformer": _features(
         "S4EmbeddingTransformer", _TAUGHT | {"d_state": 4}, _TAUGHT | {"d_state": 2}, needs=TORCH

@@ -1,6 +1,4 @@
-"""Steps that ready pipelines share: the last one, and transformers that load torch."""
-
-import importlib
+"""The last step of ready pipelines."""
 
 from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import Pipeline
@@ -9,17 +7,12 @@ from sigfeat.linear_model import ALPHAS, LeaveOneOutRidgeClassifier
 
 
 def with_classifier(features, classifier):
-    """Features, and a classifier behind them: ridge regression if none is given."""
+    """Pipeline of features and a classifier, by default ridge regression."""
     last = LeaveOneOutRidgeClassifier() if classifier is None else classifier
     return Pipeline([("features", features), ("classifier", last)])
 
 
 def with_regressor(features, regressor):
-    """Features, and a regressor behind them: ridge regression if none is given."""
+    """Pipeline of features and a regressor, by default ridge regression."""
     last = RidgeCV(ALPHAS) if regressor is None else regressor
     return Pipeline([("features", features), ("regressor", last)])
-
-
-def needing_torch(name):
-    """A transformer that needs torch, which is loaded only when it is asked for."""
-    return getattr(importlib.import_module("sigfeat"), name)

@@ -2,7 +2,7 @@
 
 from sklearn.pipeline import FeatureUnion, make_pipeline
 
-from sigfeat.classifiers._steps import needing_torch, with_classifier, with_regressor
+from sigfeat.classifiers._steps import with_classifier, with_regressor
 from sigfeat.classifiers.iss import iss_features
 from sigfeat.transformers.augmentation import AddTime
 from sigfeat.transformers.scaling import FeatureScaler
@@ -125,7 +125,9 @@ def iss_development_regressor(*, n_functionals=1000, regressor=None, n_jobs=None
 
 
 def _development(n_jobs, random_state):
-    development = needing_torch("PathDevelopmentTransformer")(n_jobs=n_jobs, random_state=random_state)
+    from sigfeat import PathDevelopmentTransformer  # loads torch
+
+    development = PathDevelopmentTransformer(n_jobs=n_jobs, random_state=random_state)
     return make_pipeline(AddTime(), development, FeatureScaler())
 
 

@@ -2,8 +2,6 @@
 
 from sklearn.pipeline import Pipeline
 
-from sigfeat.classifiers._steps import needing_torch
-
 
 def interval_stack_classifier(*, d_model=6, n_filters=4, max_epochs=20, n_jobs=None, random_state=0):
     """Two interval layers, one on what the other found, trained as a whole; see `IntervalNetworkClassifier`.
@@ -82,4 +80,6 @@ def interval_hyena_classifier(*, d_model=16, n_filters=4, order=2, max_epochs=20
 
 
 def _network(layers, **parameters):
-    return Pipeline([("classifier", needing_torch("IntervalNetworkClassifier")(layers, **parameters))])
+    from sigfeat import IntervalNetworkClassifier  # loads torch
+
+    return Pipeline([("classifier", IntervalNetworkClassifier(layers, **parameters))])

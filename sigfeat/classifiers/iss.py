@@ -3,7 +3,7 @@
 from sklearn.pipeline import make_pipeline
 
 from sigfeat.classifiers._steps import with_classifier, with_regressor
-from sigfeat.transformers.iss import ISSTransformer
+from sigfeat.transformers.low_rank import LowRankISSTransformer
 from sigfeat.transformers.scaling import FeatureScaler
 
 
@@ -69,7 +69,5 @@ def iss_regressor(*, n_functionals=1000, regressor=None, n_jobs=None, random_sta
 
 def iss_features(n_functionals, n_jobs, random_state):
     """Low-rank iterated sums, scaled: a part of other pipelines too."""
-    low_rank = ISSTransformer(
-        functionals="low_rank", n_functionals=n_functionals, n_jobs=n_jobs, random_state=random_state
-    )
+    low_rank = LowRankISSTransformer(n_functionals, n_jobs=n_jobs, random_state=random_state)
     return make_pipeline(low_rank, FeatureScaler(power=0.5))

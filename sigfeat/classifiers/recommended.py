@@ -4,7 +4,7 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 
 from sigfeat.classifiers._steps import with_classifier, with_regressor
 from sigfeat.classifiers.iss import iss_features
-from sigfeat.transformers.iss import ISSTransformer
+from sigfeat.transformers.low_rank import LowRankISSTransformer
 from sigfeat.transformers.scaling import FeatureScaler
 
 N_TRAINED = 32  # functionals of the recommended union that are trained
@@ -77,14 +77,8 @@ def sigfeat_regressor(*, n_functionals=1000, max_epochs=30, regressor=None, n_jo
 
 
 def _union(n_functionals, max_epochs, n_jobs, random_state):
-    trained = ISSTransformer(
-        functionals="low_rank",
-        n_functionals=N_TRAINED,
-        fit_mode="supervised",
-        max_epochs=max_epochs,
-        n_jobs=n_jobs,
-        random_state=random_state,
-    )
+    how = {"fit_mode": "supervised", "max_epochs": max_epochs, "n_jobs": n_jobs, "random_state": random_state}
+    trained = LowRankISSTransformer(N_TRAINED, **how)
     return FeatureUnion(
         [
             ("iss", iss_features(n_functionals, n_jobs, random_state)),

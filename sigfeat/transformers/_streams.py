@@ -6,9 +6,9 @@ from sigfeat._kernels.emitter import block_steps
 from sigfeat._kernels.functionals import LARGEST_VALUE
 from sigfeat._kernels.iterated_sums import PrefixTrees
 from sigfeat._kernels.low_rank import LANES, LOW_RANK_POOLINGS, chain_arrays
+from sigfeat._kernels.path_development import Plan
 from sigfeat._kernels.pooling import POOLINGS
 from sigfeat._kernels.streaming import (
-    advance_competing,
     advance_functionals,
     advance_words,
     functional_features,
@@ -18,6 +18,8 @@ from sigfeat._kernels.streaming import (
 )
 from sigfeat.functionals import n_parts
 from sigfeat.semirings import SEMIRINGS
+
+POINTS_AT_ONCE = 512  # whose developments are in memory together
 
 
 class Stream:
@@ -109,18 +111,18 @@ class Stream:
 class WordStream(Stream):
     """Iterated sums along words of a series that grows."""
 
-    def __init__(self, words, ring, pooling, thresholds, *, strict, fade, shift, scale, needed):
+    def __init__(self, words, semiring, pooling, thresholds, *, strict, fade, shift, scale, needed):
         longest = max(word.length for word in words)
         super().__init__(len(shift), needed, f"words of {longest} letters")
         self._codes = np.array([POOLINGS.index(name) for name in pooling])
         self._strict, self._fade, self._shift, self._scale = strict, fade, shift[:, np.newaxis], scale[:, np.newaxis]
-        self._ring = list(SEMIRINGS).index(ring.name), ring.zero, ring.one
-        self._non_negative = ring.name if ring.non_negative else None
+        code = list(SEMIRINGS).index(semiring.name), semiring.zero, semiring.one
+        self._non_negative = semiring.name if semiring.non_negative else None
         self._trees = [
-            ((tree, self._ring, strict, fade), (nodes, n_letters, thresholds[places]), places)
+            ((tree, code, strict, fade), (nodes, n_letters, thresholds[places]), places)
             for tree, nodes, places, n_letters in PrefixTrees(words, len(shift)).trees
         ]
-        self._state = [np.full(len(sums[0][0]), ring.zero) for sums, _, _ in self._trees]
+        self._state = [np.full(len(sums[0][0]), semiring.zero) for sums, _, _ in self._trees]
         self._statistics = [no_statistics(len(places)) for _, _, places in self._trees]
         self._n_words = len(words)
 
@@ -145,26 +147,22 @@ class WordStream(Stream):
         return features.ravel()
 
 
-class FunctionalStream(Stream):
-    """Iterated sums of low rank, or competing letters, of a series that grows.
+class LowRankStream(Stream):
+    """Iterated sums of low rank of a series that grows.
 
-    A letter looks at points on both sides of its time, so what is kept lags behind: whole blocks of time that no later
-    point can reach. The rest is computed when features are read.
+    A letter depends on points on both sides of its time, so what is kept lags behind: whole blocks of time that no
+    later point can change. The rest is computed when features are read.
     """
 
-    def __init__(self, functionals, columns, thresholds, *, competing, shift, scale):
+    def __init__(self, functionals, columns, thresholds, *, shift, scale):
         depth = functionals.depth
-        n_letters = 1 if competing else depth
-        super().__init__(len(shift), n_letters, f"functionals of {n_letters} letters")
-        self._chains, self._depth, self._competing = chain_arrays(functionals, len(shift)), depth, competing
+        super().__init__(len(shift), depth, f"functionals of {depth} letters")
+        self._chains, self._depth = chain_arrays(functionals, len(shift)), depth
         self._shift, self._scale = shift[:, np.newaxis], scale[:, :, np.newaxis]
         self._padding, self._block = int(functionals.reach.max()), int(block_steps.py_func(LANES))
         self._begin, self._recent = 0, [np.zeros((len(shift), 0))]  # values from time begin - padding on, if there are
-        if competing:
-            self._kept = (np.zeros((functionals.n_chains, 2 * depth)),)
-        else:
-            self._pooling = thresholds, np.array([(LOW_RANK_POOLINGS.index(name), q) for name, q in columns])
-            self._kept = nothing_kept(functionals.n_chains, n_parts(depth), thresholds.shape[2], self._chains[6])
+        self._pooling = thresholds, np.array([(LOW_RANK_POOLINGS.index(name), q) for name, q in columns])
+        self._kept = nothing_kept(functionals.n_chains, n_parts(depth), thresholds.shape[2], self._chains[6])
 
     def _append(self, points):
         scaled = np.abs((points - self._shift) * self._scale[0]).max()
@@ -184,7 +182,7 @@ class FunctionalStream(Stream):
         self._begin, self._recent = stop, [recent[:, kept_from:].copy()]
 
     def _advance(self, recent, stop, stops, kept):
-        """Fold times from `begin` to those stops into what is kept; zero is around the series."""
+        """Add the times from `begin` to those stops to what is kept; the series is zero outside its own times."""
         n_channels = len(recent)
         first = max(0, self._begin - self._padding)
         history = np.zeros((2 * n_channels, stop - self._begin + 2 * self._padding), np.float32)
@@ -193,9 +191,6 @@ class FunctionalStream(Stream):
         for rows, own in ((history[:n_channels], values), (history[n_channels:], steps)):
             n = min(own.shape[1], rows.shape[1] - place)
             rows[:, place : place + n] = own[:, :n]
-        if self._competing:
-            advance_competing(history, self._begin, stops, self._depth, self._chains, LANES, *kept)
-            return True
         return advance_functionals(history, self._begin, stops, self._depth, self._chains, self._pooling, LANES, *kept)
 
     def _features(self):
@@ -207,10 +202,81 @@ class FunctionalStream(Stream):
         if not self._advance(recent, n, (n, n - 1), kept):
             raise ValueError("low-rank iterated sums overflow float32: scale the series, lower depth or raise decay")
         differenced = self._chains[5]
-        if self._competing:
-            return (kept[0] / np.maximum(n - differenced, 1)[:, np.newaxis]).ravel()
         _, statistics, ends = kept
         columns = self._pooling[1]
         features = np.empty(statistics.shape[0] * statistics.shape[1] * len(columns))
         functional_features(statistics, ends, self._depth, columns, differenced, n, features)
         return features
+
+
+class DevelopmentStream(Stream):
+    """Developments of a series that grows: X_t = X_{t-1} exp(sum_c A_c (x_c(t) - x_c(t-1))), and their statistics."""
+
+    def __init__(self, plan: Plan, sizes, pooling, thresholds, varying, label):
+        super().__init__(len(sizes), 1, f"developments in {label}")
+        self._plan, self._sizes, self._pooling, self._varying = plan, sizes, pooling, varying
+        n_developments, dim = len(plan.algebra), plan.shape[0]
+        self._matrices = np.tile(np.eye(dim, dtype=plan.algebra.dtype), (n_developments, 1, 1))
+        shape = n_developments, thresholds.shape[1]
+        self._thresholds = thresholds
+        self._sum, self._excess, self._n_above = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+        self._maximum, self._minimum, self._place = np.full(shape, -np.inf), np.full(shape, np.inf), np.zeros(shape)
+        self._last = None
+
+    def _append(self, points):
+        last = points[:, :1] if self._last is None else self._last
+        with np.errstate(over="ignore"):
+            steps = np.diff(points, axis=1, prepend=last)
+            if not np.isfinite(steps).all():
+                raise ValueError("differences of neighbouring points overflow float64: scale the series")
+        self._last = points[:, -1:].copy()
+        steps = (steps.T * self._sizes).astype(self._plan.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):  # told by `features`
+            for first in range(0, len(steps), POINTS_AT_ONCE):
+                self._advance(steps[first : first + POINTS_AT_ONCE], self.n_timepoints + first)
+
+    def _advance(self, steps, time):
+        products = self._plan.matrices(self._plan.path(np.ascontiguousarray(steps)[np.newaxis])[0])
+        if self._pooling == ("end",):
+            products = products[-1:]
+        path = self._matrices @ products
+        self._matrices = self._polished(path[-1])
+        if self._pooling == ("end",):
+            return
+        values = self._entries(path)
+        above = values > self._thresholds
+        self._sum += values.sum(axis=0)
+        self._n_above += above.sum(axis=0)
+        self._excess += np.where(above, values - self._thresholds, 0.0).sum(axis=0)
+        place = values.argmax(axis=0)
+        largest = np.take_along_axis(values, place[np.newaxis], axis=0)[0]
+        self._place = np.where(largest > self._maximum, time + place, self._place)
+        self._maximum = np.maximum(self._maximum, largest)
+        self._minimum = np.minimum(self._minimum, values.min(axis=0))
+
+    def _polished(self, matrices):
+        """Matrices without the rounding errors that leave a compact group, by a step of Newton and Schulz."""
+        if not self._plan.compact:
+            return matrices
+        return 1.5 * matrices - 0.5 * matrices @ (matrices.conj().swapaxes(-1, -2) @ matrices)
+
+    def _entries(self, matrices):
+        """Rows of real numbers, complex ones as real and imaginary part."""
+        n_axes = 2 + np.iscomplexobj(matrices)
+        if np.iscomplexobj(matrices):
+            matrices = np.stack([matrices.real, matrices.imag], axis=-1)
+        return matrices.reshape(*matrices.shape[: matrices.ndim - n_axes], -1)
+
+    def _features(self):
+        n = self.n_timepoints
+        found = {
+            "end": self._entries(self._matrices),
+            "mean": self._sum / n,
+            "max": self._maximum,
+            "min": self._minimum,
+            "ppv": self._n_above / n,
+            "mpv": self._excess / np.maximum(self._n_above, 1),
+            "argmax": self._place / max(n - 1, 1),
+        }
+        values = np.stack([found[name] for name in self._pooling], axis=-1)
+        return values[:, self._varying].ravel()

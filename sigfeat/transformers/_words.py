@@ -4,7 +4,7 @@ from sigfeat._messages import plain
 from sigfeat.transformers._contract.memory import MAX_DEPTH, WORD_BYTES, check_word_count
 from sigfeat.words import Word, count_words, words_of_length, words_of_weight
 
-FEWER_WORDS = 'lower the depth, choose words or take functionals="low_rank"'
+FEWER_WORDS = "lower the depth, choose words or use LowRankISSTransformer"
 
 
 def chosen_words(

@@ -28,8 +28,8 @@ from sigfeat.transformers._contract.jobs import N_JOBS, granted_threads
 from sigfeat.transformers._contract.memory import check_fitted_size, check_output_size
 from sigfeat.transformers._contract.paths import path_increments, path_units
 from sigfeat.transformers._contract.targets import check_target
-from sigfeat.transformers._development_stream import DevelopmentStream
 from sigfeat.transformers._poolings import check_poolings, threshold_between, threshold_bytes, threshold_series
+from sigfeat.transformers._streams import DevelopmentStream
 from sigfeat.transformers._windows import fine_windows, whole_series, window_names
 
 BATCH_BYTES = 1 << 28

@@ -1,260 +1,397 @@
-"""Low-rank iterated sums, and competing letters, behind ISSTransformer."""
+"""Iterated sums of low rank as a scikit-learn transformer."""
 
-import importlib
-from dataclasses import dataclass
-from numbers import Real
-from typing import Any
+from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils import check_random_state
 
-from sigfeat._kernels.low_rank import (
-    LOW_RANK_POOLINGS,
-    LOW_RANK_SEMIRINGS,
-    MAX_COMPETITORS,
-    competing_low_rank,
-    low_rank_thresholds,
-    pooled_low_rank,
+from sigfeat._kernels.low_rank import LOW_RANK_POOLINGS, LOW_RANK_SEMIRINGS, low_rank_thresholds, pooled_low_rank
+from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted
+from sigfeat.functionals import draw_functionals, n_parts
+from sigfeat.transformers._contract.base import FeatureTransformer
+from sigfeat.transformers._contract.feature_table import FeatureTableMixin, functional_columns
+from sigfeat.transformers._contract.jobs import N_JOBS, granted_threads
+from sigfeat.transformers._contract.memory import check_fitted_size, check_output_size
+from sigfeat.transformers._contract.moments import channel_moments, difference_deviations
+from sigfeat.transformers._contract.targets import check_target
+from sigfeat.transformers._contract.unused import TRAINED, OnlyWith
+from sigfeat.transformers._functionals import (
+    WITH_THRESHOLD,
+    checked_dilations,
+    checked_poolings,
+    checked_quantiles,
+    checked_semirings,
+    functional_names,
+    functionals_workspace,
 )
-from sigfeat._messages import plain
-from sigfeat.functionals import MAX_CHANNELS, Functionals, draw_functionals, n_parts
-from sigfeat.transformers._contract.moments import channel_moments, difference_factors
-from sigfeat.transformers._streams import FunctionalStream
-from sigfeat.transformers._windows import fine_windows, window_names
-
-DEFAULT_POOLING = ("ppv",)
-SUMS, COMPETING = "low_rank", "competing"
+from sigfeat.transformers._streams import LowRankStream
+from sigfeat.transformers._windows import fine_windows, whole_series
 
 
-@dataclass(frozen=True)
-class LowRankSettings:
-    """What the parameters of ISSTransformer say of its functionals."""
+class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
+    """Iterated sums of a series along functionals of rank one, random or trained, pooled over time.
 
-    kind: str  # SUMS or COMPETING
-    n_functionals: int
-    depth: int
-    n_lags: int
-    dilations: tuple[int, ...] | None
-    n_thresholds: int
-    quantile: float | None
-    decay: float | None
-    semirings: tuple[str, ...]
-    pooling: tuple[str, ...]
-    windows: Any
+    A functional is a chain of letters a_1, ..., a_k, each a linear form of a window around a time:
+    a(t) = sum over c, l of p[c, l] x_c(t + l dilation). The values of the functional are
+    z(t) = sum over i_1 < ... < i_k = t of a_1(i_1) ... a_k(i_k) exp(-decay (t - i_1)), with the sum and the product of
+    a semiring: the terms of the iterated sum whose last letter is at t. Their cost does not grow like n_channels^k, as
+    that of all words of length k does. The values are pooled over the whole series or over windows of it. Every run of
+    neighbouring letters of a chain is used as a functional too.
 
-    @property
-    def columns(self) -> list[tuple[str, int]]:
-        """Poolings of one functional, each with the number of its threshold."""
-        if self.kind == COMPETING:
-            return [(name, 0) for name in ("largest", "smallest")]
-        repeats = {"ppv": self.n_thresholds}
-        return [(name, q) for name in self.pooling for q in range(repeats.get(name, 1))]
-
-    @property
-    def n_features(self) -> int:
-        """Number of features."""
-        n_of_chain = self.depth if self.kind == COMPETING else n_parts(self.depth)
-        return self.n_functionals * n_of_chain * len(self.columns) * len(fine_windows(self.windows)[1])
-
-    def workspace(self, n_channels: int, n_timepoints: int) -> int:
-        """Bytes, about, in which the functionals are drawn and kept: taps, order of channels, thresholds."""
-        n_taps = min(n_channels, MAX_CHANNELS) * min(self.n_lags, n_timepoints)
-        of_letter = 40 * n_taps + 24 * n_channels
-        return self.n_functionals * (self.depth * of_letter + 24 * n_parts(self.depth) * self.n_thresholds)
-
-
-def low_rank_settings(transformer) -> LowRankSettings:
-    """The parameters of an ISSTransformer, checked."""
-    kind, depth, semirings = transformer.functionals, transformer.depth, transformer.semiring
-    semirings = (semirings,) if isinstance(semirings, str) else tuple(semirings)
-    pooling = transformer.pooling
-    pooling = DEFAULT_POOLING if _is_auto(pooling) else (pooling,) if isinstance(pooling, str) else tuple(pooling)
-    what = f"functionals={kind!r}"
-    if kind == COMPETING:
-        if not 2 <= depth <= MAX_COMPETITORS:
-            raise ValueError(f"depth must be from 2 to {MAX_COMPETITORS} letters for {what}, got {depth}")
-        if not _is_auto(transformer.pooling):
-            raise ValueError(
-                f'pooling must be "auto" for {what}, which has poolings of its own, got {plain(pooling)!r}'
-            )
-    wrong = [name for name in semirings if name not in LOW_RANK_SEMIRINGS]
-    if wrong or not semirings:
-        raise ValueError(
-            f"semiring must be of {', '.join(LOW_RANK_SEMIRINGS)} for {what}, got {plain(transformer.semiring)!r}"
-        )
-    known = all(isinstance(name, str) and name in LOW_RANK_POOLINGS for name in pooling)
-    if not pooling or not known or len(set(pooling)) < len(pooling):
-        allowed = ", ".join(LOW_RANK_POOLINGS)
-        raise ValueError(
-            f"pooling must name different ones of {allowed} for {what}, got {plain(transformer.pooling)!r}"
-        )
-    if not transformer.strict:
-        raise ValueError(f"strict must be True for {what}, got {plain(transformer.strict)!r}")
-    dilations = transformer.dilations
-    if dilations is not None:
-        dilations = tuple(dilations)
-        if not dilations or not all(_is_count(d) for d in dilations):
-            raise ValueError(
-                f"dilations must be whole numbers from 1 on, at least one, got {plain(transformer.dilations)!r}"
-            )
-    return LowRankSettings(
-        kind=kind,
-        n_functionals=transformer.n_functionals,
-        depth=depth,
-        n_lags=transformer.n_lags,
-        dilations=dilations,
-        n_thresholds=transformer.n_thresholds,
-        quantile=None if _is_auto(transformer.quantile) else float(transformer.quantile),
-        decay=None if _is_auto(transformer.decay) else float(transformer.decay),
-        semirings=semirings,
-        pooling=pooling,
-        windows="whole" if _is_auto(transformer.windows) else transformer.windows,
-    )
-
-
-class LowRank:
-    """Fitted functionals, their thresholds and the scale of what they look at.
+    Parameters
+    ----------
+    n_functionals : int, default=1000
+        Number of chains of `depth` letters.
+    depth : int, default=2
+        Number of letters of a chain.
+    n_lags : int, default=9
+        Number of points of the window of a letter; fewer if the series are shorter.
+    dilations : tuple of int or None, default=None
+        Steps between the points of a window, drawn from these. None: log-uniform between 1 and the largest with which
+        the window fits into the series.
+    semiring : {"real", "max_plus", "min_plus"} or tuple of str, default="real"
+        Sum and product. The chains use the semirings of a tuple in turn.
+    decay : float or None, default=None
+        Decay rate per time step, >= 0. In "real" a term is halved every 0.7 / decay steps; in the tropical semirings
+        `decay` is subtracted (added for "min_plus") at each step. None: random, with half-lives that are log-uniform
+        between one step and the length of the series.
+    pooling : str or tuple of str, default="ppv"
+        How the values of a window become one number. Any of "ppv" (the proportion of time above a threshold), "mpv"
+        (the mean excess over the threshold while above it), "mipv" (the mean position while above the threshold, as a
+        fraction of the window, and -1 / length if the values are never above it), "max", "min", "mean" and "end" (the
+        last value of the iterated sum itself).
+    windows : "whole", int or ("dyadic", int), default="whole"
+        The whole series; this many equal parts; or all dyadic parts down to a depth: 1, 2, 4, ... parts. The sums
+        always start at the start of the series.
+    scale : {"standard", "std", None}, default="standard"
+        How each channel is scaled, with the mean and the standard deviation of the training series: subtract the mean
+        and divide by the standard deviation; divide only, which keeps zeros and is meant for increments; do nothing.
+    quantiles : int, float or tuple of float, default=3
+        Thresholds of "ppv", "mpv" and "mipv", as quantiles of the values on one random training series for each chain;
+        at most 4. An int n: n random quantiles, one from each of n equal parts of the distribution. A float from 0 to
+        1, or a tuple of floats: these quantiles. "ppv" gives one feature for each threshold; "mpv" and "mipv" use the
+        first threshold. Used only with these poolings.
+    fit_mode : {"random", "supervised"}, default="random"
+        "random": the weights p are Gaussian. "supervised": they are drawn in the same way and then trained on y,
+        together with a linear head that is not kept. Needs y and torch.
+    task : {"auto", "classification", "regression"}, default="auto"
+        The kind of y in supervised training. "auto": regression if y holds numbers with a fractional part, and
+        classification otherwise. Used only with ``fit_mode="supervised"``.
+    max_epochs : int, default=30
+        Passes over the training series in supervised training. Used only with ``fit_mode="supervised"``.
+    batch_size : int, default=32
+        Number of series in a step of supervised training, at least 2. Used only with ``fit_mode="supervised"``.
+    lr : float, default=0.01
+        Largest learning rate of supervised training. Used only with ``fit_mode="supervised"``.
+    device : str or torch.device, default="cpu"
+        Where functionals are trained and features are computed. "cpu": compiled loops. Any other device: operations of
+        torch, also in float32. The features then agree up to rounding, and "ppv", "mpv" and "mipv" up to single times
+        at which a value equals its threshold up to rounding.
+    random_state : int, RandomState instance or None, default=0
+        Seed of the functionals, their thresholds, and their training.
+    n_jobs : int or None, default=None
+        Number of threads, which share out the series, in joblib's convention and at most the number of CPUs. The
+        features do not depend on it.
 
     Attributes
     ----------
-    functionals : Functionals
-        The letters.
-    thresholds : ndarray of shape (n_functionals, n_parts, n_thresholds)
-        Thresholds of "ppv"; the first is also that of "mpv" and "mipv".
-    shift : ndarray of shape (n_channels,)
-        Subtracted from the series.
-    scale : ndarray of shape (2, n_channels)
-        Factors of the series and of their differences.
+    functionals_ : sigfeat.functionals.Functionals
+        The letters of the chains, their decay rates and semirings.
+    mean_, scale_ : ndarray of shape (n_channels_,)
+        A channel is used as (x - mean_) / scale_.
+    difference_scale_ : ndarray of shape (n_channels_,)
+        Some chains use the differences (x(t + 1) - x(t)) / difference_scale_ of the series. Infinite for a channel
+        whose differences are all the same up to rounding, so that its differences are used as 0.
+    thresholds_ : float32 ndarray of shape (n_functionals, n_parts, n_thresholds)
+        Thresholds of "ppv", "mpv" and "mipv" for each run of letters of each chain; zeros if none of them is used. A
+        chain of k letters has n_parts = k (k + 1) / 2 runs.
+    history_ : dict of ndarray
+        "train_loss": the mean loss of each epoch. Only with ``fit_mode="supervised"``.
+    n_channels_ : int
+        Number of channels seen at fit.
+
+    Raises
+    ------
+    ImportError
+        If torch or skorch, for supervised training, is not installed.
+    ValueError
+        If a series is shorter than `depth`, values are NaN or infinite, sums overflow float32, y is missing in
+        supervised mode, or the output would not fit into memory.
+
+    See Also
+    --------
+    ISSTransformer : Iterated sums along words, whose letters are monomials in the channels.
+
+    Notes
+    -----
+    With one letter and "ppv" this is the ROCKET transform [2]_.
+
+    Features are named after the letters of the functional, chain by chain: ``<7.1><7.2>|real|ppv`` uses both letters of
+    the seventh chain. `feature_table` lists what each feature depends on.
+
+    The cost is O(n_timepoints n_functionals depth (n_lags n_channels + depth)) per series, in one pass that keeps one
+    block of time in memory. Features are computed in float32. A letter depends on a random subset of the channels, at
+    most nine. Its window extends beyond the ends of a series, where the series is taken as zero. Of eight chains two
+    use differences of the series, and one depends on the level of the series: the weights of the others have mean zero
+    over each window.
+
+    References
+    ----------
+    .. [1] Toth, Bonnier, Oberhauser, "Seq2Tens: an efficient representation of sequences by low-rank tensor
+       projections", 2020, arXiv:2006.07027.
+    .. [2] Dempster, Petitjean, Webb, "ROCKET: exceptionally fast and accurate time series classification using random
+       convolutional kernels", 2020, arXiv:1910.13051.
+    .. [3] Tan, Dempster, Bergmeir, Webb, "MultiRocket: multiple pooling operators and transformations for fast and
+       effective time series classification", 2022, arXiv:2102.00457: "mpv", "mipv", differences.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat import LowRankISSTransformer
+    >>> X = np.random.default_rng(0).standard_normal((10, 3, 50))
+    >>> low_rank = LowRankISSTransformer(100, quantiles=1).fit(X)
+    >>> low_rank.transform(X).shape
+    (10, 300)
+    >>> low_rank.get_feature_names_out()[[0, 299]]
+    array(['<1.1>|real|ppv', '<100.1><100.2>|real|ppv'], dtype=object)
     """
 
-    def __init__(self, settings: LowRankSettings, functionals: Functionals, shift, scale) -> None:
-        self.settings, self.functionals, self.shift, self.scale = settings, functionals, shift, scale
-        self.history: list[dict[str, Any]] | None = None
-        self.n_fine, self.windows = fine_windows(settings.windows)
-        self.thresholds = np.zeros(
-            (functionals.n_chains, n_parts(functionals.depth), settings.n_thresholds), np.float32
-        )
+    _parameter_constraints = {
+        "n_functionals": [Interval(Integral, 1, None, closed="left")],
+        "depth": [Interval(Integral, 1, None, closed="left")],
+        "n_lags": [Interval(Integral, 1, None, closed="left")],
+        "dilations": [tuple, list, None],
+        "semiring": [StrOptions(set(LOW_RANK_SEMIRINGS)), tuple, list],
+        "decay": [Interval(Real, 0, None, closed="left"), None],
+        "pooling": [StrOptions(set(LOW_RANK_POOLINGS)), tuple, list],
+        "windows": [StrOptions({"whole"}), Interval(Integral, 1, None, closed="left"), tuple, list],
+        "scale": [StrOptions({"standard", "std"}), None],
+        "quantiles": [Integral, Interval(Real, 0, 1, closed="both"), tuple, list],
+        "fit_mode": [StrOptions({"random", "supervised"})],
+        "task": [StrOptions({"auto", "classification", "regression"})],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 2, None, closed="left")],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "device": "no_validation",  # checked by torch
+        "random_state": ["random_state"],
+        "n_jobs": N_JOBS,
+    }
+    _used_only = {
+        "quantiles": OnlyWith("pooling", WITH_THRESHOLD),
+        **dict.fromkeys(("task", "max_epochs", "batch_size", "lr"), TRAINED),
+    }
 
-    def learn_thresholds(self, X, lengths, random_state) -> None:
-        """Take quantiles of the values on a random training series for each functional."""
-        if self.settings.kind == COMPETING or not {"ppv", "mpv", "mipv"} & set(self.settings.pooling):
-            return
-        rows = random_state.randint(len(X), size=self.functionals.n_chains)
-        n_thresholds = self.thresholds.shape[2]  # one from each of as many equal parts of the distribution
-        shares = (np.arange(n_thresholds) + random_state.random_sample(self.thresholds.shape)) / n_thresholds
-        if self.settings.quantile is not None:
-            shares[:] = self.settings.quantile
-        self.thresholds = low_rank_thresholds(
-            X, lengths, self.functionals, rows, shares, shift=self.shift, scale=self.scale
-        )
+    def __init__(
+        self,
+        n_functionals=1000,
+        *,
+        depth=2,
+        n_lags=9,
+        dilations=None,
+        semiring="real",
+        decay=None,
+        pooling="ppv",
+        windows="whole",
+        scale="standard",
+        quantiles=3,
+        fit_mode="random",
+        task="auto",
+        max_epochs=30,
+        batch_size=32,
+        lr=0.01,
+        device="cpu",
+        random_state=0,
+        n_jobs=None,
+    ):
+        self.n_functionals = n_functionals
+        self.depth = depth
+        self.n_lags = n_lags
+        self.dilations = dilations
+        self.semiring = semiring
+        self.decay = decay
+        self.pooling = pooling
+        self.windows = windows
+        self.scale = scale
+        self.quantiles = quantiles
+        self.fit_mode = fit_mode
+        self.task = task
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.device = device
+        self.random_state = random_state
+        self.n_jobs = n_jobs
 
-    def features(self, X, lengths, device, n_threads, out) -> None:
-        """Fill `out` with the features of series; raise a ValueError where they overflow."""
-        how = {"shift": self.shift, "scale": self.scale, "out": out}
-        pooling = self.settings.columns, self.thresholds, self.n_fine, self.windows
-        if self.settings.kind == COMPETING:
-            fits = competing_low_rank(
-                X, lengths, self.functionals, self.n_fine, self.windows, n_threads=n_threads, **how
-            )
-        elif is_cpu(device):
-            fits = pooled_low_rank(X, lengths, self.functionals, pooling, n_threads=n_threads, **how)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Draw or train the functionals, and learn the scaling of the channels and the thresholds.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_channels, n_timepoints), or any other panel
+            Series; see `to_panel`.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+            Classes or numbers; used in supervised mode only.
+
+        Returns
+        -------
+        self : LowRankISSTransformer
+        """
+        X, lengths = self._check_panel(X, y, reset=True)
+        vars(self).pop("history_", None)
+        semirings, pooling = checked_semirings(self.semiring), checked_poolings(self.pooling)
+        dilations, quantiles = checked_dilations(self.dilations), checked_quantiles(self.quantiles)
+        target = check_target(y, X, self.task) if self.fit_mode == "supervised" else None
+        _check_device(self.device)
+        n_thresholds = len(quantiles) if isinstance(quantiles, tuple) else quantiles
+        # From here on `transform` uses these copies of the parameters: the kernels rely on the size of the output.
+        self._pooling_columns = [(name, q) for name in pooling for q in range(n_thresholds if name == "ppv" else 1)]
+        self._n_fine, self._runs = fine_windows(self.windows)
+        self._windows = self.windows
+        n_features = self.n_functionals * n_parts(self.depth) * len(self._pooling_columns) * len(self._runs)
+        what = f"LowRankISSTransformer with n_functionals={self.n_functionals}, depth={self.depth}"
+        sizes = self.n_functionals, self.depth, self.n_lags, n_thresholds
+        workspace = functionals_workspace(*sizes, X.shape[1], X.shape[2])
+        check_fitted_size(len(X), n_features, X.dtype, what, workspace, remedy="lower n_functionals or depth")
+        self._require_timepoints(lengths, self.depth, f"functionals of {self.depth} letters")
+        random_state, n_timepoints = check_random_state(self.random_state), int(np.median(lengths))
+        size = self.n_functionals, self.depth, X.shape[1], n_timepoints
+        how = {"n_lags": min(self.n_lags, n_timepoints), "dilations": dilations, "semirings": semirings}
+        decay = None if self.decay is None else float(self.decay)
+        functionals = draw_functionals(*size, decay=decay, random_state=random_state, **how)
+        self._learn_scale(X, lengths)
+        if target is not None:
+            functionals = self._trained(functionals, X, lengths, target[1], random_state)
+        self.functionals_ = functionals
+        self.thresholds_ = self._learn_thresholds(X, lengths, pooling, quantiles, random_state)
+        self._n_features_out = n_features
+        return self
+
+    def transform(self, X):
+        """Pooled values of the functionals.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_channels, n_timepoints), or any other panel
+            Series, of any length from `depth` on, with as many channels as at fit.
+
+        Returns
+        -------
+        features : ndarray of shape (n_samples, n_features_out), dtype of X
+        """
+        check_is_fitted(self)
+        X, lengths = self._check_panel(X, reset=False)
+        n_threads, depth = granted_threads(self.n_jobs), self.functionals_.depth
+        _check_device(self.device)
+        self._require_timepoints(lengths, depth, f"functionals of {depth} letters")
+        check_output_size(len(X), self._n_features_out, X.dtype, "the output of LowRankISSTransformer")
+        out = np.empty((len(X), self._n_features_out), X.dtype)
+        how = {"shift": self.mean_, "scale": self._factors(), "out": out}
+        pooling = self._pooling_columns, self.thresholds_, self._n_fine, self._runs
+        if _is_cpu(self.device):
+            fits = pooled_low_rank(X, lengths, self.functionals_, pooling, n_threads=n_threads, **how)
         else:
-            pooled = importlib.import_module("sigfeat.nn.pooled_low_rank").pooled_on_device
-            fits = pooled(X, lengths, self.functionals, pooling, device=device, **how)
+            from sigfeat.nn.pooled_low_rank import pooled_on_device
+
+            fits = pooled_on_device(X, lengths, self.functionals_, pooling, device=self.device, **how)
         if not fits:
             raise ValueError("low-rank iterated sums overflow float32: scale the series, lower depth or raise decay")
+        self._check_overflow(out, "low-rank iterated sums overflow", "scale the series, or raise decay")
+        return out
 
-    def stream(self) -> FunctionalStream:
-        """A series that grows; see `ISSTransformer.stream`."""
-        how = {"competing": self.settings.kind == COMPETING, "shift": self.shift, "scale": self.scale}
-        return FunctionalStream(self.functionals, self.settings.columns, self.thresholds, **how)
+    def stream(self):
+        """A series that grows, and its features after each point.
 
-    def names(self) -> list[str]:
-        """Names of the features."""
-        settings, k = self.settings, self.functionals.depth
-        windows = [f"|{name}" if name else "" for name in window_names(settings.windows)]
-        if settings.kind == COMPETING:
-            places = [(n, j) for j in range(k) for n, _ in settings.columns]
-            places.sort(key=lambda place: [n for n, _ in settings.columns].index(place[0]))
-            return [
-                f"<{c + 1}.{j + 1}>|{name}{window}"
-                for c in range(self.functionals.n_chains)
-                for name, j in places
-                for window in windows
-            ]
-        many = settings.n_thresholds > 1
-        poolings = [f"{name}{q + 1}" if name == "ppv" and many else name for name, q in settings.columns]
-        return [
-            f"{''.join(f'<{c + 1}.{j + 1}>' for j in range(i, i + level))}|{semiring}|{pooling}{window}"
-            for level in range(1, k + 1)
-            for c, semiring in enumerate(self.functionals.semirings)
-            for i in range(k - level + 1)
-            for pooling in poolings
-            for window in windows
-        ]
+        Returns
+        -------
+        stream : Stream
+            Empty, with methods `append(points)` and `features()`. The time to append a point, and to read the features,
+            does not depend on the number of points so far.
 
+        Raises
+        ------
+        NotFittedError
+            If the transformer is not fitted.
+        ValueError
+            Unless ``windows="whole"``: parts of a series that grows are not known before its end.
 
-def fit_low_rank(settings, X, lengths, scale, random_state, target, training) -> LowRank:
-    """Draw functionals for these series, or train them on a target, and learn scale and thresholds.
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sigfeat import LowRankISSTransformer
+        >>> X = np.random.default_rng(0).standard_normal((10, 3, 50))
+        >>> low_rank = LowRankISSTransformer(5).fit(X)
+        >>> stream = low_rank.stream().append(X[0, :, :40]).append(X[0, :, 40:])
+        >>> np.allclose(stream.features(), low_rank.transform(X[:1])[0], rtol=1e-5)
+        True
+        """
+        check_is_fitted(self)
+        whole_series(self._windows)
+        how = {"shift": self.mean_, "scale": self._factors()}
+        return LowRankStream(self.functionals_, self._pooling_columns, self.thresholds_, **how)
 
-    scale: as in ISSTransformer; target: what `check_target` gives, or None; training: settings of the training.
-    """
-    random_state = check_random_state(random_state)
-    n_timepoints = int(np.median(lengths))
-    functionals = draw_functionals(
-        settings.n_functionals,
-        settings.depth,
-        X.shape[1],
-        n_timepoints,
-        n_lags=min(settings.n_lags, n_timepoints),
-        dilations=settings.dilations,
-        decay=settings.decay,
-        semirings=settings.semirings,
-        one_dilation=settings.kind == COMPETING,
-        random_state=random_state,
-    )
-    shift, factors = _moments(X, lengths, scale)
-    history = None
-    if target is not None:  # torch is loaded only here
-        seed = int(random_state.randint(2**31))
-        train = importlib.import_module("sigfeat.nn.low_rank").train_functionals
-        functionals, history = train(functionals, X, lengths, target[1], shift, factors, seed=seed, **training)
-    low_rank = LowRank(settings, functionals, shift, factors)
-    low_rank.history = history
-    low_rank.learn_thresholds(X, lengths, random_state)
-    return low_rank
+    def _feature_names(self):
+        return functional_names(self.functionals_, self._pooling_columns, self._windows)
 
+    def _feature_columns(self):
+        labels = self._channel_labels()
+        return functional_columns(self.functionals_, self.thresholds_, self._pooling_columns, self._windows, labels)
 
-def check_low_rank_device(device) -> None:
-    """Raise a ValueError unless low-rank sums can be computed there; torch is loaded only for another than the CPU."""
-    if not is_cpu(device):
-        importlib.import_module("sigfeat.nn.devices").check_device(device)
-
-
-def is_cpu(device) -> bool:
-    """Whether a name of a device, or a device of torch, is the CPU, where the compiled loops run."""
-    return str(device).partition(":")[0] == "cpu"
-
-
-def _moments(X, lengths, scale):
-    """What is subtracted from the channels, and the factors of them and of their differences."""
-    n_channels = X.shape[1]
-    shift, factors = np.zeros(n_channels), np.ones((2, n_channels))
-    if scale is None:
-        return shift, factors
-    mean, deviation = channel_moments(X, lengths)
-    factors[0] = 1 / deviation
-    if X.shape[2] > 1:
+    def _learn_scale(self, X, lengths):
+        """Set what is subtracted from the channels, and what they and their differences are divided by."""
+        zeros, ones = np.zeros(X.shape[1]), np.ones(X.shape[1])
+        self.mean_, self.scale_, self.difference_scale_ = zeros, ones, ones.copy()
+        if self.scale is None:
+            return
+        mean, self.scale_ = channel_moments(X, lengths)
+        if self.scale == "standard":
+            self.mean_ = mean
         long_enough = lengths > 1
         if long_enough.any():
-            factors[1] = difference_factors(X[long_enough], lengths[long_enough])
-    return (mean if scale == "standard" else shift), factors
+            self.difference_scale_ = difference_deviations(X[long_enough], lengths[long_enough])
+
+    def _factors(self):
+        """Factors of the channels and of their differences, shape (2, n_channels)."""
+        return 1.0 / np.stack([self.scale_, self.difference_scale_])
+
+    def _trained(self, functionals, X, lengths, target, random_state):
+        """Functionals whose weights are trained on the target."""
+        from sigfeat.nn.low_rank import train_functionals
+
+        training = {name: getattr(self, name) for name in ("max_epochs", "lr", "batch_size", "device")}
+        training |= {"seed": int(random_state.randint(2**31)), "n_threads": granted_threads(self.n_jobs)}
+        factors = self._factors()
+        functionals, self.history_ = train_functionals(functionals, X, lengths, target, self.mean_, factors, **training)
+        return functionals
+
+    def _learn_thresholds(self, X, lengths, pooling, quantiles, random_state):
+        """Quantiles of the values on a random training series for each chain."""
+        functionals, given = self.functionals_, isinstance(quantiles, tuple)
+        shape = functionals.n_chains, n_parts(functionals.depth), len(quantiles) if given else quantiles
+        if not set(WITH_THRESHOLD) & set(pooling):
+            return np.zeros(shape, np.float32)
+        rows = random_state.randint(len(X), size=functionals.n_chains)
+        if given:
+            fractions = np.broadcast_to(quantiles, shape).copy()
+        else:  # one from each of as many equal parts of the distribution
+            fractions = (np.arange(quantiles) + random_state.random_sample(shape)) / quantiles
+        how = {"shift": self.mean_, "scale": self._factors()}
+        return low_rank_thresholds(X, lengths, functionals, rows, fractions, **how)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = self.fit_mode == "supervised"
+        return tags
 
 
-def _is_count(value) -> bool:
-    """Whether it is a whole number from 1 on, also as a float."""
-    return isinstance(value, Real) and not isinstance(value, bool) and float(value) >= 1 and float(value).is_integer()
+def _check_device(device):
+    """Raise a ValueError unless low-rank sums can be computed there; only a device other than the CPU needs torch."""
+    if not _is_cpu(device):
+        from sigfeat.nn.devices import check_device
+
+        check_device(device)
 
 
-def _is_auto(value) -> bool:
-    return isinstance(value, str) and value == "auto"
+def _is_cpu(device):
+    """Whether this is the CPU, on which the compiled loops run."""
+    return str(device).partition(":")[0] == "cpu"

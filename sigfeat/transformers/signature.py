@@ -25,15 +25,15 @@ class SignatureTransformer(FeatureTableMixin, FeatureTransformer):
 
     Parameters
     ----------
-    kind : {"signature", "logsignature"}, default="signature"
-        All iterated integrals up to `depth`, or the shorter logarithm that determines them.
     depth : int, default=3
         Largest number of channels in a word or bracket.
+    kind : {"signature", "logsignature"}, default="signature"
+        All iterated integrals up to `depth`, or the shorter logarithm that determines them.
     windows : "whole", int or ("dyadic", int), default="whole"
-        Whole series; this many equal parts; or all dyadic parts down to a depth: 1, 2, 4, ... parts. The
+        The whole series; this many equal parts; or all dyadic parts down to a depth: 1, 2, 4, ... parts. The
         signature starts anew in each window. The path of a window that does not start the series begins at
-        the point before it, so that every increment is in exactly one of the parts; a path of fewer than two
-        points has only zeros.
+        the point before it, so that every increment is in exactly one of the parts. The features of a path of fewer
+        than two points are zero.
 
     Attributes
     ----------
@@ -62,18 +62,18 @@ class SignatureTransformer(FeatureTableMixin, FeatureTransformer):
     iisignature comes as source: run ``pip install numpy setuptools wheel``, then
     ``pip install --no-build-isolation --no-cache-dir iisignature``.
 
-    Signatures do not change when the path is run through at another speed, or moved by a constant; put
-    `AddTime` or `AddBasepoint` in front where these matter. Series of one length are one call of iisignature,
-    in batches of 256 MiB, in float64; the result has the dtype of X. There is no `n_jobs`: iisignature keeps
-    Python's lock while it computes. Processes help, as in ``GridSearchCV(..., n_jobs=2)``.
+    Signatures do not change if the path is traversed at another speed or shifted by a constant; put `AddTime` or
+    `AddBasepoint` in front if speed or level matters. All series of one length are processed in one call of
+    iisignature, in batches of 256 MiB, in float64; the result has the dtype of X. There is no `n_jobs`: iisignature
+    holds Python's global lock while it computes. Processes help, as in ``GridSearchCV(..., n_jobs=2)``.
 
-    Features are named ``[1][2]|signature``, channels counted from 1, or by their names where the panel has names; a
-    logarithm's ``[[1],[[1],[2]]]|logsignature`` spells the Lie brackets of iisignature.basis. Windows add their share
-    of the series, ``[1][2]|signature|0/2-1/2``.
+    Features are named ``[1][2]|signature``, with channels counted from 1 or by their names if the panel has names. The
+    names of a logarithm, as ``[[1],[[1],[2]]]|logsignature``, spell the Lie brackets of iisignature.basis. Windows are
+    appended as fractions of the series, ``[1][2]|signature|0/2-1/2``.
 
-    iisignature counts in 32 bits: ``n_channels ** (depth + 1)`` must stay below 2**31, as 215 channels of depth 3 do,
-    except for logarithms up to depth 2. Logarithms of depth 3 and more are prepared once in each process; where that
-    takes more than half a minute or so a warning says how long, and where it takes more than an hour `fit` refuses.
+    iisignature uses 32-bit integers: ``n_channels ** (depth + 1)`` must stay below 2**31, as for 215 channels and depth
+    3, except for logarithms up to depth 2. Logarithms of depth 3 and more are prepared once in each process. If that
+    takes more than about half a minute, a warning says how long; if it takes more than an hour, `fit` raises an error.
 
     References
     ----------
@@ -98,19 +98,19 @@ class SignatureTransformer(FeatureTableMixin, FeatureTransformer):
     """
 
     _parameter_constraints = {
-        "kind": [StrOptions({"signature", "logsignature"})],
         "depth": [Interval(Integral, 1, None, closed="left")],
+        "kind": [StrOptions({"signature", "logsignature"})],
         "windows": [StrOptions({"whole"}), Interval(Integral, 1, None, closed="left"), tuple, list],
     }
 
-    def __init__(self, kind="signature", depth=3, windows="whole"):
-        self.kind = kind
+    def __init__(self, depth=3, *, kind="signature", windows="whole"):
         self.depth = depth
+        self.kind = kind
         self.windows = windows
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
-        """Check the series, and that their features fit into memory; nothing is learnt.
+        """Check the series, and that their features fit into memory; nothing is learned.
 
         Parameters
         ----------
@@ -126,7 +126,7 @@ class SignatureTransformer(FeatureTableMixin, FeatureTransformer):
         load_iisignature()
         X, lengths = self._check_panel(X, y, reset=True)
         check_limits(self.kind, X.shape[1], self.depth)
-        # From here on `transform` knows the parameters by these: the sizes of the output depend on them.
+        # From here on `transform` uses these copies of the parameters: the size of the output depends on them.
         self._kind, self._depth, self._windows = self.kind, int(self.depth), self.windows
         n_words = self._n_words()
         n_features = n_words * len(window_names(self._windows))
@@ -169,7 +169,7 @@ class SignatureTransformer(FeatureTableMixin, FeatureTransformer):
         for i in range(0, len(rows), per_batch):
             batch = rows[i : i + per_batch]
             paths = np.ascontiguousarray(X[batch].transpose(0, 2, 1), dtype=np.float64)
-            with np.errstate(over="ignore"):  # `transform` tells it in one sentence
+            with np.errstate(over="ignore"):  # `transform` raises an error with one message
                 out[batch] = features(paths)
 
     def _feature_names(self):

@@ -44,10 +44,10 @@ class FeatureTableMixin:
         Examples
         --------
         >>> import numpy as np
-        >>> from sigfeat import ISSTransformer
+        >>> from sigfeat import LowRankISSTransformer
         >>> X = np.random.default_rng(0).standard_normal((10, 3, 50))
-        >>> iss = ISSTransformer(functionals="low_rank", n_functionals=4, n_thresholds=1, random_state=1).fit(X)
-        >>> iss.feature_table().loc["<2.1>|real|ppv", ["channels", "dilations", "differences"]].to_dict()
+        >>> low_rank = LowRankISSTransformer(4, quantiles=1, random_state=1).fit(X)
+        >>> low_rank.feature_table().loc["<2.1>|real|ppv", ["channels", "dilations", "differences"]].to_dict()
         {'channels': ('2', '3'), 'dilations': (1,), 'differences': True}
         """
         check_is_fitted(self)
@@ -112,36 +112,32 @@ def only_where_used(columns):
     return columns | {"threshold": [float(value) if name in WITH_THRESHOLD else np.nan for name, value in pairs]}
 
 
-def functional_columns(low_rank, labels):
-    """Features of a fitted `LowRank`, in their order."""
-    functionals, settings = low_rank.functionals, low_rank.settings
+def functional_columns(functionals, thresholds, columns, windows, labels):
+    """Features of functionals of rank one, in their order.
+
+    columns: pairs of the name of a pooling and the number of its threshold.
+    """
     n_chains, depth = functionals.n_chains, functionals.depth
-    if settings.kind == "competing":  # which letter wins depends on all of its group
-        poolings = dict.fromkeys(name for name, _ in settings.columns)
-        order = itertools.product(range(n_chains), poolings, range(depth))
-        rows = [(c, range(j, j + 1), range(depth), name, np.nan) for c, name, j in order]
-    else:
-        rows = [
-            (c, run, run, name, low_rank.thresholds[c, n_parts(depth) - n_parts(depth - level + 1) + i, q])
-            for level in range(1, depth + 1)
-            for c, i in itertools.product(range(n_chains), range(depth - level + 1))
-            for run in [range(i, i + level)]
-            for name, q in settings.columns
-        ]
+    rows = [
+        (c, run, name, thresholds[c, n_parts(depth) - n_parts(depth - level + 1) + i, q])
+        for level in range(1, depth + 1)
+        for c, i in itertools.product(range(n_chains), range(depth - level + 1))
+        for run in [range(i, i + level)]
+        for name, q in columns
+    ]
     used = functionals.taps.any(axis=-1)
     seen = [[set(functionals.channels[c, j, used[c, j]].tolist()) for j in range(depth)] for c in range(n_chains)]
-    columns = {
-        "word": ["".join(f"<{c + 1}.{j + 1}>" for j in own) for c, own, *_ in rows],
-        "channels": [labels_of(set().union(*(seen[c][j] for j in group)), labels) for c, _, group, *_ in rows],
-        "level": [len(own) for _, own, *_ in rows],
-        "letter_channels": [tuple(labels_of(seen[c][j], labels) for j in own) for c, own, *_ in rows],
-        "dilations": [tuple(functionals.dilations[c, own].tolist()) for c, own, *_ in rows],
+    table = {
+        "word": ["".join(f"<{c + 1}.{j + 1}>" for j in run) for c, run, *_ in rows],
+        "channels": [labels_of(set().union(*(seen[c][j] for j in run)), labels) for c, run, *_ in rows],
+        "level": [len(run) for _, run, *_ in rows],
+        "letter_channels": [tuple(labels_of(seen[c][j], labels) for j in run) for c, run, *_ in rows],
+        "dilations": [tuple(functionals.dilations[c, run].tolist()) for c, run, *_ in rows],
         "n_lags": [functionals.taps.shape[3]] * len(rows),
         "differences": [bool(functionals.differenced[c]) for c, *_ in rows],
         "pooling": [name for *_, name, _ in rows],
         "threshold": [threshold for *_, threshold in rows],
+        "semiring": [functionals.semirings[c] for c, *_ in rows],
+        "decay": [float(functionals.decays[c]) for c, *_ in rows],
     }
-    if settings.kind != "competing":
-        columns["semiring"] = [functionals.semirings[c] for c, *_ in rows]
-        columns["decay"] = [float(functionals.decays[c]) for c, *_ in rows]
-    return combined(only_where_used(columns), window_columns(settings.windows))
+    return combined(only_where_used(table), window_columns(windows))

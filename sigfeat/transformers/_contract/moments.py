@@ -20,10 +20,10 @@ def channel_moments(X: Floats, lengths: NDArray[np.int64]) -> tuple[NDArray[np.f
     return mean, np.where(constant, np.maximum(1.0, error), deviation)
 
 
-def difference_factors(X: Floats, lengths: NDArray[np.int64]) -> NDArray[np.float64]:
-    """One over the standard deviation of the differences x(t + 1) - x(t) of each channel, 0 for constant ones.
+def difference_deviations(X: Floats, lengths: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Standard deviation of the differences x(t + 1) - x(t) of each channel, infinite for constant ones.
 
-    Differences are constant if their deviation is within rounding of the values of X that are subtracted. A factor of
+    Differences are constant if their deviation is within rounding of the values of X that are subtracted. To divide by
     1 would keep their rounding errors: letters whose taps have mean zero add them up to noise of either sign, which
     depends on the length of the series. Every series needs at least 2 points.
     """
@@ -35,7 +35,7 @@ def difference_factors(X: Floats, lengths: NDArray[np.int64]) -> NDArray[np.floa
     rounding = difference_rounding(X) * np.nanmax(np.abs(X), axis=(0, 2))
     constant = (deviation <= rounding) | within_rounding(deviation, size, X.dtype)
     constant |= deviation < np.finfo(np.float64).tiny  # whose inverse overflows
-    return np.where(constant, 0.0, 1 / np.where(constant, 1.0, deviation))
+    return np.where(constant, np.inf, deviation)
 
 
 def _moments(

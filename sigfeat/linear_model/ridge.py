@@ -4,7 +4,6 @@ from numbers import Real
 
 import numpy as np
 from scipy.linalg import eigh
-from scipy.optimize import minimize_scalar
 from scipy.special import softmax
 from sklearn.base import BaseEstimator
 from sklearn.linear_model._base import LinearClassifierMixin
@@ -21,11 +20,11 @@ from sigfeat._validation import (
     of_objects,
     validate_data,
 )
+from sigfeat.linear_model.probabilities import inverse_temperature, margins_of_all_classes, mean_of_rows
 
 ALPHAS = tuple(np.logspace(-7, 1, 17).tolist())  # for features whose squares sum up to about one
 COLUMNS_AT_ONCE = 4096  # made float64: a copy of all features would double the memory
 SMALLEST = 1e-10  # of the squared singular values, relative to the largest
-SHARPNESS = (1e-3, 1e3)  # of the inverse temperature, times the mean distance of the margins from the largest
 
 
 class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
@@ -161,7 +160,10 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
         else:
             left_out = self._fit_present(X[present], y[present], alphas, weights[present])
             margins = np.empty((len(X), len(self.classes_)), X.dtype)
-            margins[present], margins[~present] = left_out, _margins(X[~present] @ self.coef_.T + self.intercept_)
+            margins[present], margins[~present] = (
+                left_out,
+                margins_of_all_classes(X[~present] @ self.coef_.T + self.intercept_),
+            )
         self.left_out_margins_ = margins
         return self
 
@@ -188,11 +190,11 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
             residual /= roots
             left_out = target + constant - residual
             right = np.average(left_out.argmax(axis=1) == labels, weights=weights)
-            score = right, -_mean_of_rows(np.square(residual), weights)
+            score = right, -mean_of_rows(np.square(residual), weights)
             if best is None or score > best:
                 best, margins, self.alpha_ = score, left_out, float(alpha)
         self.best_score_ = float(best[0])
-        self.inverse_temperature_ = _inverse_temperature(margins, labels, weights)
+        self.inverse_temperature_ = inverse_temperature(margins, labels, weights)
         dual = vectors @ (along / (squares + self.alpha_)[:, np.newaxis])
         coef, intercept = _coefficients(X, mean, roots, dual), constant
         intercept = intercept - mean @ coef
@@ -233,7 +235,7 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
             In the dtype of `decision_function`; the largest of a row is that of the predicted class.
         """
         scores = self.decision_function(X)
-        margins = _margins(scores)
+        margins = margins_of_all_classes(scores)
         probabilities = softmax(self.inverse_temperature_ * margins.astype(np.float64), axis=1).astype(scores.dtype)
         np.maximum(probabilities, np.finfo(scores.dtype).eps, out=probabilities)
         predicted = margins.argmax(axis=1)
@@ -254,11 +256,6 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
         logarithms : ndarray of shape (n_samples, n_classes)
         """
         return np.log(self.predict_proba(X))
-
-
-def _margins(scores):
-    """Margins of all classes: for two classes the scores are those of the second, which the first has with minus."""
-    return np.column_stack([-scores, scores]) if scores.ndim == 1 or scores.shape[1] == 1 else scores
 
 
 def _sample_weights(sample_weight, class_weight, X, y):
@@ -282,11 +279,6 @@ def _sample_weights(sample_weight, class_weight, X, y):
     product = np.zeros_like(weights)
     product[present] = weights[present] * of_classes[labels]
     return product
-
-
-def _mean_of_rows(values, weights):
-    """Mean of all values, each row weighted."""
-    return values.mean() if weights is None else np.average(values.mean(axis=1), weights=weights)
 
 
 def _column_means(X, weights):
@@ -347,23 +339,3 @@ def _centred(X, mean, roots, columns):
 
 def _column_parts(n_columns):
     return (slice(first, first + COLUMNS_AT_ONCE) for first in range(0, n_columns, COLUMNS_AT_ONCE))
-
-
-def _inverse_temperature(margins, labels, weights):
-    """Factor of the margins with which their softmax has the least log loss on smoothed targets."""
-    below = margins - margins.max(axis=1, keepdims=True)
-    distance = -_mean_of_rows(below, weights)
-    if distance == 0:  # all margins are tied, and so are all probabilities, whatever the factor
-        return 1.0
-    n_rows = len(margins) if weights is None else weights.sum() ** 2 / np.square(weights).sum()
-    right = (n_rows + 1) / (n_rows + 2)
-    own = below[np.arange(len(below)), labels]
-    others = (below.sum(axis=1) - own) / (below.shape[1] - 1)
-    linear = np.average(right * own + (1 - right) * others, weights=weights)
-
-    def loss(logarithm):
-        factor = np.exp(logarithm)
-        return np.average(np.log(np.exp(factor * below).sum(axis=1)), weights=weights) - factor * linear
-
-    bounds = np.log(SHARPNESS) - np.log(distance)
-    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-8}).x))

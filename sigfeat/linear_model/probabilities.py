@@ -1,0 +1,36 @@
+"""Probabilities from the margins of a linear classifier."""
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+SHARPNESS = (1e-3, 1e3)  # of the inverse temperature, times the mean distance of the margins from the largest
+
+
+def margins_of_all_classes(scores):
+    """Margins of all classes: for two classes the scores are those of the second, which the first has with minus."""
+    return np.column_stack([-scores, scores]) if scores.ndim == 1 or scores.shape[1] == 1 else scores
+
+
+def inverse_temperature(margins, labels, weights):
+    """Factor of the margins with which their softmax has the least log loss on smoothed targets."""
+    below = margins - margins.max(axis=1, keepdims=True)
+    distance = -mean_of_rows(below, weights)
+    if distance == 0:  # all margins are tied, and so are all probabilities, whatever the factor
+        return 1.0
+    n_rows = len(margins) if weights is None else weights.sum() ** 2 / np.square(weights).sum()
+    right = (n_rows + 1) / (n_rows + 2)
+    own = below[np.arange(len(below)), labels]
+    others = (below.sum(axis=1) - own) / (below.shape[1] - 1)
+    linear = np.average(right * own + (1 - right) * others, weights=weights)
+
+    def loss(logarithm):
+        factor = np.exp(logarithm)
+        return np.average(np.log(np.exp(factor * below).sum(axis=1)), weights=weights) - factor * linear
+
+    bounds = np.log(SHARPNESS) - np.log(distance)
+    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-8}).x))
+
+
+def mean_of_rows(values, weights):
+    """Mean of all values, each row weighted."""
+    return values.mean() if weights is None else np.average(values.mean(axis=1), weights=weights)
