@@ -16,7 +16,7 @@ from sigfeat import (
     SignatureTransformer,
     Word,
 )
-from sigfeat._kernels.low_rank import LOW_RANK_POOLINGS
+from sigfeat.pooling import POOLINGS
 from sigfeat.reference.low_rank import delay_letter, low_rank_increments
 from sigfeat.words import channel_labels
 from tests.panels import df_list, multiindex, nested, ragged
@@ -126,7 +126,7 @@ TABLES = {
     "words": ISSTransformer(pooling=("end", "ppv", "max")),
     "tropical words": ISSTransformer(words="length", semiring="min_plus", pooling=("end", "argmax")),
     "plain words": ISSTransformer(words="length", decay=0, pooling="end", windows="whole", scale=None),
-    "low rank": ISSTransformer(functionals="low_rank", n_functionals=30, depth=3, pooling=LOW_RANK_POOLINGS, windows=2),
+    "low rank": ISSTransformer(functionals="low_rank", n_functionals=30, depth=3, pooling=POOLINGS, windows=2),
     "competing": ISSTransformer(functionals="competing", n_functionals=20),
     "interval sums": IntervalISSTransformer(n_filters=2, pooling=("ppv", "end"), windows=2),
     "signature": SignatureTransformer(windows=2),

@@ -14,14 +14,14 @@ from scipy.linalg import expm
 
 from sigfeat._kernels.exponential import LARGEST_NORMS
 from sigfeat._kernels.path_development import Plan
-from sigfeat._kernels.pooling import POOLINGS
 from sigfeat.nn import GROUPS, Development, development, random_algebra
 from sigfeat.nn.development import _by_torch
 from sigfeat.nn.groups.exponential import matrix_exponential
-from sigfeat.nn.pooled_development import PooledDevelopment
+from sigfeat.nn.pooling import PooledDevelopment
+from sigfeat.pooling import POOLINGS
 from sigfeat.reference.development import development as reference
+from sigfeat.reference.pooling import pooled
 from sigfeat.words import words_of_length
-from tests.oracles import pooled
 from tests.strategies import steps
 from tests.test_groups import MEMBERS, every_group, field
 from tests.tolerances import MATRIX

@@ -24,10 +24,10 @@ from sigfeat.datasets import make_coincidence
 from sigfeat.filters import ExponentialFilters, FiniteFilters, draw_filters
 from sigfeat.nn import GROUPS, IntervalDevelopment, IntervalSums, build_filter, interval_convolution, random_algebra
 from sigfeat.nn.intervals.layers import PooledIntervals
+from sigfeat.pooling import fine_windows
 from sigfeat.reference.intervals import interval_developments, interval_features, interval_sum
 from sigfeat.reference.iss import iterated_sums
 from sigfeat.reference.quasi_shuffle import quasi_shuffle
-from sigfeat.transformers._windows import fine_windows
 from sigfeat.transformers.intervals.development import StepsOf
 
 WORDS = [word for weight in range(1, 5) for word in words_of_weight(2, weight)]

@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sigfeat import AddBasepoint, Increments, ISSTransformer, words_of_length, words_of_weight
+from sigfeat.pooling import threshold_between
 from sigfeat.reference.iss import iterated_sums
+from sigfeat.reference.pooling import pooled
 from sigfeat.reference.quasi_shuffle import hoffman_exponential, quasi_shuffle
 from sigfeat.semirings import SEMIRINGS
-from sigfeat.transformers._poolings import threshold_between
-from tests.oracles import iterated_sum, pooled
+from tests.oracles import iterated_sum
 from tests.panels import padded, ragged
 from tests.strategies import words
 

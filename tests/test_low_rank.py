@@ -10,13 +10,13 @@ from sklearn.base import clone
 
 from sigfeat import ISSTransformer
 from sigfeat._kernels.low_rank import (
-    LOW_RANK_POOLINGS,
     competing_low_rank,
     low_rank_thresholds,
     low_rank_values,
     pooled_low_rank,
 )
 from sigfeat.functionals import draw_functionals, n_parts
+from sigfeat.pooling import POOLINGS
 from sigfeat.reference.iss import iterated_sums
 from sigfeat.reference.low_rank import delay_letter, low_rank_increments
 from sigfeat.semirings import SEMIRINGS
@@ -144,7 +144,7 @@ def test_pooled_values_are_those_of_the_definition(equal):
     rows, shares = rng.integers(0, 4, 12), rng.random(shape)
     thresholds = low_rank_thresholds(X, lengths, functionals, rows, shares, **how)
     values = low_rank_values(X, lengths, functionals, **how)
-    columns = [("ppv", 0), ("ppv", 1), ("ppv", 2), *[(name, 0) for name in LOW_RANK_POOLINGS if name != "ppv"]]
+    columns = [("ppv", 0), ("ppv", 1), ("ppv", 2), *[(name, 0) for name in POOLINGS if name != "ppv"]]
     n_columns = len(columns) * len(windows)
     out = np.full((len(X), 12 * n_parts(3) * n_columns), np.nan, np.float64)
     pooled_low_rank(X, lengths, functionals, (columns, thresholds, n_fine, windows), n_threads=2, out=out, **how)
@@ -194,7 +194,7 @@ def test_competing_letters_are_counted_by_the_definition():
 
 SETTINGS = {
     "ppv": {},
-    "all poolings, windows": {"pooling": LOW_RANK_POOLINGS, "windows": ("dyadic", 1), "n_functionals": 5},
+    "all poolings, windows": {"pooling": POOLINGS, "windows": ("dyadic", 1), "n_functionals": 5},
     "three semirings, three letters": {"semiring": RINGS, "depth": 3, "n_functionals": 9},
     "own dilations, quantile and decay": {"dilations": (1, 4), "quantile": 0.5, "decay": 0.2, "n_thresholds": 1},
     "one letter of one point": {"depth": 1, "n_lags": 1},

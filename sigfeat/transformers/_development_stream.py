@@ -3,6 +3,8 @@
 import numpy as np
 
 from sigfeat._kernels.path_development import Plan
+from sigfeat._kernels.pooling import chosen_poolings, feature_rows
+from sigfeat._kernels.statistics import END, fold_rows, no_statistics
 from sigfeat.transformers._streams import Stream
 
 POINTS_AT_ONCE = 512  # whose developments are in memory together
@@ -13,13 +15,11 @@ class DevelopmentStream(Stream):
 
     def __init__(self, plan: Plan, sizes, pooling, thresholds, varying, label):
         super().__init__(len(sizes), 1, f"developments in {label}")
-        self._plan, self._sizes, self._pooling, self._varying = plan, sizes, pooling, varying
+        self._plan, self._sizes, self._varying, self._poolings = plan, sizes, varying, chosen_poolings(pooling)
+        self._only_end = tuple(pooling) == ("end",)
         n_developments, dim = len(plan.algebra), plan.shape[0]
         self._matrices = np.tile(np.eye(dim, dtype=plan.algebra.dtype), (n_developments, 1, 1))
-        shape = n_developments, thresholds.shape[1]
-        self._thresholds = thresholds
-        self._sum, self._excess, self._n_above = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-        self._maximum, self._minimum, self._place = np.full(shape, -np.inf), np.full(shape, np.inf), np.zeros(shape)
+        self._thresholds, self._statistics = thresholds.ravel(), no_statistics(thresholds.size)
         self._last = None
 
     def _append(self, points):
@@ -36,22 +36,14 @@ class DevelopmentStream(Stream):
 
     def _advance(self, steps, time):
         products = self._plan.matrices(self._plan.path(np.ascontiguousarray(steps)[np.newaxis])[0])
-        if self._pooling == ("end",):
+        if self._only_end:
             products = products[-1:]
         path = self._matrices @ products
         self._matrices = self._polished(path[-1])
-        if self._pooling == ("end",):
-            return
-        values = self._entries(path)
-        above = values > self._thresholds
-        self._sum += values.sum(axis=0)
-        self._n_above += above.sum(axis=0)
-        self._excess += np.where(above, values - self._thresholds, 0.0).sum(axis=0)
-        place = values.argmax(axis=0)
-        largest = np.take_along_axis(values, place[np.newaxis], axis=0)[0]
-        self._place = np.where(largest > self._maximum, time + place, self._place)
-        self._maximum = np.maximum(self._maximum, largest)
-        self._minimum = np.minimum(self._minimum, values.min(axis=0))
+        values = self._entries(path).reshape(len(path), -1).astype(np.float64)
+        bounds = np.array([0, time + len(path)])
+        fold_rows(values, time, bounds, self._thresholds, self._poolings.wanted, self._statistics[np.newaxis])
+        self._statistics[END] = self._entries(self._matrices).ravel()
 
     def _polished(self, matrices):
         """Matrices without the rounding errors that leave a compact group, by a step of Newton and Schulz."""
@@ -67,15 +59,7 @@ class DevelopmentStream(Stream):
         return matrices.reshape(*matrices.shape[: matrices.ndim - n_axes], -1)
 
     def _features(self):
-        n = self.n_timepoints
-        found = {
-            "end": self._entries(self._matrices),
-            "mean": self._sum / n,
-            "max": self._maximum,
-            "min": self._minimum,
-            "ppv": self._n_above / n,
-            "mpv": self._excess / np.maximum(self._n_above, 1),
-            "argmax": self._place / max(n - 1, 1),
-        }
-        values = np.stack([found[name] for name in self._pooling], axis=-1)
-        return values[:, self._varying].ravel()
+        values = np.empty((len(self._thresholds), len(self._poolings.codes)))
+        n_undefined = np.zeros(len(values), int)
+        feature_rows(self._statistics, self._poolings.codes, n_undefined, self.n_timepoints, values)
+        return values.reshape(len(self._matrices), -1, values.shape[1])[:, self._varying].ravel()

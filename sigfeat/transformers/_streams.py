@@ -5,16 +5,15 @@ import numpy as np
 from sigfeat._kernels.emitter import block_steps
 from sigfeat._kernels.functionals import LARGEST_VALUE
 from sigfeat._kernels.iterated_sums import PrefixTrees
-from sigfeat._kernels.low_rank import LANES, LOW_RANK_POOLINGS, chain_arrays
-from sigfeat._kernels.pooling import POOLINGS
+from sigfeat._kernels.low_rank import LANES, chain_arrays, chosen_columns
+from sigfeat._kernels.pooling import chosen_poolings, feature_rows
+from sigfeat._kernels.statistics import no_statistics
 from sigfeat._kernels.streaming import (
     advance_competing,
     advance_functionals,
     advance_words,
     functional_features,
-    no_statistics,
     nothing_kept,
-    word_features,
 )
 from sigfeat.functionals import n_parts
 from sigfeat.semirings import SEMIRINGS
@@ -112,7 +111,7 @@ class WordStream(Stream):
     def __init__(self, words, ring, pooling, thresholds, *, strict, fade, shift, scale, needed):
         longest = max(word.length for word in words)
         super().__init__(len(shift), needed, f"words of {longest} letters")
-        self._codes = np.array([POOLINGS.index(name) for name in pooling])
+        self._poolings = chosen_poolings(pooling)
         self._strict, self._fade, self._shift, self._scale = strict, fade, shift[:, np.newaxis], scale[:, np.newaxis]
         self._ring = list(SEMIRINGS).index(ring.name), ring.zero, ring.one
         self._non_negative = ring.name if ring.non_negative else None
@@ -134,13 +133,15 @@ class WordStream(Stream):
             )
         values = np.ascontiguousarray(((points - self._shift) * self._scale).T)
         for (sums, words, _), state, kept in zip(self._trees, self._state, self._statistics, strict=True):
-            advance_words(values, self.n_timepoints, sums, words, state, kept)
+            advance_words(values, self.n_timepoints, sums, words, self._poolings.wanted, state, kept)
 
     def _features(self):
-        features = np.empty((self._n_words, len(self._codes)))
+        codes = self._poolings.codes
+        features = np.empty((self._n_words, len(codes)))
         for (_, (_, n_letters, _), places), kept in zip(self._trees, self._statistics, strict=True):
-            own = np.empty((len(places), len(self._codes)))
-            word_features(kept, n_letters, self._strict, self._codes, self.n_timepoints, own)
+            own = np.empty((len(places), len(codes)))
+            n_undefined = (n_letters - 1) * self._strict
+            feature_rows(kept, codes, n_undefined, self.n_timepoints, own)
             features[places] = own
         return features.ravel()
 
@@ -163,7 +164,7 @@ class FunctionalStream(Stream):
         if competing:
             self._kept = (np.zeros((functionals.n_chains, 2 * depth)),)
         else:
-            self._pooling = thresholds, np.array([(LOW_RANK_POOLINGS.index(name), q) for name, q in columns])
+            self._pooling = thresholds, *chosen_columns(columns)
             self._kept = nothing_kept(functionals.n_chains, n_parts(depth), thresholds.shape[2], self._chains[6])
 
     def _append(self, points):
@@ -210,7 +211,6 @@ class FunctionalStream(Stream):
         if self._competing:
             return (kept[0] / np.maximum(n - differenced, 1)[:, np.newaxis]).ravel()
         _, statistics, ends = kept
-        columns = self._pooling[1]
-        features = np.empty(statistics.shape[0] * statistics.shape[1] * len(columns))
-        functional_features(statistics, ends, self._depth, columns, differenced, n, features)
+        features = np.empty(statistics.shape[0] * statistics.shape[1] * len(self._pooling[2]))
+        functional_features(statistics, ends, self._depth, self._pooling, differenced, n, features)
         return features

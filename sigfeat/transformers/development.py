@@ -7,13 +7,24 @@ import torch
 from sklearn.utils import check_random_state
 
 from sigfeat._kernels.path_development import Plan, segments_of
-from sigfeat._kernels.pooling import POOLINGS
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted
 from sigfeat.nn.development import Development, random_algebra
 from sigfeat.nn.devices import check_device, thread_limit
 from sigfeat.nn.groups import GROUPS
-from sigfeat.nn.pooled_development import TRAINABLE_POOLINGS, PooledDevelopment
+from sigfeat.nn.pooling import PooledDevelopment
 from sigfeat.nn.training.supervised import TrainingSettings, train
+from sigfeat.pooling import (
+    POOLINGS,
+    check_poolings,
+    fine_windows,
+    threshold_between,
+    threshold_bytes,
+    threshold_poolings,
+    threshold_series,
+    trainable_poolings,
+    whole_series,
+    window_names,
+)
 from sigfeat.transformers._contract.base import FeatureTransformer
 from sigfeat.transformers._contract.callbacks import NONE_HELD_OUT, check_callbacks
 from sigfeat.transformers._contract.feature_table import (
@@ -29,8 +40,6 @@ from sigfeat.transformers._contract.memory import check_fitted_size, check_outpu
 from sigfeat.transformers._contract.paths import path_increments, path_units
 from sigfeat.transformers._contract.targets import check_target
 from sigfeat.transformers._development_stream import DevelopmentStream
-from sigfeat.transformers._poolings import check_poolings, threshold_between, threshold_bytes, threshold_series
-from sigfeat.transformers._windows import fine_windows, whole_series, window_names
 
 BATCH_BYTES = 1 << 28
 SMALLER = "take a smaller dim, fewer developments or windows"
@@ -402,7 +411,7 @@ class PathDevelopmentTransformer(FeatureTableMixin, FeatureTransformer):
     def _train(self, increments, lengths, target, elements, seed):
         """Algebra elements after training, float64."""
         layer = self._layer(elements, increments.dtype)
-        poolings = [name for name in self._pooling if name in TRAINABLE_POOLINGS] or ["end"]
+        poolings = trainable_poolings(self._pooling) or ("end",)
         settings = TrainingSettings(
             max_epochs=self.max_epochs,
             lr=self.lr,
@@ -423,7 +432,7 @@ class PathDevelopmentTransformer(FeatureTableMixin, FeatureTransformer):
         """Quantile of each entry's running values over some of the series, (n_developments, entries)."""
         dim, n_parts = self._group.dim, 1 + self._group.is_complex
         thresholds = np.zeros((len(self._elements), dim * dim * n_parts))
-        if not {"ppv", "mpv"} & set(self._pooling):
+        if not threshold_poolings(self._pooling):
             return thresholds
         bytes_of_one = X.shape[2] * thresholds.size * X.itemsize
         chosen = threshold_series(len(X), bytes_of_one)

@@ -11,10 +11,20 @@ from sigfeat._kernels.iterated_sums import (
     pooled_values,
     running_values,
 )
-from sigfeat._kernels.low_rank import LOW_RANK_POOLINGS, MAX_THRESHOLDS
-from sigfeat._kernels.pooling import POOLINGS
+from sigfeat._kernels.low_rank import MAX_THRESHOLDS
 from sigfeat._messages import plain
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted
+from sigfeat.pooling import (
+    POOLINGS,
+    check_poolings,
+    fine_windows,
+    quantile_of,
+    threshold_bytes,
+    threshold_poolings,
+    threshold_series,
+    whole_series,
+    window_names,
+)
 from sigfeat.semirings import SEMIRINGS
 from sigfeat.transformers._contract.base import FeatureTransformer
 from sigfeat.transformers._contract.feature_table import (
@@ -29,9 +39,7 @@ from sigfeat.transformers._contract.jobs import N_JOBS, granted_threads
 from sigfeat.transformers._contract.memory import check_fitted_size, check_output_size
 from sigfeat.transformers._contract.moments import channel_moments
 from sigfeat.transformers._contract.targets import check_target
-from sigfeat.transformers._poolings import check_poolings, quantile_of, threshold_bytes, threshold_series
 from sigfeat.transformers._streams import WordStream
-from sigfeat.transformers._windows import fine_windows, whole_series, window_names
 from sigfeat.transformers._words import chosen_words
 from sigfeat.transformers.low_rank import (
     COMPETING,
@@ -219,7 +227,7 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
         "semiring": [StrOptions(set(SEMIRINGS)), tuple, list],
         "strict": ["boolean"],
         "decay": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
-        "pooling": [StrOptions({"auto", *POOLINGS, *LOW_RANK_POOLINGS}), tuple, list],
+        "pooling": [StrOptions({"auto", *POOLINGS}), tuple, list],
         "windows": [StrOptions({"auto", "whole"}), Interval(Integral, 1, None, closed="left"), tuple, list],
         "scale": [StrOptions({"standard", "std"}), None],
         "quantile": [Interval(Real, 0, 1, closed="both"), StrOptions({"auto"})],
@@ -323,7 +331,7 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
         n_columns = len(pooling) * len(runs)
         labels = self._channel_labels()
         shape, workspace = (X.shape[1], n_columns, len(X), X.dtype, type(self).__name__), 0
-        if {"ppv", "mpv"} & set(pooling):
+        if threshold_poolings(pooling):
             workspace = 2 * threshold_bytes(len(X), WORDS_PER_TREE * X.shape[2] * X.itemsize)
         words = chosen_words(self.words, self.depth, *shape, labels=labels, workspace=workspace)
         # From here on `transform` knows the parameters by these: the kernels rely on the size of the output.
@@ -338,7 +346,7 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
         self._loop = {"strict": self._strict, "fade": fade, "shift": self.shift_, "scale": self.scale_}
         self._trees = None if self._is_full(pooling) else PrefixTrees(words, X.shape[1], n_fine)
         self.thresholds_ = np.zeros(len(words))
-        if {"ppv", "mpv"} & set(pooling):
+        if threshold_poolings(pooling):
             self.thresholds_ = self._learn_thresholds(X, lengths)
         self._pooled = pooling, self.thresholds_, n_fine, runs
         self._n_features_out = len(words) * n_columns

@@ -9,7 +9,6 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from sigfeat._kernels.low_rank import (
-    LOW_RANK_POOLINGS,
     LOW_RANK_SEMIRINGS,
     MAX_COMPETITORS,
     competing_low_rank,
@@ -18,9 +17,9 @@ from sigfeat._kernels.low_rank import (
 )
 from sigfeat._messages import plain
 from sigfeat.functionals import MAX_CHANNELS, Functionals, draw_functionals, n_parts
+from sigfeat.pooling import POOLINGS, fine_windows, threshold_poolings, window_names
 from sigfeat.transformers._contract.moments import channel_moments, difference_factors
 from sigfeat.transformers._streams import FunctionalStream
-from sigfeat.transformers._windows import fine_windows, window_names
 
 DEFAULT_POOLING = ("ppv",)
 SUMS, COMPETING = "low_rank", "competing"
@@ -82,9 +81,9 @@ def low_rank_settings(transformer) -> LowRankSettings:
         raise ValueError(
             f"semiring must be of {', '.join(LOW_RANK_SEMIRINGS)} for {what}, got {plain(transformer.semiring)!r}"
         )
-    known = all(isinstance(name, str) and name in LOW_RANK_POOLINGS for name in pooling)
+    known = all(isinstance(name, str) and name in POOLINGS for name in pooling)
     if not pooling or not known or len(set(pooling)) < len(pooling):
-        allowed = ", ".join(LOW_RANK_POOLINGS)
+        allowed = ", ".join(POOLINGS)
         raise ValueError(
             f"pooling must name different ones of {allowed} for {what}, got {plain(transformer.pooling)!r}"
         )
@@ -137,7 +136,7 @@ class LowRank:
 
     def learn_thresholds(self, X, lengths, random_state) -> None:
         """Take quantiles of the values on a random training series for each functional."""
-        if self.settings.kind == COMPETING or not {"ppv", "mpv", "mipv"} & set(self.settings.pooling):
+        if self.settings.kind == COMPETING or not threshold_poolings(self.settings.pooling):
             return
         rows = random_state.randint(len(X), size=self.functionals.n_chains)
         n_thresholds = self.thresholds.shape[2]  # one from each of as many equal parts of the distribution
@@ -159,7 +158,7 @@ class LowRank:
         elif is_cpu(device):
             fits = pooled_low_rank(X, lengths, self.functionals, pooling, n_threads=n_threads, **how)
         else:
-            pooled = importlib.import_module("sigfeat.nn.pooled_low_rank").pooled_on_device
+            pooled = importlib.import_module("sigfeat.nn.pooling").pooled_on_device
             fits = pooled(X, lengths, self.functionals, pooling, device=device, **how)
         if not fits:
             raise ValueError("low-rank iterated sums overflow float32: scale the series, lower depth or raise decay")

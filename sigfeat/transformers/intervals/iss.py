@@ -7,11 +7,10 @@ import numpy as np
 
 from sigfeat._kernels.interval_features import Sums
 from sigfeat._validation import Interval, StrOptions, _fit_context
+from sigfeat.pooling import check_poolings, fine_windows
 from sigfeat.semirings import SEMIRINGS
 from sigfeat.transformers._contract.feature_table import combined, word_columns
 from sigfeat.transformers._contract.moments import channel_moments
-from sigfeat.transformers._poolings import check_poolings
-from sigfeat.transformers._windows import fine_windows
 from sigfeat.transformers._words import chosen_words
 from sigfeat.transformers.intervals._base import INTERVAL_CONSTRAINTS, IntervalTransformer
 
