@@ -61,7 +61,7 @@ class Pooling:
 
     needs: tuple[str, ...]
     value: Callable[[Statistics], Any]
-    definition: Callable[[np.ndarray, float, int], float]
+    definition: Callable[[np.ndarray, float, int], Any]
     needs_threshold: bool = False
     trainable: bool = False
 

@@ -118,21 +118,14 @@ def test_compiled_values_equal_the_reference(depth, decay, dtype):
             np.testing.assert_allclose(found, expected, rtol=1e-5, atol=2e-6 * size**0.5)
 
 
-def expected_pooling(name, values, threshold, fade, ring):
+def expected_pooling(name, values, threshold, skipped, fade, ring):
     """A pooling of values from its definition."""
-    above = values > threshold
-    if name == "ppv":
-        return above.mean()
-    if name == "mpv":
-        return (values - threshold)[above].sum() / max(above.sum(), 1)
-    if name == "mipv":
-        return np.flatnonzero(above).mean() / len(values) if above.any() else -1 / len(values)
-    if name == "end":
+    if name == "end":  # of the sum, whose terms the values are
         total = ring.zero
         for value in values:
             total = ring.add(ring.multiply(total, fade), value)
         return total
-    return {"max": values.max, "min": values.min, "mean": values.mean}[name]()
+    return POOLINGS[name].definition(values, threshold, skipped)
 
 
 @pytest.mark.parametrize("equal", [True, False])
@@ -170,7 +163,9 @@ def test_pooled_values_are_those_of_the_definition(equal):
                 for c, (name, q) in enumerate(columns):
                     expected = 0.0
                     if stop > first:
-                        expected = expected_pooling(name, inside, thresholds[chain, part, q], fade, ring)
+                        expected = expected_pooling(
+                            name, inside, thresholds[chain, part, q], first - low * n // n_fine, fade, ring
+                        )
                     np.testing.assert_allclose(found[i, place, c, v], expected, rtol=2e-5, atol=2e-5, err_msg=name)
 
 

@@ -97,7 +97,6 @@ def intervals(kind, make=IntervalSums, of=(["[1]", "[1][2]"],), **more):
 
 
 COLUMNS = [(name, 0) for name in POOLINGS]
-ALL = ("end", "mean", "max", "min", "ppv", "mpv", "argmax")
 OF_PATHS = (GROUPS["SU"](2), CHANNELS, 1)
 TAPS = {"d_model": 4, "n_filters": 2, "seed": 0}
 PARTS = {
@@ -119,7 +118,7 @@ PARTS = {
 for mixer, causal in itertools.product(("attention", "hyena", "s4", "recurrent"), (False, True)):
     PARTS[f"{mixer}, causal {causal}"] = partial(OfMaskedSeries, mixer, causal=causal)
 for name in GROUPS:
-    PARTS[f"development, {name}"] = partial(development, name, *ALL)
+    PARTS[f"development, {name}"] = partial(development, name, *POOLINGS)
 for kind in ("learnt", "random", "exponential"):
     PARTS[f"sums over intervals, {kind}"] = partial(intervals, kind)
 
