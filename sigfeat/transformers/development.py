@@ -70,14 +70,15 @@ class PathDevelopmentTransformer(FeatureTableMixin, FeatureTransformer):
         is 1, and 0.3 in "Sp", "SO(n,1)" and "GL", where entries grow exponentially.
     pooling : "final", str or tuple of str, default=("end", "mean", "max", "min")
         "final": the last value, without a word of it in the names. Or any of "end" (last value), "mean", "max", "min",
-        "ppv" (share of time above a threshold), "mpv" (mean excess over the threshold while above it), "argmax" (place
-        of the first maximum, 0 at the start of the window and 1 at its end).
+        "ppv" (fraction of the time above a threshold), "mpv" (mean excess over the threshold while above it), "argmax"
+        (place of the first maximum, 0 at the start of the window and 1 at its end), "mipv" (mean place while above the
+        threshold, as a fraction of the window).
     windows : "whole", int or ("dyadic", int), default=("dyadic", 2)
         Whole series; this many equal parts; or all dyadic parts down to a depth: 1, 2, 4, ... parts. The development
         starts anew in each window. A window that does not start the series begins with the step from the point before
         it, so that every increment is in exactly one of the parts.
     quantile : float, default=0.5
-        The thresholds of "ppv" and "mpv" are, for each entry, this quantile of its running values on the training
+        The thresholds of "ppv", "mpv" and "mipv" are, for each entry, this quantile of its running values on the training
         series.
     task : {"auto", "classification", "regression"}, default="auto"
         What supervised training takes y for. "auto": numbers with a fractional part are targets of a regression,
@@ -114,7 +115,7 @@ class PathDevelopmentTransformer(FeatureTableMixin, FeatureTransformer):
     history_ : list of dict
         "epoch", "train_loss" and, where series are held out, "valid_loss" of each epoch; in supervised mode only.
     thresholds_ : ndarray of shape (n_developments, n_entries)
-        Thresholds of "ppv" and "mpv"; zeros where neither is asked for.
+        Thresholds of "ppv", "mpv" and "mipv"; zeros where none of them is asked for.
     n_channels_ : int
         Number of channels seen at fit.
 
@@ -267,7 +268,7 @@ class PathDevelopmentTransformer(FeatureTableMixin, FeatureTransformer):
         if target is not None and pooling != ("end",):  # whole paths and their gradients, of a batch
             of_path = X.shape[2] * self.n_developments * group.dim**2 * (1 + group.is_complex) * X.itemsize
             workspace += 10 * min(self.batch_size, len(X)) * of_path
-        if {"ppv", "mpv"} & set(pooling):
+        if threshold_poolings(pooling):
             n_entries = self.n_developments * group.dim**2 * (1 + group.is_complex)
             workspace += 3 * threshold_bytes(len(X), X.shape[2] * n_entries * 8)
         check_fitted_size(len(X), n_columns, X.dtype, what, workspace, SMALLER)

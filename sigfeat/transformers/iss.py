@@ -82,10 +82,10 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
         "max_times", by `decay` a step in the tropical semirings. 0 for the iterated sums of the literature. "auto" is
         0.1, and random for functionals: half-lives log-uniform between one step and the series.
     pooling : "auto", str or tuple of str, default="auto"
-        Any of "end" (last value), "mean", "max", "min", "ppv" (share of time above a threshold), "mpv" (mean
-        excess over the threshold while above it), "argmax" (place of the first maximum, 0 at the start of the
-        window and 1 at its end; not for functionals), "mipv" (mean place while above the threshold, as a share of the
-        window, -1 / length if never; only for functionals). "auto": ("end", "mean", "max", "min"), and "ppv" for
+        Any of "end" (last value), "mean", "max", "min", "ppv" (fraction of the time above a threshold), "mpv"
+        (mean excess over the threshold while above it), "argmax" (place of the first maximum, 0 at the start of the
+        window and 1 at its end), "mipv" (mean place while above the threshold, as a fraction of the window,
+        -1 / length if never). "auto": ("end", "mean", "max", "min"), and "ppv" for
         functionals.
     windows : "auto", "whole", int or ("dyadic", int), default="auto"
         Whole series; this many equal parts; or all dyadic parts down to a depth: 1, 2, 4, ... parts. The sums
@@ -94,7 +94,7 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
         What is learnt at fit and done to each channel: subtract the mean and divide by the standard
         deviation; divide only (zero stays zero, as increments want); nothing. "max_times" never subtracts.
     quantile : float or "auto", default="auto"
-        The thresholds of "ppv" and "mpv" are this quantile of the values on the training series. "auto" is 0.5, and
+        The thresholds of "ppv", "mpv" and "mipv" are this quantile of the values on the training series. "auto" is 0.5, and
         random for functionals.
     functionals : {"words", "low_rank", "competing"}, default="words"
         "low_rank": random functionals of rank one in place of words, and every run of neighbouring letters of them;
