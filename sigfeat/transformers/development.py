@@ -78,8 +78,8 @@ class PathDevelopmentTransformer(FeatureTableMixin, FeatureTransformer):
         starts anew in each window. A window that does not start the series begins with the step from the point before
         it, so that every increment is in exactly one of the parts.
     quantile : float, default=0.5
-        The thresholds of "ppv", "mpv" and "mipv" are, for each entry, this quantile of its running values on the training
-        series.
+        The thresholds of "ppv", "mpv" and "mipv" are, for each entry, this quantile of its running values on the
+        training series.
     task : {"auto", "classification", "regression"}, default="auto"
         What supervised training takes y for. "auto": numbers with a fractional part are targets of a regression,
         anything else is classes.

@@ -94,8 +94,8 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
         What is learnt at fit and done to each channel: subtract the mean and divide by the standard
         deviation; divide only (zero stays zero, as increments want); nothing. "max_times" never subtracts.
     quantile : float or "auto", default="auto"
-        The thresholds of "ppv", "mpv" and "mipv" are this quantile of the values on the training series. "auto" is 0.5, and
-        random for functionals.
+        The thresholds of "ppv", "mpv" and "mipv" are this quantile of the values on the training series. "auto" is
+        0.5, and random for functionals.
     functionals : {"words", "low_rank", "competing"}, default="words"
         "low_rank": random functionals of rank one in place of words, and every run of neighbouring letters of them;
         what is pooled are the terms of the sum whose last letter sits at t, but for "end", the sum itself. Level one
