@@ -241,10 +241,10 @@ def pooled_products(increments, rows, runs, algebra, shape, star, largest_norms,
             for lane in range(members.shape[0]):
                 length = max(runs[2][members[lane]] - runs[1][members[lane]], 1)
                 for k in range(n_entries):
-                    place = k * N_STATISTICS * lanes + lane
+                    values = statistics[k * N_STATISTICS * lanes + lane :: lanes]
                     for p in range(poolings.codes.shape[0]):
-                        value = feature(poolings.codes[p], statistics, place, lanes, 0, 0, length, length)
-                        out[members[lane], d, k, p] = value if np.isfinite(statistics[place + END * lanes]) else np.nan
+                        value = feature(poolings.codes[p], values, 0, 0, length, length)
+                        out[members[lane], d, k, p] = value if np.isfinite(values[END]) else np.nan
 
 
 # ------------------------------------------------------------------------------- between segments, in float64

@@ -93,13 +93,11 @@ def pooled_functionals(data, rows, k, chains, pooling, lanes, out):
                     for lane in range(members.shape[0]):
                         row = members[lane]
                         for v in range(n_windows):
-                            place = (part * n_windows + v) * n_statistics * lanes + lane
-                            statistics[place + END * lanes] = ends[part, v, lane]
-                            first, stop = bounds[part, v, lane, 0], bounds[part, v, lane, 1]
-                            start, n = bounds[part, v, lane, 2], stop - first
+                            kept = statistics[(part * n_windows + v) * n_statistics * lanes + lane :: lanes]
+                            kept[END] = ends[part, v, lane]
+                            first, stop, start = bounds[part, v, lane]
                             for c in range(of_columns.shape[0]):
-                                how = place, lanes, of_columns[c], start, stop, n
-                                value = feature(poolings.codes[c], statistics, *how)
+                                value = feature(poolings.codes[c], kept, of_columns[c], start, stop, stop - first)
                                 out[row, column + c * n_windows + v] = value
                     part += 1
                 first_column += n_chains * (k - level + 1) * n_columns

@@ -174,7 +174,7 @@ def pool(statistics, bounds, codes, runs, out):
                     merge_statistics(statistics[part, :, i], merged)
             start, stop = bounds[runs[v, 0]], bounds[runs[v, 1]]
             for c in range(codes.shape[0]):
-                value = feature(codes[c], merged, 0, 1, 0, start, stop, stop - start)
+                value = feature(codes[c], merged, 0, start, stop, stop - start)
                 out[(i * codes.shape[0] + c) * runs.shape[0] + v] = value
 
 

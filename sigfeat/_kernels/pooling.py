@@ -20,17 +20,34 @@ class ChosenPoolings(NamedTuple):
 def chosen_poolings(names: Sequence[str]) -> ChosenPoolings:
     """Poolings by name; a ValueError for an unknown one."""
     needed = {statistic for name in names for statistic in pooling_named(name).needs}
-    codes = np.array([list(POOLINGS).index(name) for name in names])
-    return ChosenPoolings(codes, np.array([statistic in needed for statistic in STATISTICS]))
+    codes, table = [], list(POOLINGS)
+    for name in names:
+        codes.append(table.index(name))
+    return ChosenPoolings(np.array(codes), np.array([statistic in needed for statistic in STATISTICS]))
 
 
 @njit(cache=True, nogil=True)
-def feature(code, kept, place, stride, threshold, start, stop, n):
+def feature(code, kept, threshold, start, stop, n):
     """Value of a pooling of the n values at times stop - n <= t < stop of a window, 0 for n = 0.
 
-    kept: statistics of `statistics.py`, from item `place` on, `stride` apart; with the threshold of that number.
+    kept: statistics of `statistics.py`, of which the one threshold of so many is looked at.
     """
-    return _value(code, kept, place, stride, threshold, start, stop, n) if n > 0 else 0.0
+    if n <= 0:
+        return 0.0
+    statistics = Statistics(
+        start,
+        stop,
+        n,
+        kept[TOTAL],
+        kept[MAXIMUM],
+        kept[POSITION],
+        kept[MINIMUM],
+        kept[END],
+        kept[EXCESS],
+        kept[PLACES],
+        kept[N_ABOVE + threshold],
+    )
+    return _value(code, statistics)
 
 
 @njit(cache=True, nogil=True)
@@ -41,12 +58,11 @@ def feature_rows(statistics, codes, n_undefined, n_timepoints, out):
     """
     for i in range(statistics.shape[1]):
         for c in range(codes.shape[0]):
-            n = n_timepoints - n_undefined[i]
-            out[i, c] = feature(codes[c], statistics[:, i], 0, 1, 0, 0, n_timepoints, n)
+            out[i, c] = feature(codes[c], statistics[:, i], 0, 0, n_timepoints, n_timepoints - n_undefined[i])
 
 
 @njit
-def _unknown(code, kept, place, stride, threshold, start, stop, n):
+def _unknown(code, statistics):
     raise ValueError("unknown code of a pooling: compiled loops of another table of poolings must be deleted")
 
 
@@ -54,23 +70,10 @@ def _either(own_code, value, otherwise):
     """A compiled function that computes the pooling of this code, and all others by `otherwise`."""
 
     @njit
-    def choose(code, kept, place, stride, threshold, start, stop, n):
-        if code == own_code:  # only what this value reads is loaded
-            statistics = Statistics(
-                start,
-                stop,
-                n,
-                kept[place + TOTAL * stride],
-                kept[place + MAXIMUM * stride],
-                kept[place + POSITION * stride],
-                kept[place + MINIMUM * stride],
-                kept[place + END * stride],
-                kept[place + EXCESS * stride],
-                kept[place + PLACES * stride],
-                kept[place + (N_ABOVE + threshold) * stride],
-            )
+    def choose(code, statistics):
+        if code == own_code:
             return float(value(statistics))
-        return otherwise(code, kept, place, stride, threshold, start, stop, n)
+        return otherwise(code, statistics)
 
     return choose
 

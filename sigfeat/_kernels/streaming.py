@@ -124,7 +124,7 @@ def functional_features(statistics, ends, k, pooling, differenced, n_timepoints,
                 kept, n = statistics[chain, part], n_steps - level + 1
                 kept[END] = ends[chain, part]
                 for c in range(n_columns):
-                    out[column + c] = feature(poolings.codes[c], kept, 0, 1, of_columns[c], 0, n_steps, n)
+                    out[column + c] = feature(poolings.codes[c], kept, of_columns[c], 0, n_steps, n)
                 part += 1
             first_column += n_chains * (k - level + 1) * n_columns
 

@@ -178,4 +178,4 @@ def _pool(values, bounds, undefined, codes, windows, out):
         start, stop = bounds[windows[v, 0]], bounds[windows[v, 1]]
         n = stop - max(start, bounds[0] + undefined)
         for p in range(codes.shape[0]):
-            out[p * windows.shape[0] + v] = feature(codes[p], merged, 0, 1, 0, start, stop, n)
+            out[p * windows.shape[0] + v] = feature(codes[p], merged, 0, start, stop, n)
