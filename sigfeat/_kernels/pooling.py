@@ -69,7 +69,7 @@ def _unknown(code, statistics):
 def _either(own_code, value, otherwise):
     """A compiled function that computes the pooling of this code, and all others by `otherwise`."""
 
-    @njit
+    @njit(inline="always")
     def choose(code, statistics):
         if code == own_code:
             return float(value(statistics))
@@ -82,7 +82,7 @@ def _value_by_code():
     """The poolings of the table as one compiled function; the loops that call it are cached with it inside."""
     function = _unknown
     for code, pooling in reversed(list(enumerate(POOLINGS.values()))):
-        function = _either(code, njit(pooling.value), function)
+        function = _either(code, njit(inline="always")(pooling.value), function)
     return function
 
 
