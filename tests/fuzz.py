@@ -36,6 +36,7 @@ from sigfeat import (
     to_panel,
 )
 from sigfeat.panel import is_table
+from sigfeat.pooling import POOLINGS
 from sigfeat.semirings import SEMIRINGS
 from sigfeat.transformers.embeddings._base import Embedder
 from tests.test_contract import AUGMENTATIONS, FEATURES, installed, parts
@@ -48,7 +49,7 @@ HANGS = 120  # seconds after which a case counts as one that hangs
 # -------------------------------------------------------------------------------------------------- parameters
 
 WINDOWS = ["whole", 1, 3, ("dyadic", 2)]
-POOLED = ["end", "mean", "max", "min", "ppv", "mpv", "argmax", ("end", "ppv", "argmax")]
+POOLED = [*POOLINGS, ("end", "ppv", "argmax")]
 STATISTICS = {"pooling": POOLED, "windows": WINDOWS, "quantile": [0.0, 0.3, 1.0]}
 SCALE = {"scale": ["standard", "std", None]}
 DECAY = {"decay": [0, 0.1, 3.0, 100.0]}

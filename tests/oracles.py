@@ -3,8 +3,6 @@
 import itertools
 import math
 
-import numpy as np
-
 SUM = {"real": sum, "max_plus": max, "min_plus": min, "max_times": max}
 PRODUCT = {"real": math.prod, "max_plus": math.fsum, "min_plus": math.fsum, "max_times": math.prod}
 DECAY = {
@@ -31,24 +29,6 @@ def iterated_sum(series, letters, semiring="real", strict=True, decay=0.0):
             factors.append(DECAY[semiring](decay * step))
         terms.append(PRODUCT[semiring](factors))
     return SUM[semiring](terms) if terms else EMPTY[semiring]
-
-
-def pooled(running, pooling, threshold, first, stop, n_undefined):
-    """One pooled value of running values (n_timepoints,) over max(first, n_undefined) <= t < stop."""
-    start = max(first, n_undefined)
-    values = running[start:stop]
-    if len(values) == 0:
-        return 0.0
-    above = values[values > threshold]
-    return {
-        "end": lambda: values[-1],
-        "mean": lambda: np.mean(values),
-        "max": lambda: np.max(values),
-        "min": lambda: np.min(values),
-        "ppv": lambda: len(above) / len(values),
-        "mpv": lambda: np.mean(above - threshold) if len(above) else 0.0,
-        "argmax": lambda: (start + np.argmax(values) - first) / max(stop - first - 1, 1),
-    }[pooling]()
 
 
 def convolution(signal, ahead, back=()):

@@ -88,7 +88,7 @@ FEATURES = [
     PathDevelopmentTransformer(dim=2, n_developments=1, fit_mode="supervised", max_epochs=2),
     UNTRAINED,
     MHAEmbedder(n_heads=2, output="sequence", windows=("dyadic", 1), pooling="max", **SMALL),
-    MHAEmbedder(n_heads=1, objective="supervised", causal=True, pooling="last", **SMALL),
+    MHAEmbedder(n_heads=1, objective="supervised", causal=True, pooling="end", **SMALL),
     HyenaEmbeddingTransformer(UNTRAINED, **SMALL),
     HyenaEmbeddingTransformer(UNTRAINED, order=3, causal=True, short_filter=1, gate_norm=True, **SMALL),
     S4EmbeddingTransformer(UNTRAINED, d_state=4, output="sequence", windows=3, **SMALL),

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from sigfeat._kernels.path_development import Plan
-from sigfeat._kernels.pooling import POOLINGS
 from sigfeat.nn import GROUPS, Development, development, random_algebra
 from sigfeat.nn.development import _by_torch
-from sigfeat.nn.pooled_development import PooledDevelopment
+from sigfeat.nn.pooling import PooledDevelopment
+from sigfeat.pooling import POOLINGS
 from sigfeat.reference.development import development as reference
-from tests.oracles import pooled
+from sigfeat.reference.pooling import pooled
 from tests.test_groups import MEMBERS, every_group, field
 from tests.tolerances import MATRIX
 

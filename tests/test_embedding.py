@@ -135,7 +135,7 @@ def test_fidelity_of_hand_values():
         {"pooled_r2": 1.0, "token_r2": 1.0, "cka": np.nan, "cosine": 1.0}, nan_ok=True
     )
     three = torch.eye(3)[:, None]
-    assert fidelity([(three, 2 * three, torch.ones(3, dtype=int))], "last")["cka"] == pytest.approx(1)
+    assert fidelity([(three, 2 * three, torch.ones(3, dtype=int))], "end")["cka"] == pytest.approx(1)
     found[0, 0, 0] = 2.0  # squared error 1 of 8 + 8/3 for tokens; pooled .25 of 4.5 + 2
     figures = fidelity([(wanted[:1], found[:1], lengths[:1]), (wanted[1:], found[1:], lengths[1:])], "mean")
     assert figures["token_r2"] == pytest.approx(1 - 1 / (8 + 8 / 3))
@@ -206,7 +206,7 @@ def test_recommended_settings_grow_with_the_data():
 # -------------------------------------------------------------------------------------------------- features
 
 
-@pytest.mark.parametrize("pooling", ["mean", "last", "max"])
+@pytest.mark.parametrize("pooling", ["mean", "end", "max"])
 def test_windows_pool_the_tokens_of_one_pass(pooling):
     series = ragged(lengths=(9, 14, 12, 3))
     fitted = mha(pooling=pooling, output="sequence", windows=4, dtype="float64").fit(padded(series))
@@ -218,7 +218,7 @@ def test_windows_pool_the_tokens_of_one_pass(pooling):
         for w in range(4):
             start = w * length // 4
             part = tokens[start : max((w + 1) * length // 4, start + 1)]
-            expected = {"mean": part.mean(axis=0), "last": part[-1], "max": part.max(axis=0)}[pooling]
+            expected = {"mean": part.mean(axis=0), "end": part[-1], "max": part.max(axis=0)}[pooling]
             np.testing.assert_allclose(row.reshape(-1, 4)[:, w], expected, rtol=1e-12, atol=1e-13)
     assert fitted.get_feature_names_out()[5] == f"mha[2]|{pooling}|1/4-2/4"
 

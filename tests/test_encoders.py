@@ -8,8 +8,10 @@ import torch
 
 from sigfeat.nn import Encoder, EncoderSpec
 from sigfeat.nn.encoder import n_parameters
-from sigfeat.nn.layers import TOKEN_POOLINGS, pool_tokens, real_points
+from sigfeat.nn.layers import real_points
 from sigfeat.nn.mixers.convolution import convolve, fft_length, filter_spectrum
+from sigfeat.nn.pooling import pool_tokens
+from sigfeat.pooling import trainable_poolings
 from sigfeat.reference.encoder import encoder as reference
 from sigfeat.reference.layers import pool_tokens as reference_pool
 from tests.oracles import convolution
@@ -163,7 +165,7 @@ def test_padded_is_alone(spec, behind):
         check_close(found[: len(expected)], expected, 1e-12)
     for windows in WINDOWS.values():
         bounds = torch.tensor(windows) * lengths[:, None, None] // max(stop for _, stop in windows)
-        for pooling in TOKEN_POOLINGS:
+        for pooling in trainable_poolings():
             expected = [reference_pool(*one, pooling) for one in zip(alone, bounds.numpy(), strict=True)]
             check_close(pool_tokens(together, bounds, pooling), np.stack(expected), 1e-12)
 

@@ -128,11 +128,11 @@ def test_networks_of_intervals(layers):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("depth", [1, 2, 3])
 def test_low_rank_sums(depth, dtype):
-    from sigfeat._kernels.low_rank import LOW_RANK_POOLINGS
+    from sigfeat.pooling import POOLINGS
 
     X = noise(lengths=np.array([60, 41, 60, 9, 33, 4, 50])).astype(dtype)
     iss = LowRankISSTransformer(40, depth=depth, semiring=RINGS, windows=("dyadic", 2))
-    iss.set_params(pooling=LOW_RANK_POOLINGS).fit(X)
+    iss.set_params(pooling=list(POOLINGS)).fit(X)
     expected = iss.transform(X)
     assert_alike(iss, iss.set_params(device="cuda").transform(X), expected)
     there = clone(iss).fit(X)

@@ -20,8 +20,9 @@ from sigfeat.datasets import make_coincidence
 from sigfeat.filters import FILTERS, ExponentialFilters, FiniteFilters, draw_filters
 from sigfeat.nn import GROUPS, IntervalDevelopment, IntervalSums, build_filter, interval_convolution, random_algebra
 from sigfeat.nn.intervals.layers import PooledIntervals
+from sigfeat.pooling import POOLINGS, fine_windows
 from sigfeat.reference.intervals import interval_developments, interval_features, interval_sum
-from sigfeat.transformers._windows import fine_windows
+from sigfeat.reference.pooling import pooled
 from sigfeat.transformers.intervals.development import StepsOf
 
 WORDS = [word for weight in range(1, 5) for word in words_of_weight(2, weight)]
@@ -231,7 +232,7 @@ def test_what_is_lost_without_decay_or_windows_is_told():
 @pytest.mark.parametrize("windows", ["whole", 3, ("dyadic", 1)])
 def test_features_are_pooled_values(kind, windows):
     X = np.random.default_rng(0).normal(size=(3, 2, 40))
-    poolings = ("end", "mean", "max", "min", "ppv", "mpv", "argmax")
+    poolings = tuple(POOLINGS)
     model = IntervalISSTransformer(
         ["[1]", "[2][1]"], filter=kind, n_filters=2, filter_rank=2, filter_length=6, pooling=poolings, windows=windows
     ).fit(X)
@@ -241,18 +242,8 @@ def test_features_are_pooled_values(kind, windows):
         values = interval_values(model._made[0], x, 40, model.filters_).reshape(4, 40)
         for row, word in enumerate(["[1]", "[1]", "[2][1]", "[2][1]"]):
             for name, run in zip(model._endings[: len(runs)], runs * 40 // n_fine, strict=True):
-                part, threshold = values[row, slice(*run)], model.thresholds_[row]
-                above = part[part > threshold]
-                expected = {
-                    "end": part[-1],
-                    "mean": part.mean(),
-                    "max": part.max(),
-                    "min": part.min(),
-                    "ppv": len(above) / len(part),
-                    "mpv": (above - threshold).mean() if len(above) else 0.0,
-                    "argmax": part.argmax() / (len(part) - 1),
-                }
-                for pooling, value in expected.items():
+                for pooling in poolings:
+                    value = pooled(values[row], pooling, model.thresholds_[row], *run)
                     full = f"{word}|{kind}{row % 2 + 1}{name.replace('|end', '|' + pooling)}"
                     assert features[full][i] == pytest.approx(value, abs=1e-12), full
 

@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sigfeat import AddBasepoint, Increments, ISSTransformer, words_of_length, words_of_weight
+from sigfeat.pooling import POOLINGS, threshold_between
 from sigfeat.reference.iss import iterated_sums
+from sigfeat.reference.pooling import pooled
 from sigfeat.reference.quasi_shuffle import hoffman_exponential, quasi_shuffle
 from sigfeat.semirings import SEMIRINGS
-from sigfeat.transformers._poolings import threshold_between
-from tests.oracles import iterated_sum, pooled
+from tests.oracles import iterated_sum
 from tests.panels import padded, ragged
 from tests.strategies import words
 
@@ -56,7 +57,7 @@ def test_brute_force(semiring, strict, seed, n_timepoints, decay):
 
 def test_pooling_and_windows_against_the_reference(rng):
     X = rng.normal(size=(3, 2, 37))
-    poolings = ("end", "mean", "max", "min", "ppv", "mpv", "argmax")
+    poolings = tuple(POOLINGS)
     iss = ISSTransformer(pooling=poolings, windows=("dyadic", 2), quantile=0.7, scale="std").fit(X)
     running = iterated_sums(X / iss.scale_[:, np.newaxis], iss.words_, decay=0.1)
     thresholds = [np.quantile(running[:, w, word.length - 1 :], 0.7) for w, word in enumerate(iss.words_)]

@@ -13,12 +13,13 @@ from sigfeat._kernels.iterated_sums import (
     pooled_values,
     running_values,
 )
-from sigfeat._kernels.pooling import POOLINGS
 from sigfeat._kernels.threads import over_series
+from sigfeat.pooling import POOLINGS
 from sigfeat.reference.iss import iterated_sums
+from sigfeat.reference.pooling import pooled
 from sigfeat.semirings import SEMIRINGS
 from sigfeat.words import Word, words_of_length, words_of_weight
-from tests.oracles import iterated_sum, pooled
+from tests.oracles import iterated_sum
 from tests.tolerances import KERNEL
 
 LENGTHS = np.array([150, 40, 33, 150, 7, 77, 9, 100, 64, 65, 12, 32, 31, 128, 129, 63, 8, 150, 5])

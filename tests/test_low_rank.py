@@ -9,12 +9,12 @@ from sklearn.base import clone
 
 from sigfeat import LowRankISSTransformer
 from sigfeat._kernels.low_rank import (
-    LOW_RANK_POOLINGS,
     low_rank_thresholds,
     low_rank_values,
     pooled_low_rank,
 )
 from sigfeat.functionals import draw_functionals, n_parts
+from sigfeat.pooling import POOLINGS
 from sigfeat.reference.iss import iterated_sums
 from sigfeat.reference.low_rank import delay_letter, low_rank_increments
 from sigfeat.semirings import SEMIRINGS
@@ -105,21 +105,14 @@ def test_compiled_values_equal_the_reference(depth, decay, dtype):
             np.testing.assert_allclose(found, expected, rtol=1e-5, atol=2e-6 * size**0.5)
 
 
-def expected_pooling(name, values, threshold, fade, ring):
+def expected_pooling(name, values, threshold, skipped, fade, ring):
     """A pooling of values from its definition."""
-    above = values > threshold
-    if name == "ppv":
-        return above.mean()
-    if name == "mpv":
-        return (values - threshold)[above].sum() / max(above.sum(), 1)
-    if name == "mipv":
-        return np.flatnonzero(above).mean() / len(values) if above.any() else -1 / len(values)
-    if name == "end":
+    if name == "end":  # of the sum, whose terms the values are
         total = ring.zero
         for value in values:
             total = ring.add(ring.multiply(total, fade), value)
         return total
-    return {"max": values.max, "min": values.min, "mean": values.mean}[name]()
+    return POOLINGS[name].definition(values, threshold, skipped)
 
 
 @pytest.mark.parametrize("equal", [True, False])
@@ -131,7 +124,7 @@ def test_pooled_values_are_those_of_the_definition(equal):
     rows, shares = rng.integers(0, 4, 12), rng.random(shape)
     thresholds = low_rank_thresholds(X, lengths, functionals, rows, shares, **how)
     values = low_rank_values(X, lengths, functionals, **how)
-    columns = [("ppv", 0), ("ppv", 1), ("ppv", 2), *[(name, 0) for name in LOW_RANK_POOLINGS if name != "ppv"]]
+    columns = [("ppv", 0), ("ppv", 1), ("ppv", 2), *[(name, 0) for name in POOLINGS if name != "ppv"]]
     n_columns = len(columns) * len(windows)
     out = np.full((len(X), 12 * n_parts(3) * n_columns), np.nan, np.float64)
     pooled_low_rank(X, lengths, functionals, (columns, thresholds, n_fine, windows), n_threads=2, out=out, **how)
@@ -157,13 +150,15 @@ def test_pooled_values_are_those_of_the_definition(equal):
                 for c, (name, q) in enumerate(columns):
                     expected = 0.0
                     if stop > first:
-                        expected = expected_pooling(name, inside, thresholds[chain, part, q], fade, ring)
+                        expected = expected_pooling(
+                            name, inside, thresholds[chain, part, q], first - low * n // n_fine, fade, ring
+                        )
                     np.testing.assert_allclose(found[i, place, c, v], expected, rtol=2e-5, atol=2e-5, err_msg=name)
 
 
 SETTINGS = {
     "ppv": {},
-    "all poolings, windows": {"pooling": LOW_RANK_POOLINGS, "windows": ("dyadic", 1), "n_functionals": 5},
+    "all poolings, windows": {"pooling": POOLINGS, "windows": ("dyadic", 1), "n_functionals": 5},
     "three semirings, three letters": {"semiring": RINGS, "depth": 3, "n_functionals": 9},
     "own dilations, quantile and decay": {"dilations": (1, 4), "quantiles": 0.5, "decay": 0.2},
     "one letter of one point": {"depth": 1, "n_lags": 1},
@@ -285,7 +280,7 @@ BAD = {
         "semiring must be of real, max_plus, min_plus, go",
     ),
     "no semiring": ({"semiring": ()}, "semiring must be of real"),
-    "a pooling of words": ({"pooling": ["argmax"]}, r"pooling must name different ones of ppv, .* got \['argmax'\]"),
+    "no pooling": ({"pooling": ("median",)}, r"pooling must name different ones of end, .* got \('median',\)"),
     "a pooling twice": ({"pooling": ("ppv", "ppv")}, "pooling must name different ones"),
     "a dilation of zero": ({"dilations": (0, 1)}, r"dilations must be whole numbers >= 1, .* got \(0, 1\)"),
     "a broken dilation": ({"dilations": (1.5,)}, "dilations must be whole numbers"),

@@ -9,11 +9,12 @@ from sklearn.linear_model import RidgeClassifierCV
 from sklearn.pipeline import make_pipeline
 
 from sigfeat import FeatureScaler, LowRankISSTransformer
-from sigfeat._kernels.low_rank import LOW_RANK_POOLINGS, low_rank_thresholds, low_rank_values, pooled_low_rank
+from sigfeat._kernels.low_rank import low_rank_thresholds, low_rank_values, pooled_low_rank
 from sigfeat.functionals import draw_functionals, n_parts
 from sigfeat.nn import LowRankISS
 from sigfeat.nn.low_rank import PooledLowRank, convolved_by_products
-from sigfeat.nn.pooled_low_rank import pooled_on_device
+from sigfeat.nn.pooling import pooled_on_device
+from sigfeat.pooling import POOLINGS
 
 LENGTHS = np.array([60, 41, 60, 9, 33, 2, 50])
 LONGER = np.maximum(LENGTHS, 4)
@@ -191,7 +192,7 @@ def assert_alike(iss, found, expected):
     """Equal up to rounding, relative to the largest of each pooling; a time may be above its threshold or not."""
     names, lengths = iss.get_feature_names_out(), LONGER[:, np.newaxis]
     for ring in RINGS:
-        for pooling in LOW_RANK_POOLINGS:
+        for pooling in POOLINGS:
             chosen = [f"|{ring}|{pooling}" in name for name in names]
             if not any(chosen):
                 continue
@@ -219,12 +220,12 @@ WAYS = {
 @pytest.mark.parametrize("way", WAYS)
 def test_operations_of_torch_give_the_features_of_the_compiled_loops(way, dtype, monkeypatch):
     X = panel(lengths=LONGER).astype(dtype)
-    iss = LowRankISSTransformer(n_functionals=40, semiring=RINGS, pooling=LOW_RANK_POOLINGS)
+    iss = LowRankISSTransformer(n_functionals=40, semiring=RINGS, pooling=list(POOLINGS))
     iss.set_params(**WAYS[way]).fit(X[:, :, :50])
     expected, found = iss.transform(X), on("cpu", iss, X)
     assert found.dtype == dtype
     assert_alike(iss, found, expected)
-    monkeypatch.setattr("sigfeat.nn.pooled_low_rank.CHUNK_BYTES", 20_000)  # few chains of few series at once
+    monkeypatch.setattr("sigfeat.nn.pooling.CHUNK_BYTES", 20_000)  # few chains of few series at once
     np.testing.assert_allclose(on("cpu", iss, X), found, atol=1e-5 * np.abs(found).max())
 
 

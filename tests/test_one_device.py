@@ -14,7 +14,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from sigfeat import IntervalDevelopmentTransformer, IntervalISSTransformer
-from sigfeat._kernels.low_rank import LOW_RANK_POOLINGS
 from sigfeat.functionals import draw_functionals
 from sigfeat.nn import (
     GROUPS,
@@ -30,12 +29,12 @@ from sigfeat.nn.intervals.layers import PooledIntervals
 from sigfeat.nn.intervals.networks import PooledSequence, interval_hyena, stacked_intervals
 from sigfeat.nn.layers import inside
 from sigfeat.nn.low_rank import PooledLowRank
-from sigfeat.nn.pooled_development import PooledDevelopment
-from sigfeat.nn.pooled_low_rank import pooled_values
+from sigfeat.nn.pooling import PooledDevelopment, pooled_values
 from sigfeat.nn.training.distillation import Distillation
 from sigfeat.nn.training.loop import Objective
 from sigfeat.nn.training.pretraining import Masked, Supervision
 from sigfeat.nn.training.supervised import LinearHead
+from sigfeat.pooling import POOLINGS
 
 BATCH, LENGTH, CHANNELS = 4, 30, 2
 WINDOWS = 2, np.array([[0, 2], [1, 2]])
@@ -97,15 +96,14 @@ def intervals(kind, make=IntervalSums, of=(["[1]", "[1][2]"],), **more):
     return PooledIntervals(make(*of, build_filter(kind, 2, 1, 9, 0), **more), ("end", "mean", "max"), *WINDOWS)
 
 
-COLUMNS = [(name, 0) for name in LOW_RANK_POOLINGS]
-ALL = ("end", "mean", "max", "min", "ppv", "mpv", "argmax")
+COLUMNS = [(name, 0) for name in POOLINGS]
 OF_PATHS = (GROUPS["SU"](2), CHANNELS, 1)
 TAPS = {"d_model": 4, "n_filters": 2, "seed": 0}
 PARTS = {
     "s4, dplr": lambda: OfMaskedSeries("s4", kind="dplr"),
     "hidden points": lambda: Masked(encoder("attention"), 0.3, generator()),
     "classes": lambda: Supervision(encoder("attention"), 2, True, "max", generator()),
-    "distillation": lambda: Distillation(encoder("hyena"), encoder("attention"), "last", generator()),
+    "distillation": lambda: Distillation(encoder("hyena"), encoder("attention"), "end", generator()),
     "low rank": lambda: LowRankISS(functionals(3), CHANNELS),
     "low rank, training": lambda: PooledLowRank(
         LowRankISS(functionals(2), CHANNELS), np.zeros((12, 3, 1)), np.ones((12, 3)), *WINDOWS
@@ -120,7 +118,7 @@ PARTS = {
 for mixer, causal in itertools.product(("attention", "hyena", "s4", "recurrent"), (False, True)):
     PARTS[f"{mixer}, causal {causal}"] = partial(OfMaskedSeries, mixer, causal=causal)
 for name in GROUPS:
-    PARTS[f"development, {name}"] = partial(development, name, *ALL)
+    PARTS[f"development, {name}"] = partial(development, name, *POOLINGS)
 for kind in ("learnt", "random", "exponential"):
     PARTS[f"sums over intervals, {kind}"] = partial(intervals, kind)
 

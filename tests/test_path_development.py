@@ -8,10 +8,10 @@ import torch
 from sklearn.exceptions import NotFittedError
 
 from sigfeat import PathDevelopmentTransformer
-from sigfeat._kernels.pooling import POOLINGS
 from sigfeat.nn import GROUPS
+from sigfeat.pooling import POOLINGS
 from sigfeat.reference.development import development
-from tests.oracles import pooled
+from sigfeat.reference.pooling import pooled
 from tests.panels import padded, ragged
 from tests.test_groups import DIMS
 

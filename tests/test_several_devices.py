@@ -36,7 +36,7 @@ SHORT = {**STEPS, "n_steps": 4}
 EMBEDDERS = {
     "attention, classes": clone(TEACHER).set_params(objective="supervised", validation_fraction=0.3, patience=1),
     "attention, hidden points": clone(TEACHER).set_params(objective="masked", validation_fraction=0.3),
-    "attention, numbers": clone(TEACHER).set_params(task="regression", pooling="last", n_steps=4),
+    "attention, numbers": clone(TEACHER).set_params(task="regression", pooling="end", n_steps=4),
     "hyena": HyenaEmbeddingTransformer(TEACHER, control=True, **STEPS),
     "hyena of another width": HyenaEmbeddingTransformer(FrozenEstimator(UNTRAINED), d_model=4, **SHORT),
     "s4": S4EmbeddingTransformer(FrozenEstimator(UNTRAINED), d_state=16, **SHORT),

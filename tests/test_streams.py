@@ -8,9 +8,9 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 from sigfeat import ISSTransformer, LowRankISSTransformer, PathDevelopmentTransformer
+from sigfeat.pooling import POOLINGS as TABLE
 
-POOLINGS = ("end", "mean", "max", "min", "ppv", "mpv", "argmax")
-OF_FUNCTIONALS = ("ppv", "mpv", "mipv", "max", "min", "mean", "end")
+POOLINGS = tuple(TABLE)
 ISS = [
     ISSTransformer(windows="whole"),
     ISSTransformer(words="length", depth=3, pooling="end", windows="whole"),
@@ -25,8 +25,8 @@ ISS = [
 ]
 FUNCTIONALS = [
     LowRankISSTransformer(n_functionals=16),
-    LowRankISSTransformer(n_functionals=16, depth=3, pooling=OF_FUNCTIONALS, quantiles=2),
-    LowRankISSTransformer(n_functionals=16, semiring=("max_plus", "min_plus", "real"), pooling=OF_FUNCTIONALS),
+    LowRankISSTransformer(n_functionals=16, depth=3, pooling=POOLINGS, quantiles=2),
+    LowRankISSTransformer(n_functionals=16, semiring=("max_plus", "min_plus", "real"), pooling=POOLINGS),
     LowRankISSTransformer(n_functionals=8, n_lags=1, scale=None, windows=1),
 ]
 GROUPS = [
@@ -34,7 +34,7 @@ GROUPS = [
     {"pooling": POOLINGS},
     {"pooling": "final"},
     {"group": "SU", "dim": 3, "pooling": POOLINGS},
-    {"group": "SE", "dim": 3, "pooling": POOLINGS[:-1]},
+    {"group": "SE", "dim": 3, "pooling": tuple(name for name in POOLINGS if name != "argmax")},
     {"group": "SO(n,1)", "dim": 3, "pooling": "final"},
     {"group": "unipotent", "dim": 3},
 ]

@@ -29,8 +29,8 @@ from sigfeat._kernels.matrices import (
     weighted_sums,
 )
 from sigfeat._kernels.packing import vectors
-from sigfeat._kernels.pooling import feature, reset_statistics, wanted_statistics
-from sigfeat._kernels.statistics import END, MAXIMUM, MINIMUM, N_ABOVE, N_STATISTICS, SUM, gather_statistics
+from sigfeat._kernels.pooling import feature
+from sigfeat._kernels.statistics import END, N_STATISTICS, gather_statistics, passes, reset_statistics
 
 POLISH_EVERY = 64  # factors, after which rounding errors are taken out of a compact group's matrix
 
@@ -189,9 +189,9 @@ def running_gradients(
 def pooled_products(increments, rows, runs, algebra, shape, star, largest_norms, pooling, out):
     """Write poolings of the entries of X_t over run i to out[i, d, entry, pooling], for the runs i in `rows`.
 
-    pooling = (codes, thresholds of each development and entry). A run without steps stays at the identity.
+    pooling = (`ChosenPoolings`, thresholds of each development and entry). A run without steps stays at the identity.
     """
-    (weights, norms), (codes, thresholds) = algebra, pooling
+    (weights, norms), (poolings, thresholds) = algebra, pooling
     lanes, n_channels, n_block = shape[2], increments.shape[2], block_steps(shape[2])
     size, n_entries, row = shape[1] * shape[1], shape[0] * shape[1], (n_block + 1) * lanes
     work = vectors((4 + N_SCRATCH) * size * lanes, increments)
@@ -199,7 +199,8 @@ def pooled_products(increments, rows, runs, algebra, shape, star, largest_norms,
     steps, bounds = _room_for_steps(increments, rows, runs, lanes)
     running, real = vectors(n_entries * row, increments), np.empty(0)
     statistics = vectors(n_entries * N_STATISTICS * lanes, real)
-    lower, upper, wanted = vectors(lanes, real), vectors(lanes, real), wanted_statistics(codes)
+    lower, upper, flat_thresholds = vectors(lanes, real), vectors(lanes, real), thresholds.ravel()
+    code, n_thresholds = passes(poolings.wanted, 1)
     for group in range(0, rows.shape[0], lanes):
         members = rows[group : group + lanes]
         n_steps = max(_pack(increments, members, runs, lanes, steps), 1)
@@ -207,7 +208,7 @@ def pooled_products(increments, rows, runs, algebra, shape, star, largest_norms,
             norm_bounds(steps, norms[d], bounds.shape[0], bounds)
             x, y = 2 * size, 3 * size
             set_identity(work, x, shape)
-            reset_statistics(statistics, lanes)
+            reset_statistics(statistics, lanes, N_STATISTICS)
             for begin in range(0, n_steps, n_block):
                 n = min(n_block, n_steps - begin)
                 for t in range(begin, begin + n):
@@ -222,26 +223,27 @@ def pooled_products(increments, rows, runs, algebra, shape, star, largest_norms,
                 if star[0].shape[0]:
                     _polish_lanes(work, x, y, scratch, shape, star)
                     x, y = y, x
+                masked = 0
                 for lane in range(members.shape[0]):
                     length = max(runs[2][members[lane]] - runs[1][members[lane]], 1)
                     lower[lane], upper[lane] = -begin, length - begin
+                    if length < begin + n:
+                        masked = 1
                     if begin < length <= begin + n:
                         for k in range(n_entries):
                             end = running[k * row + (length - begin) * lanes + lane]
                             statistics[(k * N_STATISTICS + END) * lanes + lane] = end
-                for s in (SUM, MAXIMUM, MINIMUM, N_ABOVE):
-                    if wanted[s]:
-                        for k in range(n_entries):
-                            gather_statistics(
-                                running, k, lower, 0, upper, 0, thresholds[d, k], begin, n, s, statistics,
-                                k * N_STATISTICS,
-                            )  # fmt: skip
+                for k in range(n_entries):
+                    gather_statistics(
+                        running, k, 1, 0, n, masked, lower, 0, upper, 0, flat_thresholds, d * n_entries + k,
+                        n_thresholds, float(begin), code, statistics, k * N_STATISTICS,
+                    )  # fmt: skip
             for lane in range(members.shape[0]):
                 length = max(runs[2][members[lane]] - runs[1][members[lane]], 1)
                 for k in range(n_entries):
                     values = statistics[k * N_STATISTICS * lanes + lane :: lanes]
-                    for p in range(codes.shape[0]):
-                        value = feature(values, codes[p], 0, length, length)
+                    for p in range(poolings.codes.shape[0]):
+                        value = feature(poolings.codes[p], values, 0, 0, length, length)
                         out[members[lane], d, k, p] = value if np.isfinite(values[END]) else np.nan
 
 

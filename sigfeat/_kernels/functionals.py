@@ -7,31 +7,20 @@ Arguments travel in tuples:
   scale[0, c], their differences as (x(t) - x(t - 1)) * scale[1, c];
 * chains = (first_term, channel, lag, tap, reach, differenced, kind, fade): the terms of letter i of chain c are
   first_term[c * k + i], ..., each tap * x[channel](t + lag), with |lag| <= reach[c * k + i];
-* pooling = (thresholds (n_chains, n_parts, n_thresholds), columns (n_columns, 2) of codes and thresholds, n_fine,
-  windows): see `tree.pooled_words`.
+* pooling = (thresholds (n_chains, n_parts, n_thresholds), `ChosenPoolings` of the columns, the number of the threshold
+  of each, n_fine, windows): see `tree.pooled_words`.
 """
 
 import numpy as np
 from numba import njit
 
 from sigfeat._kernels.emitter import block_steps
-from sigfeat._kernels.letters import (
-    CHUNK,
-    COUNT,
-    EXCESS,
-    MAXIMUM,
-    MINIMUM,
-    PLACE,
-    SUM,
-    compete,
-    convolve,
-    follow,
-    gather,
-)
+from sigfeat._kernels.letters import CHUNK, compete, convolve, follow
 from sigfeat._kernels.packing import longest_of, vectors
+from sigfeat._kernels.pooling import feature
 from sigfeat._kernels.simd import MIN_PLUS, REAL
+from sigfeat._kernels.statistics import END, N_ABOVE, gather_statistics, passes, reset_statistics
 
-PPV, MPV, MIPV, MAX, MIN, MEAN, END = range(7)
 VALUES_PER_QUANTILE = 4096  # thresholds are quantiles of at most so many values
 LARGEST_VALUE, LARGEST_SUM = 1e18, 1e19  # of the series and of sums before their last letter: products stay in float32
 
@@ -42,22 +31,22 @@ def pooled_functionals(data, rows, k, chains, pooling, lanes, out):
 
     Whether no value is too large for float32; if one is, `out` may hold anything.
     """
-    lengths, (thresholds, columns, n_fine, windows) = data[1], pooling
+    lengths, (thresholds, poolings, of_columns, n_fine, windows) = data[1], pooling
     n_chains, n_thresholds, n_windows = thresholds.shape[0], thresholds.shape[2], windows.shape[0]
-    n_parts, n_statistics, n_block = k * (k + 1) // 2, COUNT + n_thresholds, block_steps(lanes)
+    n_parts, n_statistics, n_block = k * (k + 1) // 2, N_ABOVE + n_thresholds, block_steps(lanes)
     differenced, kind, fade = chains[5], chains[6], chains[7]
-    single, n_columns = np.empty(0, np.float32), columns.shape[0] * n_windows
-    all_wanted, end_wanted = _is_wanted(columns, MEAN) or _is_wanted(columns, MIN), _is_wanted(columns, END)
+    single, n_columns = np.empty(0, np.float32), poolings.codes.shape[0] * n_windows
+    (code, n_counted), end_wanted = passes(poolings.wanted, n_thresholds), poolings.wanted[END]
     packed, places, padding = _packing_space(data, rows, chains, lanes)
     values = vectors(n_parts * (n_block + 1) * lanes, single)
     state = vectors(n_parts * lanes, np.empty(0))
     statistics = vectors(n_parts * n_windows * n_statistics * lanes, np.empty(0))
     ends = np.zeros((n_parts, n_windows, lanes))
     all_bounds, all_spans = (
-        np.zeros((2, n_parts, n_windows, lanes, 2), np.int64),
+        np.zeros((2, n_parts, n_windows, lanes, 3), np.int64),
         np.zeros((2, n_parts, n_windows, 2), np.int64),
     )
-    limits, flat_thresholds = vectors(2 * lanes, single), thresholds.ravel()
+    limits, flat_thresholds = vectors(2 * lanes, np.empty(0)), thresholds.ravel()
     limits[:] = 0.0
     for group in range(0, rows.shape[0], lanes):
         members = rows[group : group + lanes]
@@ -72,7 +61,9 @@ def pooled_functionals(data, rows, k, chains, pooling, lanes, out):
         for chain in range(n_chains):
             own = 1 if differenced[chain] else 0
             bounds, spans = all_bounds[own], all_spans[own]
-            _reset(statistics, state, ends, n_statistics, kind[chain], lanes)
+            reset_statistics(statistics, lanes, n_statistics)
+            zero = 0.0 if kind[chain] == REAL else np.inf if kind[chain] == MIN_PLUS else -np.inf
+            state[:], ends[:] = zero, zero
             for begin in range(0, longest - own, n_block):
                 n = min(n_block, longest - own - begin)
                 _advance(packed, places, chains, k, chain, begin, n, kind[chain], fade[chain], lanes, state, values)
@@ -85,11 +76,10 @@ def pooled_functionals(data, rows, k, chains, pooling, lanes, out):
                             for lane in range(lanes):
                                 limits[lane] = bounds[part, v, lane, 0] - begin
                                 limits[lanes + lane] = bounds[part, v, lane, 1] - begin
-                        gather(
-                            part, values, first, stop - first, 0 if uniform else 1, limits, 0,
-                            flat_thresholds, (chain * n_parts + part) * n_thresholds, n_thresholds,
-                            1 if all_wanted else 0, float(begin), statistics,
-                            (part * n_windows + v) * n_statistics,
+                        gather_statistics(
+                            values, part, 0, first, stop - first, 0 if uniform else 1, limits, 0, limits, 1,
+                            flat_thresholds, (chain * n_parts + part) * n_thresholds, n_counted, float(begin), code,
+                            statistics, (part * n_windows + v) * n_statistics,
                         )  # fmt: skip
                         if end_wanted:
                             own_bounds, row = bounds[part, v], values[part * (n_block + 1) * lanes :]
@@ -103,11 +93,11 @@ def pooled_functionals(data, rows, k, chains, pooling, lanes, out):
                     for lane in range(members.shape[0]):
                         row = members[lane]
                         for v in range(n_windows):
-                            place = (part * n_windows + v) * n_statistics * lanes + lane
-                            first, stop, end = bounds[part, v, lane, 0], bounds[part, v, lane, 1], ends[part, v, lane]
-                            for c in range(columns.shape[0]):
-                                code, threshold = columns[c, 0], columns[c, 1]
-                                value = _feature(statistics, place, lanes, code, threshold, first, stop, end)
+                            kept = statistics[(part * n_windows + v) * n_statistics * lanes + lane :: lanes]
+                            kept[END] = ends[part, v, lane]
+                            first, stop, start = bounds[part, v, lane]
+                            for c in range(of_columns.shape[0]):
+                                value = feature(poolings.codes[c], kept, of_columns[c], start, stop, stop - first)
                                 out[row, column + c * n_windows + v] = value
                     part += 1
                 first_column += n_chains * (k - level + 1) * n_columns
@@ -254,7 +244,10 @@ def _advance(packed, places, chains, k, chain, begin, n, kind, fade, lanes, stat
 
 @njit(cache=True, nogil=True)
 def _find_bounds(members, lengths, own, k, n_fine, windows, bounds, spans):
-    """Set the times over which each part is pooled, by window and lane, and over all lanes; whether all lanes agree."""
+    """Set the times over which each part is pooled, by window and lane, and over all lanes; whether all lanes agree.
+
+    bounds: time of the first value, end of the window and start of the window.
+    """
     uniform = True
     for lane in range(bounds.shape[2]):
         n = lengths[members[min(lane, members.shape[0] - 1)]] - own
@@ -263,24 +256,15 @@ def _find_bounds(members, lengths, own, k, n_fine, windows, bounds, spans):
         for level in range(1, k + 1):
             for _ in range(k - level + 1):
                 for v in range(windows.shape[0]):
-                    bounds[part, v, lane, 0] = max(windows[v, 0] * n // n_fine, level - 1)
+                    start = windows[v, 0] * n // n_fine
+                    bounds[part, v, lane, 0] = max(start, level - 1)
                     bounds[part, v, lane, 1] = windows[v, 1] * n // n_fine
+                    bounds[part, v, lane, 2] = start
                 part += 1
     for part in range(bounds.shape[0]):
         for v in range(windows.shape[0]):
             spans[part, v, 0], spans[part, v, 1] = bounds[part, v, :, 0].min(), bounds[part, v, :, 1].max()
     return uniform
-
-
-@njit(cache=True, nogil=True)
-def _reset(statistics, state, ends, n_statistics, kind, lanes):
-    """Set statistics and sums to those of no value."""
-    for place in range(0, statistics.shape[0], lanes):
-        s = (place // lanes) % n_statistics
-        statistics[place : place + lanes] = -np.inf if s == MAXIMUM else np.inf if s == MINIMUM else 0.0
-    zero = 0.0 if kind == REAL else np.inf if kind == MIN_PLUS else -np.inf
-    state[:] = zero
-    ends[:] = zero
 
 
 @njit(cache=True, nogil=True)
@@ -297,32 +281,6 @@ def _keep_ends(row, bounds, begin, n, kind, fade, lanes, ends):
             else:
                 total = max(total + fade, value)
         ends[lane] = total
-
-
-@njit(cache=True, nogil=True)
-def _is_wanted(columns, code):
-    return (columns[:, 0] == code).any()
-
-
-@njit(cache=True, nogil=True)
-def _feature(statistics, place, lanes, code, threshold, first, stop, end):
-    """Value of a pooling at times first <= t < stop; its statistics start at item `place`, `lanes` apart."""
-    n, above = stop - first, statistics[place + COUNT * lanes]
-    if n <= 0:
-        return 0.0
-    if code == PPV:
-        return statistics[place + (COUNT + threshold) * lanes] / n
-    if code == MPV:
-        return statistics[place + EXCESS * lanes] / max(above, 1.0)
-    if code == MIPV:  # one step before the start where nothing is above
-        return (statistics[place + PLACE * lanes] / above - first if above > 0 else -1.0) / n
-    if code == MAX:
-        return statistics[place + MAXIMUM * lanes]
-    if code == MIN:
-        return statistics[place + MINIMUM * lanes]
-    if code == MEAN:
-        return statistics[place + SUM * lanes] / n
-    return end
 
 
 @njit(cache=True, nogil=True)

@@ -16,17 +16,15 @@ from sigfeat._kernels.intervals import (
     development_factors,
     exponential_sum_values,
     fold_terms,
-    gather,
     letters_of,
     pool,
     pooled_exponential_developments,
     pooled_exponential_sums,
-    reset,
     start_developments,
     sum_factors,
 )
-from sigfeat._kernels.pooling import POOLINGS
-from sigfeat._kernels.statistics import N_STATISTICS
+from sigfeat._kernels.pooling import ChosenPoolings, chosen_poolings
+from sigfeat._kernels.statistics import N_STATISTICS, fold_rows, reset_rows
 from sigfeat._kernels.threads import over_series
 from sigfeat.filters import ExponentialFilters, Filters
 from sigfeat.words import Word
@@ -40,7 +38,7 @@ Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
-class Pooling:
+class WindowPooling:
     """Which statistics over which windows; see `fine_windows`. One threshold for each row of values."""
 
     names: tuple[str, ...]
@@ -49,10 +47,9 @@ class Pooling:
     runs: Array
 
     @property
-    def arguments(self) -> tuple[Array, Array, int, Array]:
+    def arguments(self) -> tuple[ChosenPoolings, Array, int, Array]:
         """As the loops take it."""
-        codes = np.array([POOLINGS.index(name) for name in self.names])
-        return codes, self.thresholds, self.n_fine, self.runs
+        return chosen_poolings(self.names), self.thresholds, self.n_fine, self.runs
 
 
 class Sums:
@@ -194,7 +191,7 @@ class Developments:
         return float(np.where(EPS * terms.max(axis=0) > WORTH_A_LOOK, bound, 0.0).max(initial=0.0))
 
 
-def pooled_intervals(source, series, lengths, filters: Filters, pooling: Pooling, *, n_threads: int, out: Array):
+def pooled_intervals(source, series, lengths, filters: Filters, pooling: WindowPooling, *, n_threads: int, out: Array):
     """Fill `out`, (n_samples, n_outputs * n_filters * n_poolings * n_windows), or twice as much for complex values.
 
     Returns
@@ -215,7 +212,7 @@ def pooled_intervals(source, series, lengths, filters: Filters, pooling: Pooling
 
     def work(rows):
         lost = 0.0
-        codes, thresholds, n_fine, runs = pooling.arguments
+        poolings, thresholds, n_fine, runs = pooling.arguments
         for row in rows:
             bounds = np.arange(n_fine + 1) * lengths[row] // n_fine
             statistics, sizes = None, None
@@ -223,9 +220,9 @@ def pooled_intervals(source, series, lengths, filters: Filters, pooling: Pooling
                 real = values.view(np.float64)
                 if statistics is None:
                     statistics = np.empty((n_fine, N_STATISTICS, real.shape[1]))
-                    reset(statistics)
-                gather(real, begin, len(real), bounds, codes, thresholds, statistics)
-            pool(statistics, bounds, codes, runs, out[row])
+                    reset_rows(statistics)
+                fold_rows(real, begin, bounds, thresholds, poolings.wanted, statistics)
+            pool(statistics, bounds, poolings.codes, runs, out[row])
             if not np.isfinite(sizes[1]).all():
                 out[row] = np.nan
             n_points = min(max(STRETCH * filters.length, SHORTEST), lengths[row])

@@ -13,8 +13,8 @@ its last letter, that letter, without its first letter, and that one.
 import numpy as np
 from numba import njit
 
-from sigfeat._kernels.pooling import feature, reset_statistics, wanted_statistics
-from sigfeat._kernels.statistics import END, EXCESS, MAXIMUM, MINIMUM, N_ABOVE, N_STATISTICS, POSITION, SUM
+from sigfeat._kernels.pooling import feature
+from sigfeat._kernels.statistics import N_STATISTICS, fold_rows, merge_statistics, reset_rows, reset_statistics
 
 BLOCK = 128  # steps whose values are kept at a time
 
@@ -163,72 +163,28 @@ def fold_terms(p, q, begin, n, terms, values, sizes):
 
 
 @njit(cache=True, nogil=True)
-def gather(values, begin, n, bounds, codes, thresholds, statistics):
-    """Fold values at times begin, ..., begin + n - 1 into the statistics (n_parts, n_statistics, n_rows) of the parts.
-
-    Part k holds the times bounds[k] <= t < bounds[k + 1].
-    """
-    wanted = wanted_statistics(codes)
-    for part in range(bounds.shape[0] - 1):
-        kept = statistics[part]
-        for t in range(max(begin, bounds[part]), min(begin + n, bounds[part + 1])):
-            row = values[t - begin]
-            if wanted[SUM]:
-                for i in range(row.shape[0]):
-                    kept[SUM, i] += row[i]
-            if wanted[MAXIMUM]:
-                for i in range(row.shape[0]):
-                    kept[POSITION, i] = t if row[i] > kept[MAXIMUM, i] else kept[POSITION, i]
-                    kept[MAXIMUM, i] = max(kept[MAXIMUM, i], row[i])
-            if wanted[MINIMUM]:
-                for i in range(row.shape[0]):
-                    kept[MINIMUM, i] = min(kept[MINIMUM, i], row[i])
-            if wanted[N_ABOVE]:
-                for i in range(row.shape[0]):
-                    above = 1.0 if row[i] > thresholds[i] else 0.0
-                    kept[N_ABOVE, i] += above
-                    kept[EXCESS, i] += above * (row[i] - thresholds[i])
-            if t == bounds[part + 1] - 1:
-                kept[END] = row
-
-
-@njit(cache=True, nogil=True)
 def pool(statistics, bounds, codes, runs, out):
     """Write the poolings of all rows over runs of parts, row by row, pooling by pooling, run by run."""
     merged = np.empty(N_STATISTICS)
     for i in range(statistics.shape[2]):
         for v in range(runs.shape[0]):
-            reset_statistics(merged, 1)
+            reset_statistics(merged, 1, N_STATISTICS)
             for part in range(runs[v, 0], runs[v, 1]):
-                if bounds[part + 1] == bounds[part]:
-                    continue
-                for s in (SUM, N_ABOVE, EXCESS):
-                    merged[s] += statistics[part, s, i]
-                if statistics[part, MAXIMUM, i] > merged[MAXIMUM]:
-                    merged[MAXIMUM], merged[POSITION] = statistics[part, MAXIMUM, i], statistics[part, POSITION, i]
-                merged[MINIMUM] = min(merged[MINIMUM], statistics[part, MINIMUM, i])
-                merged[END] = statistics[part, END, i]
-            first, stop = bounds[runs[v, 0]], bounds[runs[v, 1]]
+                if bounds[part + 1] > bounds[part]:
+                    merge_statistics(statistics[part, :, i], merged)
+            start, stop = bounds[runs[v, 0]], bounds[runs[v, 1]]
             for c in range(codes.shape[0]):
-                value = feature(merged, codes[c], first, stop, stop - first) if stop > first else 0.0
+                value = feature(codes[c], merged, 0, start, stop, stop - start)
                 out[(i * codes.shape[0] + c) * runs.shape[0] + v] = value
-
-
-@njit(cache=True, nogil=True)
-def reset(statistics):
-    """Set statistics to those of no value."""
-    statistics[:] = 0.0
-    statistics[:, MAXIMUM] = -np.inf
-    statistics[:, MINIMUM] = np.inf
 
 
 @njit(cache=True, nogil=True)
 def pooled_exponential_sums(data, rows, monomials, nodes, prefixes, suffixes, filters, terms, pooling, out):
     """Write the pooled values of series rows[i] to out[rows[i]]: one pass, and no more memory than its letters take.
 
-    data = (series, lengths, shift, scale); pooling = (codes, thresholds, n_fine, runs).
+    data = (series, lengths, shift, scale); pooling = (`ChosenPoolings`, thresholds, n_fine, runs).
     """
-    (series, lengths, shift, scale), (codes, thresholds, n_fine, runs) = data, pooling
+    (series, lengths, shift, scale), (poolings, thresholds, n_fine, runs) = data, pooling
     longest = 0
     for row in rows:
         longest = max(longest, lengths[row])
@@ -240,13 +196,13 @@ def pooled_exponential_sums(data, rows, monomials, nodes, prefixes, suffixes, fi
         n = lengths[row]
         letters_of(series[row], n, shift, scale, monomials, letters)
         bounds = np.arange(n_fine + 1) * n // n_fine
-        reset(statistics)
+        reset_rows(statistics)
         start_sums(e, g, filters)
         for begin in range(0, n, BLOCK):
             taken = min(BLOCK, n - begin)
             advance_sums(letters, begin, taken, nodes, prefixes, suffixes, filters, (e, g), terms, values)
-            gather(values, begin, taken, bounds, codes, thresholds, statistics)
-        pool(statistics, bounds, codes, runs, out[row])
+            fold_rows(values[:taken], begin, bounds, thresholds, poolings.wanted, statistics)
+        pool(statistics, bounds, poolings.codes, runs, out[row])
         if not (np.isfinite(e).all() and np.isfinite(g).all()):  # what overflowed stays so
             out[row] = np.nan
 
@@ -273,18 +229,18 @@ def exponential_sum_values(x, n, shift, scale, monomials, nodes, prefixes, suffi
 @njit(cache=True, nogil=True)
 def pooled_exponential_developments(steps, inverses, lengths, filters, terms, pooling, out):
     """Write the pooled values of each series, from its steps (n_series, n_steps, dim, dim), to out[i]."""
-    codes, thresholds, n_fine, runs = pooling
+    poolings, thresholds, n_fine, runs = pooling
     values = development_block(steps, filters, terms)
     real = values.view(thresholds.dtype)
     statistics = np.empty((n_fine, N_STATISTICS, real.shape[1]))
     for i in range(steps.shape[0]):
         state, bounds = start_developments(steps, filters), np.arange(n_fine + 1) * lengths[i] // n_fine
-        reset(statistics)
+        reset_rows(statistics)
         for begin in range(0, lengths[i], BLOCK):
             n = min(BLOCK, lengths[i] - begin)
             advance_developments(steps[i], inverses[i], begin, n, filters, state, terms, values)
-            gather(real, begin, n, bounds, codes, thresholds, statistics)
-        pool(statistics, bounds, codes, runs, out[i])
+            fold_rows(real[:n], begin, bounds, thresholds, poolings.wanted, statistics)
+        pool(statistics, bounds, poolings.codes, runs, out[i])
         if not (np.isfinite(state[0]).all() and np.isfinite(state[1]).all()):
             out[i] = np.nan
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from sigfeat._kernels.emitter import LANE_BYTES
 from sigfeat._kernels.full import PANEL_BYTES, full_words
-from sigfeat._kernels.pooling import POOLINGS
+from sigfeat._kernels.pooling import chosen_poolings
 from sigfeat._kernels.threads import over_series
 from sigfeat._kernels.tree import pooled_words, running_words
 from sigfeat.semirings import SEMIRINGS, Semiring
@@ -42,17 +42,16 @@ class PrefixTrees:
 def pooled_values(series, lengths, trees, semiring, pooling, *, strict, fade, shift, scale, n_threads, out):
     """Fill `out`, of n_words * n_poolings * n_windows columns, with pooled running values.
 
-    pooling = (names, threshold of each word, n_fine, windows): a series is cut into n_fine parts of equal share, and
-    windows (n_windows, 2) are runs (first, stop) of them.
+    pooling = (names, threshold of each word, n_fine, windows): a series is cut into n_fine equal parts, and windows
+    (n_windows, 2) are runs (first, stop) of them.
     """
     data, lanes, ring = (series, lengths, shift, scale), _lanes(series), _ring(semiring)
     names, thresholds, n_fine, windows = pooling
-    codes = np.array([POOLINGS.index(name) for name in names])
-    n_columns = len(names) * len(windows)
+    poolings, n_columns = chosen_poolings(names), len(names) * len(windows)
 
     def work(rows):
         for tree, nodes, places, n_letters in trees.trees:
-            words, how = (nodes, places * n_columns, n_letters), (codes, thresholds[places], n_fine, windows)
+            words, how = (nodes, places * n_columns, n_letters), (poolings, thresholds[places], n_fine, windows)
             pooled_words(data, rows, (tree, ring, strict, fade), lanes, words, how, out)
 
     over_series(work, lengths, lanes, n_threads)

@@ -10,9 +10,7 @@ from sigfeat._kernels.emitter import Emitter, array_data
 from sigfeat._kernels.simd import MAX_PLUS, MIN_PLUS, REAL
 
 CHUNK = 8  # steps whose sums stay in registers while the terms of a convolution are added
-MAX_THRESHOLDS = 4
 MAX_COMPETITORS = 8
-MAXIMUM, EXCESS, PLACE, SUM, MINIMUM, COUNT = range(6)  # from COUNT on one for each threshold
 RINGS = (REAL, MAX_PLUS, MIN_PLUS)
 
 
@@ -98,95 +96,12 @@ def follow(typing_context, kind, fade, block_fade, previous, letter, n_steps, st
 
 
 @intrinsic
-def gather(
-    typing_context, row, rows, first, n_steps, masked, bounds, window, thresholds, threshold, n_thresholds,
-    all_wanted, begin, statistics, k,
-):  # fmt: skip
-    """Fold steps first, ..., first + n_steps - 1 of a row into its statistics, float64, from vector k on.
-
-    masked: count only times lower <= t < upper of each lane, vectors 2 window and 2 window + 1 of `bounds`, from the
-    start of the block, which is at time `begin`. The thresholds are the items of `thresholds` from `threshold` on;
-    EXCESS and PLACE (sum of times) belong to the first. SUM and MINIMUM are kept only if all_wanted is 1.
-    """
-    index, real = types.intp, types.float64
-    signature = types.void(
-        index, rows, index, index, index, bounds, index, thresholds, index, index, index, real, statistics, index
-    )  # fmt: skip
-
-    def codegen(context, builder, signature, args):
-        row, _, first, n_steps, masked, _, window, _, threshold, n_thresholds, all_wanted, begin, _, k = args
-        y, limits, levels, kept = array_data(context, builder, signature, args)
-        emit = Emitter(builder, rows.dtype)
-        source = emit.skip(emit.row(y, row), first)
-        low = emit.read(limits, builder.mul(window, emit.integer(2)))
-        high = emit.read(limits, builder.add(builder.mul(window, emit.integer(2)), emit.integer(1)))
-        zero, one = emit.constant(0.0), emit.constant(1.0)
-        clock = emit.splat(builder.sitofp(first, emit.wide.element))
-
-        def fold(statistic, how, value):
-            place = builder.add(k, emit.integer(statistic))
-            emit.write(how(emit.read(kept, place, emit.wide), value), kept, place)
-
-        def body(code, n):
-            with_mask, with_all = code % 2 == 1, code >= 2
-            level = [
-                emit.splat(builder.load(builder.gep(levels, [builder.add(threshold, emit.integer(q))])))
-                for q in range(n)
-            ]
-
-            def step(t, values):
-                now, best, excess, places, total, least, *counts = values
-                value = emit.read(source, t)
-                inside = None
-                if with_mask:
-                    after = builder.fcmp_ordered(">=", now, low)
-                    inside = builder.and_(after, builder.fcmp_ordered("<", now, high))
-
-                def only(condition):
-                    return condition if inside is None else builder.and_(inside, condition)
-
-                def kept_or(value, otherwise):
-                    return value if inside is None else builder.select(inside, value, otherwise)
-
-                above = [only(builder.fcmp_ordered(">", value, each)) for each in level]
-                best = builder.select(only(builder.fcmp_ordered(">", value, best)), value, best)
-                excess = builder.fadd(excess, builder.select(above[0], builder.fsub(value, level[0]), zero))
-                places = builder.fadd(places, builder.select(above[0], now, zero))
-                if with_all:
-                    total = builder.fadd(total, kept_or(value, zero))
-                    least = builder.select(only(builder.fcmp_ordered("<", value, least)), value, least)
-                counts = [
-                    builder.fadd(count, builder.select(each, one, zero))
-                    for count, each in zip(counts, above, strict=True)
-                ]
-                return [builder.fadd(now, one), best, excess, places, total, least, *counts]
-
-            infinity = emit.constant(float("inf"))
-            initial = [clock, builder.fsub(zero, infinity), zero, zero, zero, infinity, *[zero] * n]
-            found = [emit.widen(value) for value in emit.loop(n_steps, initial, step)[1:]]
-            best, excess, places, total, least, *counts = found
-            fold(MAXIMUM, emit.larger, best)
-            fold(EXCESS, builder.fadd, excess)
-            fold(PLACE, builder.fadd, emit.fma(counts[0], emit.splat(begin, emit.wide), places))
-            if with_all:
-                fold(SUM, builder.fadd, total)
-                fold(MINIMUM, emit.smaller, least)
-            for q in range(n):
-                fold(COUNT + q, builder.fadd, counts[q])
-
-        code = builder.add(masked, builder.mul(all_wanted, emit.integer(2)))
-        emit.choose((code, n_thresholds), (range(4), range(1, MAX_THRESHOLDS + 1)), body)
-        return context.get_dummy_value()
-
-    return signature, codegen
-
-
-@intrinsic
 def compete(typing_context, rows, n_letters, n_steps, masked, limits, statistics, k):
     """Count, letter by letter, the times at which a letter is the largest, weighted by its value, and the smallest.
 
     The letters are rows 0, ..., n_letters - 1; of equal ones the first wins. Sums go to vectors k + j, counts to
-    vectors k + n_letters + j of the float64 statistics. masked and limits: as for `gather`.
+    vectors k + n_letters + j of the float64 statistics. masked: only times lower <= t < upper of each
+    lane, the two vectors of `limits`, count.
     """
     index = types.intp
     signature = types.void(rows, index, index, index, limits, statistics, index)

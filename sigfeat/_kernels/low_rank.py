@@ -5,13 +5,13 @@ import numpy as np
 from sigfeat._kernels.emitter import LANE_BYTES
 from sigfeat._kernels.functionals import competing_letters, functional_values, learn_thresholds, pooled_functionals
 from sigfeat._kernels.letters import MAX_COMPETITORS as MAX_COMPETITORS
-from sigfeat._kernels.letters import MAX_THRESHOLDS as MAX_THRESHOLDS
+from sigfeat._kernels.pooling import chosen_poolings
+from sigfeat._kernels.statistics import MAX_THRESHOLDS as MAX_THRESHOLDS
 from sigfeat._kernels.threads import over_series
 from sigfeat.functionals import Functionals, n_parts
 from sigfeat.semirings import SEMIRINGS
 
 LOW_RANK_SEMIRINGS = ("real", "max_plus", "min_plus")
-LOW_RANK_POOLINGS = ("ppv", "mpv", "mipv", "max", "min", "mean", "end")  # a pooling's code is its place here
 LANES = LANE_BYTES // 4  # computed in float32, whatever the input
 
 
@@ -39,17 +39,22 @@ def chain_arrays(functionals: Functionals, n_channels: int) -> tuple[np.ndarray,
     )
 
 
+def chosen_columns(columns):
+    """Pairs (name of the pooling, number of the threshold) as the loops take them."""
+    return chosen_poolings([name for name, _ in columns]), np.array([q for _, q in columns])
+
+
 def pooled_low_rank(series, lengths, functionals, pooling, *, shift, scale, n_threads, out):
     """Fill `out` with the pooled values of all parts of all chains; whether none is too large for float32.
 
     pooling = (columns, thresholds, n_fine, windows): columns are pairs (name, number of the threshold).
     """
     columns, thresholds, n_fine, windows = pooling
-    codes = np.array([(LOW_RANK_POOLINGS.index(name), q) for name, q in columns])
+    poolings, of_columns = chosen_columns(columns)
     data, chains = (series, lengths, shift, scale), chain_arrays(functionals, series.shape[1])
 
     def work(rows):
-        how = thresholds, codes, n_fine, windows
+        how = thresholds, poolings, of_columns, n_fine, windows
         return pooled_functionals(data, rows, functionals.depth, chains, how, LANES, out)
 
     return all(over_series(work, lengths, LANES, n_threads))

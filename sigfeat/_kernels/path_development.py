@@ -24,7 +24,7 @@ from sigfeat._kernels.development import (
 )
 from sigfeat._kernels.emitter import LANE_BYTES
 from sigfeat._kernels.exponential import LARGEST_NORMS
-from sigfeat._kernels.pooling import POOLINGS
+from sigfeat._kernels.pooling import chosen_poolings
 from sigfeat._kernels.threads import over_series
 
 LONGEST_SEGMENT = 128  # steps multiplied in the working dtype; from segment to segment in float64
@@ -209,10 +209,9 @@ class Plan:
         runs = (series, starts, stops); each starts anew at I. thresholds (n_developments, entries).
         """
         rows, columns, lanes = self.shape
-        codes = np.array([POOLINGS.index(name) for name in names])
-        out = np.empty((len(runs[0]), len(self.algebra), rows * columns, len(codes)), self.dtype)
+        out = np.empty((len(runs[0]), len(self.algebra), rows * columns, len(names)), self.dtype)
         limits, weights, star = LARGEST_NORMS[self.dtype.itemsize], self.weights(), self.polishing_star
-        how = codes, np.ascontiguousarray(thresholds, np.float64)
+        how = chosen_poolings(names), np.ascontiguousarray(thresholds, np.float64)
 
         def work(chosen):
             pooled_products(increments, chosen, runs, weights, self.shape, star, limits, how, out)

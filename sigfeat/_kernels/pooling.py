@@ -1,46 +1,89 @@
-"""Statistics of running values, which ones a pooling needs, and what it makes of them."""
+"""What a pooling makes of accumulated statistics, in the compiled loops."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
-from sigfeat._kernels.statistics import END, EXCESS, MAXIMUM, MINIMUM, N_ABOVE, N_STATISTICS, POSITION, SUM
-
-POOLINGS = ("end", "mean", "max", "min", "ppv", "mpv", "argmax")  # a pooling's code is its place here
-
-
-@njit(cache=True, nogil=True)
-def wanted_statistics(codes):
-    """Flags of the statistics that the poolings need, see `gather_statistics`."""
-    wanted = np.zeros(N_STATISTICS, np.bool_)
-    for code in codes:
-        wanted[SUM] |= code == 1
-        wanted[MAXIMUM] |= code in (2, 6)
-        wanted[MINIMUM] |= code == 3
-        wanted[N_ABOVE] |= code in (4, 5)
-    return wanted
+from sigfeat._kernels.statistics import END, EXCESS, MAXIMUM, MINIMUM, N_ABOVE, PLACES, POSITION, TOTAL
+from sigfeat.pooling import POOLINGS, STATISTICS, Statistics, pooling_named
 
 
-@njit(cache=True, nogil=True)
-def reset_statistics(statistics, lanes):
-    """Set statistics to those of no value."""
-    for place in range(0, statistics.shape[0], lanes):
-        s = (place // lanes) % N_STATISTICS
-        statistics[place : place + lanes] = -np.inf if s == MAXIMUM else np.inf if s == MINIMUM else 0.0
+class ChosenPoolings(NamedTuple):
+    """Poolings as the loops take them."""
+
+    codes: np.ndarray  # places in the table
+    wanted: np.ndarray  # flag of each statistic: whether one of the poolings needs it
+
+
+def chosen_poolings(names: Sequence[str]) -> ChosenPoolings:
+    """Poolings by name; a ValueError for an unknown one."""
+    needed = {statistic for name in names for statistic in pooling_named(name).needs}
+    codes, table = [], list(POOLINGS)
+    for name in names:
+        codes.append(table.index(name))
+    return ChosenPoolings(np.array(codes), np.array([statistic in needed for statistic in STATISTICS]))
 
 
 @njit(cache=True, nogil=True)
-def feature(merged, code, first, stop, n):
-    """Value of a pooling, from the statistics of n values at times first <= t < stop."""
-    if code == 1:
-        return merged[SUM] / n
-    if code == 2:
-        return merged[MAXIMUM]
-    if code == 3:
-        return merged[MINIMUM]
-    if code == 4:
-        return merged[N_ABOVE] / n
-    if code == 5:
-        return merged[EXCESS] / max(merged[N_ABOVE], 1.0)
-    if code == 6:
-        return (merged[POSITION] - first) / max(stop - first - 1, 1)
-    return merged[END]
+def feature(code, kept, threshold, start, stop, n):
+    """Value of a pooling of the n values at times stop - n <= t < stop of a window, 0 for n = 0.
+
+    kept: statistics of `statistics.py`, of which the one threshold of so many is looked at.
+    """
+    if n <= 0:
+        return 0.0
+    statistics = Statistics(
+        start,
+        stop,
+        n,
+        kept[TOTAL],
+        kept[MAXIMUM],
+        kept[POSITION],
+        kept[MINIMUM],
+        kept[END],
+        kept[EXCESS],
+        kept[PLACES],
+        kept[N_ABOVE + threshold],
+    )
+    return _value(code, statistics)
+
+
+@njit(cache=True, nogil=True)
+def feature_rows(statistics, codes, n_undefined, n_timepoints, out):
+    """Write the poolings of all rows over the times n_undefined[row] <= t < n_timepoints to out (n_rows, n_poolings).
+
+    statistics: (N_STATISTICS, n_rows).
+    """
+    for i in range(statistics.shape[1]):
+        for c in range(codes.shape[0]):
+            out[i, c] = feature(codes[c], statistics[:, i], 0, 0, n_timepoints, n_timepoints - n_undefined[i])
+
+
+@njit
+def _unknown(code, statistics):
+    raise ValueError("unknown code of a pooling: compiled loops of another table of poolings must be deleted")
+
+
+def _either(own_code, value, otherwise):
+    """A compiled function that computes the pooling of this code, and all others by `otherwise`."""
+
+    @njit(inline="always")
+    def choose(code, statistics):
+        if code == own_code:
+            return float(value(statistics))
+        return otherwise(code, statistics)
+
+    return choose
+
+
+def _value_by_code():
+    """The poolings of the table as one compiled function; the loops that call it are cached with it inside."""
+    function = _unknown
+    for code, pooling in reversed(list(enumerate(POOLINGS.values()))):
+        function = _either(code, njit(inline="always")(pooling.value), function)
+    return function
+
+
+_value = _value_by_code()

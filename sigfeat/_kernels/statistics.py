@@ -1,41 +1,161 @@
-"""Statistics of running sums, gathered one block of time after another, one series per SIMD lane."""
+"""Statistics of running values, accumulated one value after another: the only place where this is compiled.
 
+`gather_statistics` takes a block of time of one row with one series per SIMD lane (words, functionals of low rank,
+developments); `fold_row` takes many rows at one time (intervals, series that grow). A statistic's number is its place
+in `sigfeat.pooling.STATISTICS`; N_ABOVE is the last, so that the numbers for further thresholds follow it.
+"""
+
+import numpy as np
+from numba import njit
 from numba.core import types
 from numba.extending import intrinsic
 
 from sigfeat._kernels.emitter import Emitter, array_data
+from sigfeat.pooling import STATISTICS
 
-SUM, MAXIMUM, POSITION, MINIMUM, N_ABOVE, EXCESS, END, N_STATISTICS = range(8)
+MAX_THRESHOLDS = 4
+N_STATISTICS = len(STATISTICS)
+TOTAL, MAXIMUM, POSITION, MINIMUM, END, EXCESS, PLACES, N_ABOVE = range(N_STATISTICS)
+
+# Loops over a row are compiled for one of these sets of statistics, with or without those of thresholds. More of them
+# together cost little more time than one of them alone, since each waits for its own last value.
+SETS = ((), (TOTAL,), (MAXIMUM, POSITION), (MINIMUM,), (TOTAL, MAXIMUM, POSITION, MINIMUM))
+NOTHING, ONLY_TOTAL, ONLY_MAXIMUM, ONLY_MINIMUM, EVERYTHING = range(len(SETS))
+
+
+@njit(cache=True, nogil=True)
+def reset_statistics(statistics, lanes, n_statistics):
+    """Set statistics to those of no value."""
+    for place in range(0, statistics.shape[0], lanes):
+        s = (place // lanes) % n_statistics
+        statistics[place : place + lanes] = -np.inf if s == MAXIMUM else np.inf if s == MINIMUM else 0.0
+
+
+@njit(cache=True, nogil=True)
+def merge_statistics(part, merged):
+    """Add the statistics of the values of one part of a window to those of the parts before it."""
+    merged[TOTAL] += part[TOTAL]
+    if part[MAXIMUM] > merged[MAXIMUM]:
+        merged[MAXIMUM], merged[POSITION] = part[MAXIMUM], part[POSITION]
+    merged[MINIMUM] = min(merged[MINIMUM], part[MINIMUM])
+    merged[END] = part[END]
+    for s in range(EXCESS, merged.shape[0]):
+        merged[s] += part[s]
+
+
+@njit(cache=True, nogil=True)
+def fold_row(row, t, thresholds, wanted, kept):
+    """Fold the values of all rows at time t into their statistics `kept`, (N_STATISTICS, n_rows)."""
+    if wanted[TOTAL]:
+        for i in range(row.shape[0]):
+            kept[TOTAL, i] += row[i]
+    if wanted[MAXIMUM] or wanted[POSITION]:
+        for i in range(row.shape[0]):
+            kept[POSITION, i] = t if row[i] > kept[MAXIMUM, i] else kept[POSITION, i]
+            kept[MAXIMUM, i] = max(kept[MAXIMUM, i], row[i])
+    if wanted[MINIMUM]:
+        for i in range(row.shape[0]):
+            kept[MINIMUM, i] = min(kept[MINIMUM, i], row[i])
+    if wanted[N_ABOVE] or wanted[EXCESS]:
+        for i in range(row.shape[0]):
+            above = 1.0 if row[i] > thresholds[i] else 0.0
+            kept[N_ABOVE, i] += above
+            kept[EXCESS, i] += above * (row[i] - thresholds[i])
+    if wanted[PLACES]:
+        for i in range(row.shape[0]):
+            kept[PLACES, i] += t if row[i] > thresholds[i] else 0.0
+
+
+@njit(cache=True, nogil=True)
+def fold_rows(values, begin, bounds, thresholds, wanted, statistics):
+    """Fold values (n_times, n_rows) from time `begin` on into statistics (n_parts, N_STATISTICS, n_rows).
+
+    Part k holds the times bounds[k] <= t < bounds[k + 1].
+    """
+    for part in range(bounds.shape[0] - 1):
+        for t in range(max(begin, bounds[part]), min(begin + values.shape[0], bounds[part + 1])):
+            fold_row(values[t - begin], t, thresholds, wanted, statistics[part])
+            if t == bounds[part + 1] - 1:
+                statistics[part, END] = values[t - begin]
+
+
+@njit(cache=True, nogil=True)
+def reset_rows(statistics):
+    """Set statistics (n_parts, N_STATISTICS, n_rows) to those of no value."""
+    statistics[:] = 0.0
+    statistics[:, MAXIMUM] = -np.inf
+    statistics[:, MINIMUM] = np.inf
+
+
+def no_statistics(n_rows):
+    """Statistics (N_STATISTICS, n_rows) of no value."""
+    statistics = np.empty((1, N_STATISTICS, n_rows))
+    reset_rows(statistics)
+    return statistics[0]
+
+
+@njit(cache=True, nogil=True)
+def passes(wanted, n_thresholds):
+    """Code of the set of statistics that are computed in one loop, and the number of thresholds, 0 if none counts."""
+    if not (wanted[N_ABOVE] or wanted[EXCESS] or wanted[PLACES]):
+        n_thresholds = 0
+    total, maximum, minimum = wanted[TOTAL], wanted[MAXIMUM] or wanted[POSITION], wanted[MINIMUM]
+    code = NOTHING
+    if total + maximum + minimum > 1:
+        code = EVERYTHING
+    elif total:
+        code = ONLY_TOTAL
+    elif maximum:
+        code = ONLY_MAXIMUM
+    elif minimum:
+        code = ONLY_MINIMUM
+    return EVERYTHING if n_thresholds > 1 and code != NOTHING else code, n_thresholds
 
 
 @intrinsic
 def gather_statistics(
-    typing_context, running, word, lower, low_window, upper, window, threshold, position, n_steps, wanted, statistics, k
+    typing_context, rows, row, slot, first, n_steps, masked, lower, low_window, upper, window, thresholds, threshold,
+    n_thresholds, begin, code, statistics, k,
 ):  # fmt: skip
-    """Fold one block of a row of running sums into its statistics, for the times lower <= t < upper of each lane.
+    """Fold steps first, ..., first + n_steps - 1 of one block of a row into its statistics, float64, from vector k on.
 
-    `wanted` picks what: SUM, MAXIMUM (with its POSITION), MINIMUM, or N_ABOVE (with the EXCESS over `threshold`).
-    The bounds, vector `low_window` of lower and `window` of upper, float64, count from the start of the block,
-    which is at `position`. The float64 statistics of this word start at vector k.
+    Step t is vector slot + t of the row, which is at time begin + t. If masked is 1, only the steps lower <= t < upper
+    of each lane count, vector `low_window` of lower and `window` of upper, float64. code and n_thresholds: what
+    `passes` gives; the thresholds are the items of `thresholds` from `threshold` on, and EXCESS and PLACES belong to
+    the first. END is kept by the callers, who know where a window ends.
     """
     index, real = types.intp, types.float64
-    signature = types.void(running, index, lower, index, upper, index, real, real, index, index, statistics, index)
+    signature = types.void(
+        rows, index, index, index, index, index, lower, index, upper, index, thresholds, index, index, real, index,
+        statistics, index,
+    )  # fmt: skip
 
     def codegen(context, builder, signature, args):
-        _, word, _, low_window, _, window, threshold, position, n_steps, wanted, _, k = args
-        y, low, high, kept = array_data(context, builder, signature, args)
-        emit = Emitter(builder, running.dtype)
-        low = emit.round(emit.read(low, low_window, emit.wide))
-        high = emit.round(emit.read(high, window, emit.wide))
+        _, row, slot, first, n_steps, masked, _, low_window, _, window, _, threshold, n, begin, code, _, k = args
+        y, low, high, levels, kept = array_data(context, builder, signature, args)
+        emit = Emitter(builder, rows.dtype)
         block = _Block(
-            emit, emit.row(y, word), n_steps, low, high, emit.splat(threshold), emit.splat(position, emit.wide)
+            emit,
+            emit.skip(emit.row(y, row), builder.add(slot, first)),
+            n_steps,
+            emit.splat(builder.sitofp(first, emit.wide.element)),
+            emit.round(emit.read(low, low_window, emit.wide)),
+            emit.round(emit.read(high, window, emit.wide)),
+            emit.splat(begin, emit.wide),
         )
-        folds = {SUM: _sum, MAXIMUM: _maximum, MINIMUM: _minimum, N_ABOVE: _above}
-        emit.choose(
-            (wanted, emit.integer(0)),
-            (tuple(folds), (0,)),
-            lambda statistic, _: folds[statistic](block, _Kept(emit, kept, k)),
-        )
+
+        def fold(choice, n_thresholds):
+            number, with_mask = divmod(choice, 2)
+            if n_thresholds > 1 and number not in (NOTHING, EVERYTHING):
+                return  # `passes` gives none of these
+            own = [
+                emit.splat(builder.load(builder.gep(levels, [builder.add(threshold, emit.integer(q))])))
+                for q in range(n_thresholds)
+            ]
+            block.fold(SETS[number], own, with_mask, _Kept(emit, kept, k))
+
+        choice = builder.add(builder.mul(code, emit.integer(2)), masked)
+        emit.choose((choice, n), (range(2 * len(SETS)), range(MAX_THRESHOLDS + 1)), fold)
         return context.get_dummy_value()
 
     return signature, codegen
@@ -44,26 +164,68 @@ def gather_statistics(
 class _Block:
     """One row over one block, and the part of it that counts."""
 
-    def __init__(self, emit, row, n_steps, low, high, threshold, position):
-        self.emit, self.row, self.n_steps = emit, row, n_steps
-        self.low, self.high, self.threshold, self.position = low, high, threshold, position
+    def __init__(self, emit, row, n_steps, clock, low, high, begin):
+        self.emit, self.row, self.n_steps, self.clock = emit, row, n_steps, clock
+        self.low, self.high, self.begin = low, high, begin
 
-    def fold(self, initial, step):
-        """Run values = step(values, value, inside, t) over the block, t as a vector of the working dtype."""
-        emit, builder = self.emit, self.emit.builder
+    def fold(self, chosen, thresholds, with_mask, kept):
+        """Fold the chosen statistics, and those of the thresholds, in one loop."""
+        emit, builder, low, high = self.emit, self.emit.builder, self.low, self.high
+        zero, one, infinity = emit.constant(0.0), emit.constant(1.0), emit.constant(float("inf"))
+        initial = {"clock": self.clock}
+        initial |= {TOTAL: zero} if TOTAL in chosen else {}
+        initial |= {MAXIMUM: emit.constant(float("-inf")), POSITION: zero} if MAXIMUM in chosen else {}
+        initial |= {MINIMUM: infinity} if MINIMUM in chosen else {}
+        initial |= {EXCESS: zero, PLACES: zero} if thresholds else {}
+        initial |= {N_ABOVE + q: zero for q in range(len(thresholds))}
 
-        def count(t, values):
-            clock, value = values[-1], emit.read(self.row, builder.add(t, emit.integer(1)))
-            after = builder.fcmp_ordered(">=", clock, self.low)
-            inside = builder.and_(after, builder.fcmp_ordered("<", clock, self.high))
-            new = step(values[:-1], value, inside, clock)
-            return [*new, builder.fadd(clock, emit.constant(1.0))]
+        def step(t, values):
+            old = dict(zip(initial, values, strict=True))
+            value, clock = emit.read(self.row, t), old["clock"]
+            inside = None
+            if with_mask:
+                after = builder.fcmp_ordered(">=", clock, low)
+                inside = builder.and_(after, builder.fcmp_ordered("<", clock, high))
 
-        return [emit.widen(value) for value in emit.loop(self.n_steps, [*initial, emit.constant(0.0)], count)[:-1]]
+            def only(condition):
+                return condition if inside is None else builder.and_(inside, condition)
+
+            new = {"clock": builder.fadd(clock, one)}
+            if TOTAL in old:
+                new[TOTAL] = builder.fadd(old[TOTAL], builder.select(inside, value, zero) if with_mask else value)
+            if MAXIMUM in old:
+                better = only(builder.fcmp_ordered(">", value, old[MAXIMUM]))
+                new[MAXIMUM] = builder.select(better, value, old[MAXIMUM])
+                new[POSITION] = builder.select(better, clock, old[POSITION])
+            if MINIMUM in old:
+                better = only(builder.fcmp_ordered("<", value, old[MINIMUM]))
+                new[MINIMUM] = builder.select(better, value, old[MINIMUM])
+            above = [only(builder.fcmp_ordered(">", value, threshold)) for threshold in thresholds]
+            if above:
+                excess = builder.select(above[0], builder.fsub(value, thresholds[0]), zero)
+                new[EXCESS] = builder.fadd(old[EXCESS], excess)
+                new[PLACES] = builder.fadd(old[PLACES], builder.select(above[0], clock, zero))
+            for q, each in enumerate(above):
+                new[N_ABOVE + q] = builder.fadd(old[N_ABOVE + q], builder.select(each, one, zero))
+            return [new[name] for name in initial]
+
+        values = emit.loop(self.n_steps, list(initial.values()), step)
+        found = {name: emit.widen(value) for name, value in zip(initial, values, strict=True)}
+        if MAXIMUM in found:
+            better = builder.fcmp_ordered(">", found[MAXIMUM], kept[MAXIMUM])
+            kept[POSITION] = builder.select(better, builder.fadd(found[POSITION], self.begin), kept[POSITION])
+            kept[MAXIMUM] = builder.select(better, found[MAXIMUM], kept[MAXIMUM])
+        if MINIMUM in found:
+            kept[MINIMUM] = emit.smaller(found[MINIMUM], kept[MINIMUM])
+        if thresholds:
+            found[PLACES] = emit.fma(found[N_ABOVE], self.begin, found[PLACES])
+        for s in (TOTAL, EXCESS, PLACES, *range(N_ABOVE, N_ABOVE + len(thresholds))):
+            if s in found:
+                kept[s] = builder.fadd(kept[s], found[s])
 
 
 class _Kept:
-    """The statistics of one word, from block to block."""
+    """The statistics of one row, from block to block."""
 
     def __init__(self, emit, data, first):
         self.emit, self.data, self.first = emit, data, first
@@ -76,46 +238,3 @@ class _Kept:
 
     def _place(self, statistic):
         return self.emit.builder.add(self.first, self.emit.integer(statistic))
-
-
-def _sum(block, kept):
-    builder, zero = block.emit.builder, block.emit.constant(0.0)
-    (total,) = block.fold([zero], lambda v, value, inside, _: [builder.fadd(v[0], builder.select(inside, value, zero))])
-    kept[SUM] = builder.fadd(kept[SUM], total)
-
-
-def _maximum(block, kept):
-    emit, builder = block.emit, block.emit.builder
-
-    def step(values, value, inside, clock):
-        better = builder.and_(inside, builder.fcmp_ordered(">", value, values[0]))
-        return [builder.select(better, value, values[0]), builder.select(better, clock, values[1])]
-
-    best, when = block.fold([emit.constant(float("-inf")), emit.constant(0.0)], step)
-    better = builder.fcmp_ordered(">", best, kept[MAXIMUM])
-    kept[POSITION] = builder.select(better, builder.fadd(when, block.position), kept[POSITION])
-    kept[MAXIMUM] = builder.select(better, best, kept[MAXIMUM])
-
-
-def _minimum(block, kept):
-    emit, builder = block.emit, block.emit.builder
-
-    def step(values, value, inside, _):
-        better = builder.and_(inside, builder.fcmp_ordered("<", value, values[0]))
-        return [builder.select(better, value, values[0])]
-
-    (least,) = block.fold([emit.constant(float("inf"))], step)
-    kept[MINIMUM] = emit.smaller(least, kept[MINIMUM])
-
-
-def _above(block, kept):
-    builder, zero, one = block.emit.builder, block.emit.constant(0.0), block.emit.constant(1.0)
-
-    def step(values, value, inside, _):
-        above = builder.and_(inside, builder.fcmp_ordered(">", value, block.threshold))
-        excess = builder.select(above, builder.fsub(value, block.threshold), zero)
-        return [builder.fadd(values[0], builder.select(above, one, zero)), builder.fadd(values[1], excess)]
-
-    count, excess = block.fold([zero, zero], step)
-    kept[N_ABOVE] = builder.fadd(kept[N_ABOVE], count)
-    kept[EXCESS] = builder.fadd(kept[EXCESS], excess)

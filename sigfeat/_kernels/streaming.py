@@ -9,38 +9,26 @@ import numpy as np
 from numba import njit
 
 from sigfeat._kernels.emitter import block_steps
-from sigfeat._kernels.functionals import END as END_OF_SUM
-from sigfeat._kernels.functionals import (
-    LARGEST_SUM,
-    MEAN,
-    MIN,
-    _advance,
-    _feature,
-    _is_beyond,
-    _is_wanted,
-    _keep_ends,
-    _place_terms,
-)
-from sigfeat._kernels.letters import CHUNK, COUNT, MAXIMUM, MINIMUM, compete, convolve, gather
+from sigfeat._kernels.functionals import LARGEST_SUM, _advance, _is_beyond, _keep_ends, _place_terms
+from sigfeat._kernels.letters import CHUNK, compete, convolve
 from sigfeat._kernels.packing import vectors
 from sigfeat._kernels.pooling import feature
 from sigfeat._kernels.simd import MAX_TIMES, MIN_PLUS, REAL, TROPICAL
-from sigfeat._kernels.statistics import END, EXCESS, N_ABOVE, N_STATISTICS, POSITION, SUM
-from sigfeat._kernels.statistics import MAXIMUM as MAXIMUM_OF_WORD
-from sigfeat._kernels.statistics import MINIMUM as MINIMUM_OF_WORD
+from sigfeat._kernels.statistics import END, N_ABOVE, fold_row, gather_statistics, passes, reset_statistics
 
 
 @njit(cache=True, nogil=True)
-def advance_words(points, time, sums, words, state, statistics):
+def advance_words(points, time, sums, words, wanted, state, statistics):
     """Fold points (n_points, n_channels), the first at `time`, into the nodes' values and the words' statistics.
 
     sums and words as for `tree.pooled_words`, with the threshold of each word behind; state (n_nodes,); statistics
-    (n_words, N_STATISTICS).
+    (N_STATISTICS, n_words).
     """
     (parent, letter, first_of_length, shorter, channel), (kind, _, one), strict, fade = sums
     nodes, n_letters, thresholds = words
     n_channels, tropical, n_levels = points.shape[1], kind in TROPICAL, first_of_length.shape[0] - 1
-    letters = np.empty(n_channels + shorter.shape[0])
+    letters, values = np.empty(n_channels + shorter.shape[0]), np.empty(nodes.shape[0])
+    longest = n_letters.max()
     for t in range(points.shape[0]):
         letters[:n_channels] = points[t]
         for i in range(shorter.shape[0]):
@@ -61,33 +49,14 @@ def advance_words(points, time, sums, words, state, statistics):
                 else:
                     state[node] = max(value + fade, before + before_fade + term)
         for w in range(nodes.shape[0]):
-            if strict and time + t < n_letters[w] - 1:
-                continue
-            value, kept = state[nodes[w]], statistics[w]
-            kept[SUM] += value
-            kept[END] = value
-            if value > kept[MAXIMUM_OF_WORD]:
-                kept[MAXIMUM_OF_WORD], kept[POSITION] = value, time + t
-            kept[MINIMUM_OF_WORD] = min(kept[MINIMUM_OF_WORD], value)
-            if value > thresholds[w]:
-                kept[N_ABOVE] += 1.0
-                kept[EXCESS] += value - thresholds[w]
-
-
-@njit(cache=True, nogil=True)
-def word_features(statistics, n_letters, strict, codes, n_timepoints, out):
-    """Write the poolings of each word after so many points to out (n_words, n_poolings)."""
-    for w in range(statistics.shape[0]):
-        n = n_timepoints - (n_letters[w] - 1 if strict else 0)
-        for p in range(codes.shape[0]):
-            out[w, p] = feature(statistics[w], codes[p], 0, n_timepoints, n) if n > 0 else 0.0
-
-
-def no_statistics(n_words):
-    """Statistics of words of which no value is known."""
-    statistics = np.zeros((n_words, N_STATISTICS))
-    statistics[:, MAXIMUM_OF_WORD], statistics[:, MINIMUM_OF_WORD] = -np.inf, np.inf
-    return statistics
+            values[w] = state[nodes[w]]
+        statistics[END] = values
+        if not strict or time + t >= longest - 1:
+            fold_row(values, time + t, thresholds, wanted, statistics)
+            continue
+        for w in range(nodes.shape[0]):
+            if time + t >= n_letters[w] - 1:
+                fold_row(values[w : w + 1], time + t, thresholds[w : w + 1], wanted, statistics[:, w : w + 1])
 
 
 @njit(cache=True, nogil=True)
@@ -99,15 +68,15 @@ def advance_functionals(history, begin, stops, k, chains, pooling, lanes, sums, 
     Kept are sums (n_chains, n_parts), statistics (n_chains, n_parts, n_statistics) and ends (n_chains, n_parts), see
     `pooled_functionals`, whose `pooling` this is without windows.
     """
-    thresholds, columns = pooling
+    thresholds, poolings, _ = pooling
     n_chains, n_parts, n_thresholds = thresholds.shape
-    n_statistics, n_block = COUNT + n_thresholds, block_steps(lanes)
+    n_statistics, n_block = N_ABOVE + n_thresholds, block_steps(lanes)
     differenced, kind, fade = chains[5], chains[6], chains[7]
-    all_wanted, end_wanted = _is_wanted(columns, MEAN) or _is_wanted(columns, MIN), _is_wanted(columns, END_OF_SUM)
+    (code, n_counted), end_wanted = passes(poolings.wanted, n_thresholds), poolings.wanted[END]
     packed, places = _packed_history(history, chains, lanes)
     values = vectors(n_parts * (n_block + 1) * lanes, np.empty(0, np.float32))
     state, kept = vectors(n_parts * lanes, np.empty(0)), vectors(n_parts * n_statistics * lanes, np.empty(0))
-    limits, flat_thresholds = vectors(2 * lanes, np.empty(0, np.float32)), thresholds.ravel()
+    limits, flat_thresholds = vectors(2 * lanes, np.empty(0)), thresholds.ravel()
     limits[:] = 0.0
     bounds, end = np.zeros((lanes, 2), np.int64), np.zeros(lanes)
     small = True
@@ -123,10 +92,10 @@ def advance_functionals(history, begin, stops, k, chains, pooling, lanes, sums, 
                 for _ in range(k - level + 1):
                     first = max(level - 1 - start, 0)
                     if first < n:
-                        gather(
-                            part, values, first, n - first, 0, limits, 0, flat_thresholds,
-                            (chain * n_parts + part) * n_thresholds, n_thresholds, 1 if all_wanted else 0, float(start),
-                            kept, part * n_statistics,
+                        gather_statistics(
+                            values, part, 0, first, n - first, 0, limits, 0, limits, 1, flat_thresholds,
+                            (chain * n_parts + part) * n_thresholds, n_counted, float(start), code, kept,
+                            part * n_statistics,
                         )  # fmt: skip
                         if end_wanted:
                             bounds[0, 0], bounds[0, 1], end[0] = start + first, start + n, ends[chain, part]
@@ -142,18 +111,20 @@ def advance_functionals(history, begin, stops, k, chains, pooling, lanes, sums, 
 
 
 @njit(cache=True, nogil=True)
-def functional_features(statistics, ends, k, columns, differenced, n_timepoints, out):
+def functional_features(statistics, ends, k, pooling, differenced, n_timepoints, out):
     """Write the pooled values of all parts of all chains after so many points, as `pooled_functionals` does."""
-    n_chains, n_columns = statistics.shape[0], columns.shape[0]
+    _, poolings, of_columns = pooling
+    n_chains, n_columns = statistics.shape[0], of_columns.shape[0]
     for chain in range(n_chains):
         n_steps = n_timepoints - (1 if differenced[chain] else 0)
         part = first_column = 0
         for level in range(1, k + 1):
             for i in range(k - level + 1):
                 column = first_column + (chain * (k - level + 1) + i) * n_columns
-                kept, end = statistics[chain, part], ends[chain, part]
+                kept, n = statistics[chain, part], n_steps - level + 1
+                kept[END] = ends[chain, part]
                 for c in range(n_columns):
-                    out[column + c] = _feature(kept, 0, 1, columns[c, 0], columns[c, 1], level - 1, n_steps, end)
+                    out[column + c] = feature(poolings.codes[c], kept, of_columns[c], 0, n_steps, n)
                 part += 1
             first_column += n_chains * (k - level + 1) * n_columns
 
@@ -199,6 +170,7 @@ def _packed_history(history, chains, lanes):
 def nothing_kept(n_chains, n_parts, n_thresholds, kinds):
     """Sums, statistics and ends of chains of which no value is known."""
     zero = np.array([0.0 if kind == REAL else np.inf if kind == MIN_PLUS else -np.inf for kind in kinds])
-    statistics = np.zeros((n_chains, n_parts, COUNT + n_thresholds))
-    statistics[:, :, MAXIMUM], statistics[:, :, MINIMUM] = -np.inf, np.inf
+    n_statistics = N_ABOVE + n_thresholds
+    statistics = np.empty((n_chains, n_parts, n_statistics))
+    reset_statistics(statistics.reshape(-1), 1, n_statistics)
     return np.repeat(zero[:, np.newaxis], n_parts, axis=1), statistics, np.repeat(zero[:, np.newaxis], n_parts, axis=1)

@@ -14,18 +14,15 @@ from numba import njit
 
 from sigfeat._kernels.emitter import block_steps
 from sigfeat._kernels.packing import longest_of, pack_block, vectors
-from sigfeat._kernels.pooling import feature, reset_statistics, wanted_statistics
+from sigfeat._kernels.pooling import feature
 from sigfeat._kernels.simd import CHAINS, REAL, REAL_DECAYED, TROPICAL, scan
 from sigfeat._kernels.statistics import (
     END,
-    EXCESS,
-    MAXIMUM,
-    MINIMUM,
-    N_ABOVE,
     N_STATISTICS,
-    POSITION,
-    SUM,
     gather_statistics,
+    merge_statistics,
+    passes,
+    reset_statistics,
 )
 
 
@@ -53,18 +50,18 @@ def running_words(data, rows, sums, lanes, nodes, out):
 def pooled_words(data, rows, sums, lanes, words, pooling, out):
     """Write pooled running values of nodes[w] to out[rows[i], columns[w] + j], j = pooling * n_windows + window.
 
-    words = (nodes, columns, n_letters); pooling = (codes, threshold of each word, n_fine, windows): a series is cut
-    into n_fine parts of equal share, and windows[v] = (first, stop) is a run of them.
+    words = (nodes, columns, n_letters); pooling = (`ChosenPoolings`, threshold of each word, n_fine, windows): a
+    series is cut into n_fine equal parts, and windows[v] = (first, stop) is a run of them.
     """
     lengths, strict, n_block = data[1], sums[2], block_steps(lanes)
     nodes, columns, n_letters = words
-    codes, thresholds, n_fine, windows = pooling
+    poolings, thresholds, n_fine, windows = pooling
     workspace = _workspace(data, sums, lanes)
     state, running = workspace[2], workspace[3]
     real = np.empty(0)
     statistics = vectors(nodes.shape[0] * n_fine * N_STATISTICS * lanes, real)
     lower, upper = vectors(n_letters.max() * n_fine * lanes, real), vectors(n_fine * lanes, real)
-    bounds, wanted = np.zeros((lanes, n_fine + 1), np.int64), wanted_statistics(codes)
+    bounds, (code, n_thresholds) = np.zeros((lanes, n_fine + 1), np.int64), passes(poolings.wanted, 1)
     for group in range(0, rows.shape[0], lanes):
         members = rows[group : group + lanes]
         n_steps = longest_of(members, lengths)
@@ -72,41 +69,29 @@ def pooled_words(data, rows, sums, lanes, words, pooling, out):
             own = lengths[members[lane]] if lane < members.shape[0] else 0
             for f in range(n_fine + 1):
                 bounds[lane, f] = n_steps - own + f * own // n_fine
-        reset_statistics(statistics, lanes)
+        reset_statistics(statistics, lanes, N_STATISTICS)
         state[:] = sums[1][1]
         for block in range(-(-n_steps // n_block)):
             n = _advance_block(data, members, n_steps, block, sums, workspace)
             begin = block * n_block
             for f in range(n_fine):
                 _keep_ends(running, nodes, bounds, f, members.shape[0], begin, n, n_fine, lanes, statistics)
-                if not _set_bounds(bounds, f, strict, begin, n, n_fine, lanes, lower, upper):
+                touched, masked = _set_bounds(
+                    bounds, f, strict, members.shape[0], begin, n, n_fine, lanes, lower, upper
+                )
+                if not touched:
                     continue
-                for s in (SUM, MAXIMUM, MINIMUM, N_ABOVE):
-                    if not wanted[s]:
-                        continue
-                    for w in range(nodes.shape[0]):
-                        low = (n_letters[w] - 1) * n_fine + f
-                        place = (w * n_fine + f) * N_STATISTICS
-                        gather_statistics(
-                            running,
-                            nodes[w],
-                            lower,
-                            low,
-                            upper,
-                            f,
-                            thresholds[w],
-                            begin,
-                            n,
-                            s,
-                            statistics,
-                            place,
-                        )
+                for w in range(nodes.shape[0]):
+                    gather_statistics(
+                        running, nodes[w], 1, 0, n, masked, lower, (n_letters[w] - 1) * n_fine + f, upper, f,
+                        thresholds, w, n_thresholds, float(begin), code, statistics, (w * n_fine + f) * N_STATISTICS,
+                    )  # fmt: skip
         for lane in range(members.shape[0]):
             row = out[members[lane]]
             for w in range(nodes.shape[0]):
                 undefined = n_letters[w] - 1 if strict else 0
                 values = statistics[w * n_fine * N_STATISTICS * lanes + lane :: lanes]
-                _pool(values, bounds[lane], undefined, codes, windows, row[columns[w] :])
+                _pool(values, bounds[lane], undefined, poolings.codes, windows, row[columns[w] :])
 
 
 @njit(cache=True, nogil=True)
@@ -149,17 +134,24 @@ def _advance_block(data, members, n_steps, block, sums, workspace):
 
 
 @njit(cache=True, nogil=True)
-def _set_bounds(bounds, f, strict, begin, n, n_fine, lanes, lower, upper):
-    """Bounds of part f within the block, by length of word and lane; whether any lane has a time of it there."""
-    touched = False
-    for lane in range(lanes):
+def _set_bounds(bounds, f, strict, n_members, begin, n, n_fine, lanes, lower, upper):
+    """Set the bounds of part f within the block, by length of word and lane.
+
+    Returns whether any lane has a time of it there, and 1 if a lane has not all of them for a word, otherwise 0.
+    """
+    touched, masked = False, 0
+    for lane in range(n_members):
         first, stop = bounds[lane, f], bounds[lane, f + 1]
         touched |= first < begin + n and stop > begin
         upper[f * lanes + lane] = stop - begin
+        if stop < begin + n:
+            masked = 1
         for k in range(lower.shape[0] // (n_fine * lanes)):
             defined = bounds[lane, 0] + (k if strict else 0)
             lower[(k * n_fine + f) * lanes + lane] = max(first, defined) - begin
-    return touched
+            if max(first, defined) > begin:
+                masked = 1
+    return touched, masked
 
 
 @njit(cache=True, nogil=True)
@@ -179,19 +171,11 @@ def _pool(values, bounds, undefined, codes, windows, out):
     """Merge the parts of one series into windows; statistics become features, 0 where a window has no value."""
     merged = np.empty(N_STATISTICS)
     for v in range(windows.shape[0]):
-        merged[:] = 0.0
-        merged[MAXIMUM], merged[MINIMUM] = -np.inf, np.inf
+        reset_statistics(merged, 1, N_STATISTICS)
         for f in range(windows[v, 0], windows[v, 1]):
-            part = values[f * N_STATISTICS :]
-            if part[MAXIMUM] > merged[MAXIMUM]:
-                merged[MAXIMUM], merged[POSITION] = part[MAXIMUM], part[POSITION]
-            merged[MINIMUM] = min(merged[MINIMUM], part[MINIMUM])
-            for s in (SUM, N_ABOVE, EXCESS):
-                merged[s] += part[s]
             if bounds[f + 1] > bounds[f]:
-                merged[END] = part[END]
-        first, stop = bounds[windows[v, 0]], bounds[windows[v, 1]]
-        n = stop - max(first, bounds[0] + undefined)
+                merge_statistics(values[f * N_STATISTICS :][:N_STATISTICS], merged)
+        start, stop = bounds[windows[v, 0]], bounds[windows[v, 1]]
+        n = stop - max(start, bounds[0] + undefined)
         for p in range(codes.shape[0]):
-            value = feature(merged, codes[p], first, stop, n) if n > 0 else 0.0
-            out[p * windows.shape[0] + v] = value
+            out[p * windows.shape[0] + v] = feature(codes[p], merged, 0, start, stop, n)

@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sigfeat.nn.layers import inside, pool_whole
+from sigfeat.nn.layers import inside
+from sigfeat.nn.pooling import pool_whole
 
 ROUNDING = 1e-12  # share of the squares that may come from rounding in float32 alone
 
@@ -19,7 +20,7 @@ def fidelity(pairs: Iterable[tuple[Tensor, Tensor, Tensor]], pooling: str) -> di
     ----------
     pairs : iterable of (wanted, found, lengths)
         Tokens (batch, length, width) of the same series twice, and the own number of points of each series (batch,).
-    pooling : {"mean", "last", "max"}
+    pooling : str
         How tokens are pooled.
 
     Returns

@@ -1,4 +1,4 @@
-"""Small parts of encoders: linear maps, positions, pooling over time."""
+"""Small parts of encoders: linear maps, positions, padding."""
 
 import math
 from typing import TypeVar
@@ -8,7 +8,6 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 Layer = TypeVar("Layer", bound=nn.Module)
-TOKEN_POOLINGS = ("mean", "last", "max")
 
 
 def linear(
@@ -66,27 +65,3 @@ def real_points(lengths: Int[Tensor, " batch"], length: int) -> Bool[Tensor, "ba
 def inside(lengths: Int[Tensor, " batch"], length: int) -> Bool[Tensor, "batch length 1"]:
     """Which points are not padding, to multiply values of any width by."""
     return (torch.arange(length, device=lengths.device) < lengths[:, None])[..., None]
-
-
-def pool_tokens(
-    tokens: Float[Tensor, "batch length d_model"], bounds: Int[Tensor, "batch windows 2"], pooling: str
-) -> Float[Tensor, "batch windows d_model"]:
-    """Mean, last or maximum of the tokens at times [start, stop) of each window; a window without a time takes one."""
-    t = torch.arange(tokens.shape[1], device=tokens.device)
-    start = bounds[..., 0].clamp(max=tokens.shape[1] - 1)
-    stop = torch.maximum(bounds[..., 1], start + 1)
-    if pooling == "last":
-        return tokens.gather(1, (stop - 1)[..., None].expand(-1, -1, tokens.shape[2]))
-    within = (t >= start[..., None]) & (t < stop[..., None])  # (batch, windows, length)
-    if pooling == "mean":
-        return (within / (stop - start)[..., None].to(tokens.dtype)) @ tokens
-    found = [tokens.masked_fill(~one[..., None], -torch.inf).amax(dim=1) for one in within.unbind(1)]
-    return torch.stack(found, dim=1)
-
-
-def pool_whole(
-    tokens: Float[Tensor, "batch length d_model"], lengths: Int[Tensor, " batch"], pooling: str
-) -> Float[Tensor, "batch d_model"]:
-    """Mean, last or maximum of all the tokens of each series."""
-    bounds = torch.stack([torch.zeros_like(lengths), lengths], dim=-1)
-    return pool_tokens(tokens, bounds[:, None], pooling)[:, 0]

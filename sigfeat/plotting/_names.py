@@ -3,10 +3,11 @@
 import re
 from typing import NamedTuple
 
+from sigfeat.pooling import POOLINGS
 from sigfeat.words import LETTER
 
 WINDOW = re.compile(r"\d+/\d+-\d+/\d+")
-POOLING = re.compile(r"(end|mean|max|min|last|argmax|mpv|largest|smallest|(ppv|mipv)\d*)")
+POOLING = re.compile(rf"({'|'.join(POOLINGS)}|largest|smallest)\d*")
 LETTERS = re.compile(rf"{LETTER.pattern}|<\d+\.\d+>")
 BRACKETS = re.compile(r"[\[\],]*")  # around the letters of a word
 QUOTED = re.compile(r'(?<=[\[,])"(?:[^"\\]|\\.)*"(?=[\],])')

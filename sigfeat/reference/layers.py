@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erf
 
+from sigfeat.pooling import pooling_named
+
 
 def part(weights: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
     """Weights whose names begin with a prefix, named without it.
@@ -187,7 +189,7 @@ def sinusoids(length: int, d_model: int) -> NDArray[Any]:
 
 
 def pool_tokens(tokens: NDArray[Any], bounds: NDArray[Any], pooling: str) -> NDArray[Any]:
-    """Mean, last or maximum of the tokens in each window of time.
+    """Pooling of the tokens in each window of time.
 
     Parameters
     ----------
@@ -195,7 +197,8 @@ def pool_tokens(tokens: NDArray[Any], bounds: NDArray[Any], pooling: str) -> NDA
         Tokens of one series.
     bounds : ndarray of shape (n_windows, 2)
         Each window's first time, and the time behind its last. A window without a time takes one.
-    pooling : {"mean", "last", "max"}
+    pooling : str
+        A name in `sigfeat.pooling.POOLINGS` that needs no threshold.
         What is taken, of each component by itself.
 
     Returns
@@ -210,9 +213,9 @@ def pool_tokens(tokens: NDArray[Any], bounds: NDArray[Any], pooling: str) -> NDA
     array([[3.],
            [4.]])
     """
-    pooled = []
+    pooled, definition = [], pooling_named(pooling).definition
     for start, stop in bounds:
         start = min(start, len(tokens) - 1)
         window = tokens[start : max(stop, start + 1)]
-        pooled.append({"mean": window.mean(axis=0), "last": window[-1], "max": window.max(axis=0)}[pooling])
-    return np.stack(pooled)
+        pooled.append([definition(channel, 0.0, 0) for channel in window.T])
+    return np.array(pooled)

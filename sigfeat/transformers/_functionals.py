@@ -2,12 +2,10 @@
 
 from numbers import Integral, Real
 
-from sigfeat._kernels.low_rank import LOW_RANK_POOLINGS, LOW_RANK_SEMIRINGS, MAX_THRESHOLDS
+from sigfeat._kernels.low_rank import LOW_RANK_SEMIRINGS, MAX_THRESHOLDS
 from sigfeat._messages import plain
 from sigfeat.functionals import MAX_CHANNELS, n_parts
-from sigfeat.transformers._windows import window_names
-
-WITH_THRESHOLD = ("ppv", "mpv", "mipv")
+from sigfeat.pooling import window_names
 
 
 def checked_semirings(semiring):
@@ -16,15 +14,6 @@ def checked_semirings(semiring):
     if not semirings or any(name not in LOW_RANK_SEMIRINGS for name in semirings):
         raise ValueError(f"semiring must be of {', '.join(LOW_RANK_SEMIRINGS)}, got {plain(semiring)!r}")
     return semirings
-
-
-def checked_poolings(pooling):
-    """Names of poolings as a tuple."""
-    names = (pooling,) if isinstance(pooling, str) else tuple(pooling)
-    known = all(isinstance(name, str) and name in LOW_RANK_POOLINGS for name in names)
-    if not names or not known or len(set(names)) < len(names):
-        raise ValueError(f"pooling must name different ones of {', '.join(LOW_RANK_POOLINGS)}, got {plain(pooling)!r}")
-    return names
 
 
 def checked_dilations(dilations):

@@ -5,16 +5,15 @@ import numpy as np
 from sigfeat._kernels.emitter import block_steps
 from sigfeat._kernels.functionals import LARGEST_VALUE
 from sigfeat._kernels.iterated_sums import PrefixTrees
-from sigfeat._kernels.low_rank import LANES, LOW_RANK_POOLINGS, chain_arrays
+from sigfeat._kernels.low_rank import LANES, chain_arrays, chosen_columns
 from sigfeat._kernels.path_development import Plan
-from sigfeat._kernels.pooling import POOLINGS
+from sigfeat._kernels.pooling import chosen_poolings, feature_rows
+from sigfeat._kernels.statistics import END, fold_rows, no_statistics
 from sigfeat._kernels.streaming import (
     advance_functionals,
     advance_words,
     functional_features,
-    no_statistics,
     nothing_kept,
-    word_features,
 )
 from sigfeat.functionals import n_parts
 from sigfeat.semirings import SEMIRINGS
@@ -114,7 +113,7 @@ class WordStream(Stream):
     def __init__(self, words, semiring, pooling, thresholds, *, strict, fade, shift, scale, needed):
         longest = max(word.length for word in words)
         super().__init__(len(shift), needed, f"words of {longest} letters")
-        self._codes = np.array([POOLINGS.index(name) for name in pooling])
+        self._poolings = chosen_poolings(pooling)
         self._strict, self._fade, self._shift, self._scale = strict, fade, shift[:, np.newaxis], scale[:, np.newaxis]
         code = list(SEMIRINGS).index(semiring.name), semiring.zero, semiring.one
         self._non_negative = semiring.name if semiring.non_negative else None
@@ -136,13 +135,15 @@ class WordStream(Stream):
             )
         values = np.ascontiguousarray(((points - self._shift) * self._scale).T)
         for (sums, words, _), state, kept in zip(self._trees, self._state, self._statistics, strict=True):
-            advance_words(values, self.n_timepoints, sums, words, state, kept)
+            advance_words(values, self.n_timepoints, sums, words, self._poolings.wanted, state, kept)
 
     def _features(self):
-        features = np.empty((self._n_words, len(self._codes)))
+        codes = self._poolings.codes
+        features = np.empty((self._n_words, len(codes)))
         for (_, (_, n_letters, _), places), kept in zip(self._trees, self._statistics, strict=True):
-            own = np.empty((len(places), len(self._codes)))
-            word_features(kept, n_letters, self._strict, self._codes, self.n_timepoints, own)
+            own = np.empty((len(places), len(codes)))
+            n_undefined = (n_letters - 1) * self._strict
+            feature_rows(kept, codes, n_undefined, self.n_timepoints, own)
             features[places] = own
         return features.ravel()
 
@@ -161,7 +162,7 @@ class LowRankStream(Stream):
         self._shift, self._scale = shift[:, np.newaxis], scale[:, :, np.newaxis]
         self._padding, self._block = int(functionals.reach.max()), int(block_steps.py_func(LANES))
         self._begin, self._recent = 0, [np.zeros((len(shift), 0))]  # values from time begin - padding on, if there are
-        self._pooling = thresholds, np.array([(LOW_RANK_POOLINGS.index(name), q) for name, q in columns])
+        self._pooling = thresholds, *chosen_columns(columns)
         self._kept = nothing_kept(functionals.n_chains, n_parts(depth), thresholds.shape[2], self._chains[6])
 
     def _append(self, points):
@@ -203,9 +204,8 @@ class LowRankStream(Stream):
             raise ValueError("low-rank iterated sums overflow float32: scale the series, lower depth or raise decay")
         differenced = self._chains[5]
         _, statistics, ends = kept
-        columns = self._pooling[1]
-        features = np.empty(statistics.shape[0] * statistics.shape[1] * len(columns))
-        functional_features(statistics, ends, self._depth, columns, differenced, n, features)
+        features = np.empty(statistics.shape[0] * statistics.shape[1] * len(self._pooling[2]))
+        functional_features(statistics, ends, self._depth, self._pooling, differenced, n, features)
         return features
 
 
@@ -214,13 +214,11 @@ class DevelopmentStream(Stream):
 
     def __init__(self, plan: Plan, sizes, pooling, thresholds, varying, label):
         super().__init__(len(sizes), 1, f"developments in {label}")
-        self._plan, self._sizes, self._pooling, self._varying = plan, sizes, pooling, varying
+        self._plan, self._sizes, self._varying, self._poolings = plan, sizes, varying, chosen_poolings(pooling)
+        self._only_end = tuple(pooling) == ("end",)
         n_developments, dim = len(plan.algebra), plan.shape[0]
         self._matrices = np.tile(np.eye(dim, dtype=plan.algebra.dtype), (n_developments, 1, 1))
-        shape = n_developments, thresholds.shape[1]
-        self._thresholds = thresholds
-        self._sum, self._excess, self._n_above = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-        self._maximum, self._minimum, self._place = np.full(shape, -np.inf), np.full(shape, np.inf), np.zeros(shape)
+        self._thresholds, self._statistics = thresholds.ravel(), no_statistics(thresholds.size)
         self._last = None
 
     def _append(self, points):
@@ -237,22 +235,14 @@ class DevelopmentStream(Stream):
 
     def _advance(self, steps, time):
         products = self._plan.matrices(self._plan.path(np.ascontiguousarray(steps)[np.newaxis])[0])
-        if self._pooling == ("end",):
+        if self._only_end:
             products = products[-1:]
         path = self._matrices @ products
         self._matrices = self._polished(path[-1])
-        if self._pooling == ("end",):
-            return
-        values = self._entries(path)
-        above = values > self._thresholds
-        self._sum += values.sum(axis=0)
-        self._n_above += above.sum(axis=0)
-        self._excess += np.where(above, values - self._thresholds, 0.0).sum(axis=0)
-        place = values.argmax(axis=0)
-        largest = np.take_along_axis(values, place[np.newaxis], axis=0)[0]
-        self._place = np.where(largest > self._maximum, time + place, self._place)
-        self._maximum = np.maximum(self._maximum, largest)
-        self._minimum = np.minimum(self._minimum, values.min(axis=0))
+        values = self._entries(path).reshape(len(path), -1).astype(np.float64)
+        bounds = np.array([0, time + len(path)])
+        fold_rows(values, time, bounds, self._thresholds, self._poolings.wanted, self._statistics[np.newaxis])
+        self._statistics[END] = self._entries(self._matrices).ravel()
 
     def _polished(self, matrices):
         """Matrices without the rounding errors that leave a compact group, by a step of Newton and Schulz."""
@@ -268,15 +258,7 @@ class DevelopmentStream(Stream):
         return matrices.reshape(*matrices.shape[: matrices.ndim - n_axes], -1)
 
     def _features(self):
-        n = self.n_timepoints
-        found = {
-            "end": self._entries(self._matrices),
-            "mean": self._sum / n,
-            "max": self._maximum,
-            "min": self._minimum,
-            "ppv": self._n_above / n,
-            "mpv": self._excess / np.maximum(self._n_above, 1),
-            "argmax": self._place / max(n - 1, 1),
-        }
-        values = np.stack([found[name] for name in self._pooling], axis=-1)
-        return values[:, self._varying].ravel()
+        values = np.empty((len(self._thresholds), len(self._poolings.codes)))
+        n_undefined = np.zeros(len(values), int)
+        feature_rows(self._statistics, self._poolings.codes, n_undefined, self.n_timepoints, values)
+        return values.reshape(len(self._matrices), -1, values.shape[1])[:, self._varying].ravel()

@@ -7,13 +7,24 @@ import torch
 from sklearn.utils import check_random_state
 
 from sigfeat._kernels.path_development import Plan, segments_of
-from sigfeat._kernels.pooling import POOLINGS
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted
 from sigfeat.nn.development import Development, random_algebra
 from sigfeat.nn.devices import check_device, thread_limit
 from sigfeat.nn.groups import GROUPS
-from sigfeat.nn.pooled_development import TRAINABLE_POOLINGS, PooledDevelopment
+from sigfeat.nn.pooling import PooledDevelopment
 from sigfeat.nn.training.supervised import TrainingSettings, train
+from sigfeat.pooling import (
+    POOLINGS,
+    check_poolings,
+    fine_windows,
+    threshold_between,
+    threshold_bytes,
+    threshold_poolings,
+    threshold_series,
+    trainable_poolings,
+    whole_series,
+    window_names,
+)
 from sigfeat.transformers._contract.base import FeatureTransformer
 from sigfeat.transformers._contract.callbacks import NONE_HELD_OUT, check_callbacks
 from sigfeat.transformers._contract.feature_table import (
@@ -28,9 +39,7 @@ from sigfeat.transformers._contract.jobs import N_JOBS, granted_threads
 from sigfeat.transformers._contract.memory import check_fitted_size, check_output_size
 from sigfeat.transformers._contract.paths import path_increments, path_units
 from sigfeat.transformers._contract.targets import check_target
-from sigfeat.transformers._poolings import check_poolings, threshold_between, threshold_bytes, threshold_series
 from sigfeat.transformers._streams import DevelopmentStream
-from sigfeat.transformers._windows import fine_windows, whole_series, window_names
 
 BATCH_BYTES = 1 << 28
 SMALLER = "take a smaller dim, fewer developments or windows"
@@ -61,15 +70,16 @@ class PathDevelopmentTransformer(FeatureTableMixin, FeatureTransformer):
         is 1, and 0.3 in "Sp", "SO(n,1)" and "GL", where entries grow exponentially.
     pooling : "final", str or tuple of str, default=("end", "mean", "max", "min")
         "final": the last value, without a word of it in the names. Or any of "end" (last value), "mean", "max", "min",
-        "ppv" (share of time above a threshold), "mpv" (mean excess over the threshold while above it), "argmax" (place
-        of the first maximum, 0 at the start of the window and 1 at its end).
+        "ppv" (fraction of the time above a threshold), "mpv" (mean excess over the threshold while above it), "argmax"
+        (place of the first maximum, 0 at the start of the window and 1 at its end), "mipv" (mean place while above the
+        threshold, as a fraction of the window).
     windows : "whole", int or ("dyadic", int), default=("dyadic", 2)
         Whole series; this many equal parts; or all dyadic parts down to a depth: 1, 2, 4, ... parts. The development
         starts anew in each window. A window that does not start the series begins with the step from the point before
         it, so that every increment is in exactly one of the parts.
     quantile : float, default=0.5
-        The thresholds of "ppv" and "mpv" are, for each entry, this quantile of its running values on the training
-        series.
+        The thresholds of "ppv", "mpv" and "mipv" are, for each entry, this quantile of its running values on the
+        training series.
     task : {"auto", "classification", "regression"}, default="auto"
         What supervised training takes y for. "auto": numbers with a fractional part are targets of a regression,
         anything else is classes.
@@ -105,7 +115,7 @@ class PathDevelopmentTransformer(FeatureTableMixin, FeatureTransformer):
     history_ : list of dict
         "epoch", "train_loss" and, where series are held out, "valid_loss" of each epoch; in supervised mode only.
     thresholds_ : ndarray of shape (n_developments, n_entries)
-        Thresholds of "ppv" and "mpv"; zeros where neither is asked for.
+        Thresholds of "ppv", "mpv" and "mipv"; zeros where none of them is asked for.
     n_channels_ : int
         Number of channels seen at fit.
 
@@ -258,7 +268,7 @@ class PathDevelopmentTransformer(FeatureTableMixin, FeatureTransformer):
         if target is not None and pooling != ("end",):  # whole paths and their gradients, of a batch
             of_path = X.shape[2] * self.n_developments * group.dim**2 * (1 + group.is_complex) * X.itemsize
             workspace += 10 * min(self.batch_size, len(X)) * of_path
-        if {"ppv", "mpv"} & set(pooling):
+        if threshold_poolings(pooling):
             n_entries = self.n_developments * group.dim**2 * (1 + group.is_complex)
             workspace += 3 * threshold_bytes(len(X), X.shape[2] * n_entries * 8)
         check_fitted_size(len(X), n_columns, X.dtype, what, workspace, SMALLER)
@@ -402,7 +412,7 @@ class PathDevelopmentTransformer(FeatureTableMixin, FeatureTransformer):
     def _train(self, increments, lengths, target, elements, seed):
         """Algebra elements after training, float64."""
         layer = self._layer(elements, increments.dtype)
-        poolings = [name for name in self._pooling if name in TRAINABLE_POOLINGS] or ["end"]
+        poolings = trainable_poolings(self._pooling) or ("end",)
         settings = TrainingSettings(
             max_epochs=self.max_epochs,
             lr=self.lr,
@@ -423,7 +433,7 @@ class PathDevelopmentTransformer(FeatureTableMixin, FeatureTransformer):
         """Quantile of each entry's running values over some of the series, (n_developments, entries)."""
         dim, n_parts = self._group.dim, 1 + self._group.is_complex
         thresholds = np.zeros((len(self._elements), dim * dim * n_parts))
-        if not {"ppv", "mpv"} & set(self._pooling):
+        if not threshold_poolings(self._pooling):
             return thresholds
         bytes_of_one = X.shape[2] * thresholds.size * X.itemsize
         chosen = threshold_series(len(X), bytes_of_one)

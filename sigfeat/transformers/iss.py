@@ -5,8 +5,18 @@ from numbers import Integral, Real
 import numpy as np
 
 from sigfeat._kernels.iterated_sums import WORDS_PER_TREE, PrefixTrees, end_values, pooled_values, running_values
-from sigfeat._kernels.pooling import POOLINGS
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted
+from sigfeat.pooling import (
+    POOLINGS,
+    check_poolings,
+    fine_windows,
+    quantile_of,
+    threshold_bytes,
+    threshold_poolings,
+    threshold_series,
+    whole_series,
+    window_names,
+)
 from sigfeat.semirings import SEMIRINGS
 from sigfeat.transformers._contract.base import FeatureTransformer
 from sigfeat.transformers._contract.feature_table import (
@@ -20,12 +30,8 @@ from sigfeat.transformers._contract.jobs import N_JOBS, granted_threads
 from sigfeat.transformers._contract.memory import check_output_size
 from sigfeat.transformers._contract.moments import channel_moments
 from sigfeat.transformers._contract.unused import OnlyWith
-from sigfeat.transformers._poolings import check_poolings, quantile_of, threshold_bytes, threshold_series
 from sigfeat.transformers._streams import WordStream
-from sigfeat.transformers._windows import fine_windows, whole_series, window_names
 from sigfeat.transformers._words import chosen_words
-
-WITH_THRESHOLD = ("ppv", "mpv")
 
 
 class ISSTransformer(FeatureTableMixin, FeatureTransformer):
@@ -57,8 +63,9 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
         literature.
     pooling : str or tuple of str, default=("end", "mean", "max", "min")
         How the running values of a window become one number. Any of "end" (the last value), "mean", "max", "min", "ppv"
-        (the proportion of time above a threshold), "mpv" (the mean excess over the threshold while above it) and
-        "argmax" (the position of the first maximum, 0 at the start of the window and 1 at its end).
+        (the proportion of time above a threshold), "mpv" (the mean excess over the threshold while above it), "mipv"
+        (the mean position while above the threshold, as a fraction of the window, and -1 / length if the values are
+        never above it) and "argmax" (the position of the first maximum, 0 at the start of the window and 1 at its end).
     windows : "whole", int or ("dyadic", int), default=("dyadic", 2)
         The whole series; this many equal parts; or all dyadic parts down to a depth: 1, 2, 4, ... parts. The sums
         always start at the start of the series.
@@ -67,8 +74,8 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
         and divide by the standard deviation; divide only, which keeps zeros and is meant for increments; do nothing.
         "max_times" never subtracts.
     quantile : float, default=0.5
-        The thresholds of "ppv" and "mpv" are this quantile of the running values of the training series. Used only with
-        these poolings.
+        The thresholds of "ppv", "mpv" and "mipv" are this quantile of the running values of the training series.
+        Used only with these poolings.
     n_jobs : int or None, default=None
         Number of threads, which share out the series, in joblib's convention and at most the number of CPUs. The
         features do not depend on it.
@@ -146,7 +153,7 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
     }
     _used_only = {
         "depth": OnlyWith("words", ("length", "weight")),
-        "quantile": OnlyWith("pooling", WITH_THRESHOLD),
+        "quantile": OnlyWith("pooling", threshold_poolings()),
     }
 
     def __init__(
@@ -191,7 +198,7 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
         """
         X, lengths = self._check_panel(X, y, reset=True)
         pooling, (n_fine, runs) = check_poolings(self.pooling), fine_windows(self.windows)
-        with_threshold = bool(set(WITH_THRESHOLD) & set(pooling))
+        with_threshold = bool(threshold_poolings(pooling))
         n_columns = len(pooling) * len(runs)
         workspace = 0
         if with_threshold:

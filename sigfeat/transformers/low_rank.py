@@ -5,9 +5,10 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_random_state
 
-from sigfeat._kernels.low_rank import LOW_RANK_POOLINGS, LOW_RANK_SEMIRINGS, low_rank_thresholds, pooled_low_rank
+from sigfeat._kernels.low_rank import LOW_RANK_SEMIRINGS, low_rank_thresholds, pooled_low_rank
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted
 from sigfeat.functionals import draw_functionals, n_parts
+from sigfeat.pooling import POOLINGS, check_poolings, fine_windows, threshold_poolings, whole_series
 from sigfeat.transformers._contract.base import FeatureTransformer
 from sigfeat.transformers._contract.feature_table import FeatureTableMixin, functional_columns
 from sigfeat.transformers._contract.jobs import N_JOBS, granted_threads
@@ -16,16 +17,13 @@ from sigfeat.transformers._contract.moments import channel_moments, difference_d
 from sigfeat.transformers._contract.targets import check_target
 from sigfeat.transformers._contract.unused import TRAINED, OnlyWith
 from sigfeat.transformers._functionals import (
-    WITH_THRESHOLD,
     checked_dilations,
-    checked_poolings,
     checked_quantiles,
     checked_semirings,
     functional_names,
     functionals_workspace,
 )
 from sigfeat.transformers._streams import LowRankStream
-from sigfeat.transformers._windows import fine_windows, whole_series
 
 
 class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
@@ -58,8 +56,8 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
     pooling : str or tuple of str, default="ppv"
         How the values of a window become one number. Any of "ppv" (the proportion of time above a threshold), "mpv"
         (the mean excess over the threshold while above it), "mipv" (the mean position while above the threshold, as a
-        fraction of the window, and -1 / length if the values are never above it), "max", "min", "mean" and "end" (the
-        last value of the iterated sum itself).
+        fraction of the window, and -1 / length if the values are never above it), "max", "min", "mean", "argmax" (the
+        position of the first maximum, from 0 to 1) and "end" (the last value of the iterated sum itself).
     windows : "whole", int or ("dyadic", int), default="whole"
         The whole series; this many equal parts; or all dyadic parts down to a depth: 1, 2, 4, ... parts. The sums
         always start at the start of the series.
@@ -163,7 +161,7 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
         "dilations": [tuple, list, None],
         "semiring": [StrOptions(set(LOW_RANK_SEMIRINGS)), tuple, list],
         "decay": [Interval(Real, 0, None, closed="left"), None],
-        "pooling": [StrOptions(set(LOW_RANK_POOLINGS)), tuple, list],
+        "pooling": [StrOptions(set(POOLINGS)), tuple, list],
         "windows": [StrOptions({"whole"}), Interval(Integral, 1, None, closed="left"), tuple, list],
         "scale": [StrOptions({"standard", "std"}), None],
         "quantiles": [Integral, Interval(Real, 0, 1, closed="both"), tuple, list],
@@ -177,7 +175,7 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
         "n_jobs": N_JOBS,
     }
     _used_only = {
-        "quantiles": OnlyWith("pooling", WITH_THRESHOLD),
+        "quantiles": OnlyWith("pooling", threshold_poolings()),
         **dict.fromkeys(("task", "max_epochs", "batch_size", "lr"), TRAINED),
     }
 
@@ -239,7 +237,7 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
         """
         X, lengths = self._check_panel(X, y, reset=True)
         vars(self).pop("history_", None)
-        semirings, pooling = checked_semirings(self.semiring), checked_poolings(self.pooling)
+        semirings, pooling = checked_semirings(self.semiring), check_poolings(self.pooling)
         dilations, quantiles = checked_dilations(self.dilations), checked_quantiles(self.quantiles)
         target = check_target(y, X, self.task) if self.fit_mode == "supervised" else None
         _check_device(self.device)
@@ -291,7 +289,7 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
         if _is_cpu(self.device):
             fits = pooled_low_rank(X, lengths, self.functionals_, pooling, n_threads=n_threads, **how)
         else:
-            from sigfeat.nn.pooled_low_rank import pooled_on_device
+            from sigfeat.nn.pooling import pooled_on_device
 
             fits = pooled_on_device(X, lengths, self.functionals_, pooling, device=self.device, **how)
         if not fits:
@@ -368,7 +366,7 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
         """Quantiles of the values on a random training series for each chain."""
         functionals, given = self.functionals_, isinstance(quantiles, tuple)
         shape = functionals.n_chains, n_parts(functionals.depth), len(quantiles) if given else quantiles
-        if not set(WITH_THRESHOLD) & set(pooling):
+        if not threshold_poolings(pooling):
             return np.zeros(shape, np.float32)
         rows = random_state.randint(len(X), size=functionals.n_chains)
         if given:

@@ -5,11 +5,11 @@ from numbers import Integral
 import numpy as np
 
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted
+from sigfeat.pooling import window_bounds, window_names
 from sigfeat.transformers._contract.base import FeatureTransformer
 from sigfeat.transformers._contract.feature_table import FeatureTableMixin, combined, labels_of, window_columns
 from sigfeat.transformers._contract.memory import NAME_BYTES, WORD_BYTES, check_output_size
 from sigfeat.transformers._iisignature import check_limits, check_points, load_iisignature, preparation_cost, prepared
-from sigfeat.transformers._windows import window_bounds, window_names
 from sigfeat.words import count_words, words_of_length
 
 BATCH_BYTES = 2**28

@@ -15,11 +15,12 @@ from sigfeat.nn.devices import thread_limit
 from sigfeat.nn.groups import Group
 from sigfeat.nn.intervals.convolution import interval_convolution
 from sigfeat.nn.intervals.filters import IntervalFilter
+from sigfeat.nn.pooling import pooled
 from sigfeat.nn.training.supervised import TrainingSettings, train
+from sigfeat.pooling import check_poolings, trainable_poolings
 from sigfeat.words import Word
 
 STRETCH, SHORTEST = 4, 128  # length of a transform in lengths of the filters, and its least number of points
-TRAINABLE_POOLINGS = ("end", "mean", "max", "min")  # the others have no useful gradient
 
 
 class IntervalLayer(nn.Module):
@@ -229,8 +230,8 @@ class PooledIntervals(nn.Module):
     ----------
     layer : IntervalLayer
         The values.
-    poolings : sequence of {"end", "mean", "max", "min"}
-        Statistics of the values over a window.
+    poolings : sequence of str
+        Names of poolings that need no threshold.
     n_fine : int
         Number of equal parts that a series is cut into: part i starts at floor(i * length / n_fine).
     windows : integer ndarray of shape (n_windows, 2)
@@ -239,7 +240,7 @@ class PooledIntervals(nn.Module):
 
     def __init__(self, layer: IntervalLayer, poolings: Sequence[str], n_fine: int, windows: NDArray[Any]) -> None:
         super().__init__()
-        self.layer, self.poolings, self.n_fine, self.windows = layer, tuple(poolings), n_fine, windows.tolist()
+        self.layer, self.poolings, self.n_fine, self.windows = layer, check_poolings(poolings), n_fine, windows.tolist()
 
     def forward(
         self, series: Float[Tensor, "batch length channels"], lengths: Int[Tensor, " batch"]
@@ -248,31 +249,11 @@ class PooledIntervals(nn.Module):
         values = self.layer(series)
         if values.is_complex():
             values = torch.view_as_real(values).flatten(2)
-        found = []
+        values, found = values.transpose(1, 2), []
         for first, stop in self.windows:
-            bounds = first * lengths // self.n_fine, stop * lengths // self.n_fine
-            found += [pooled(values, *bounds, name) for name in self.poolings]
+            start, end = (place * lengths[:, None] // self.n_fine for place in (first, stop))
+            found += [pooled(values, name, start, end) for name in self.poolings]
         return torch.cat(found, dim=1)
-
-
-def pooled(
-    values: Float[Tensor, "batch length values"],
-    first: Int[Tensor, " batch"],
-    stop: Int[Tensor, " batch"],
-    pooling: str,
-) -> Float[Tensor, "batch values"]:
-    """Statistic "end", "mean", "max" or "min" of values at times first <= t < stop; 0 where there are none."""
-    t = torch.arange(values.shape[1], device=values.device)
-    inside = ((t >= first[:, None]) & (t < stop[:, None]))[..., None]
-    if pooling == "mean":
-        return torch.where(inside, values, 0.0).sum(dim=1) / (stop - first).clamp(min=1)[:, None]
-    some = (stop > first)[:, None]
-    if pooling == "end":
-        last = (stop - 1).clamp(min=0)[:, None, None].expand(-1, 1, values.shape[2])
-        return torch.where(some, values.gather(1, last)[:, 0], 0.0)
-    sign = 1.0 if pooling == "max" else -1.0
-    largest = torch.where(inside, sign * values, -torch.inf).amax(dim=1)
-    return torch.where(some, sign * largest, 0.0)
 
 
 def train_intervals(
@@ -325,7 +306,7 @@ def train_intervals(
     ValueError
         If the training diverges.
     """
-    names = [name for name in poolings if name in TRAINABLE_POOLINGS] or ["mean"]
+    names = trainable_poolings(poolings) or ("mean",)
     settings = TrainingSettings(
         max_epochs=max_epochs,
         lr=lr,

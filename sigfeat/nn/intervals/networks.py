@@ -6,8 +6,9 @@ from torch import Tensor, nn
 
 from sigfeat.nn.encoder import Encoder, EncoderSpec
 from sigfeat.nn.intervals.filters import build_filter
-from sigfeat.nn.intervals.layers import IntervalSums, pooled
+from sigfeat.nn.intervals.layers import IntervalSums
 from sigfeat.nn.layers import linear
+from sigfeat.nn.pooling import pooled
 from sigfeat.words import words_of_length
 
 SHORT = 6  # the filters of the first layer have a sixth of the length of the series
@@ -100,8 +101,8 @@ class PooledSequence(nn.Module):
     ) -> Float[Tensor, "batch features"]:
         """Pooled values of series of their own lengths."""
         mask = torch.arange(series.shape[1], device=series.device) < lengths[:, None]
-        values, first = self.body(series, mask), torch.zeros_like(lengths)
-        return torch.cat([pooled(values, first, lengths, name) for name in POOLED], dim=1)
+        values, stop = self.body(series, mask).transpose(1, 2), lengths[:, None]
+        return torch.cat([pooled(values, name, torch.zeros_like(stop), stop) for name in POOLED], dim=1)
 
 
 def stacked_intervals(

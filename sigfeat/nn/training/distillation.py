@@ -7,7 +7,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from sigfeat.nn.encoder import Block, Encoder
-from sigfeat.nn.layers import inside, pool_whole, real_points
+from sigfeat.nn.layers import inside, real_points
+from sigfeat.nn.pooling import pool_whole
 from sigfeat.nn.training.augmentation import distorted
 from sigfeat.nn.training.loop import Objective
 
@@ -26,7 +27,7 @@ class Distillation(Objective):
         What is trained. Its tokens have the width of the teacher's.
     teacher : Encoder
         What it learns from, left as it is.
-    pooling : {"mean", "last", "max"}
+    pooling : str
         How tokens are pooled.
     generator : torch.Generator
         Source of the distortions.

@@ -7,7 +7,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from sigfeat.nn.encoder import Encoder
-from sigfeat.nn.layers import Dropout, inside, linear, pool_whole, real_points
+from sigfeat.nn.layers import Dropout, inside, linear, real_points
+from sigfeat.nn.pooling import pool_whole
 from sigfeat.nn.training.loop import Objective
 
 
@@ -24,7 +25,7 @@ class Supervision(Objective):
         Number of classes, or of numbers for each series.
     is_classification : bool
         Whether targets are classes, counted from 0, or standardised numbers of shape (batch, n_outputs).
-    pooling : {"mean", "last", "max"}
+    pooling : str
         What the head sees of the tokens of a series.
     generator : torch.Generator
         Source of the first weights, and of what is changed in training.

@@ -7,10 +7,9 @@ import pandas as pd
 
 from sigfeat._validation import check_is_fitted
 from sigfeat.functionals import n_parts
-from sigfeat.transformers._windows import window_names
+from sigfeat.pooling import threshold_poolings, window_names
 
 WHOLE = "0/1-1/1"
-WITH_THRESHOLD = ("ppv", "mpv", "mipv")
 
 
 class FeatureTableMixin:
@@ -29,7 +28,7 @@ class FeatureTableMixin:
               of their degrees;
             * "channels": tuple of the channels that the feature depends on, by name, or by number from 1 on as text;
             * "semiring", "decay", "pooling" and "window", the last as fractions of the series, "0/1-1/1" for all of it;
-            * "threshold": of the poolings "ppv", "mpv" and "mipv", in the units of the scaled series; else NaN;
+            * "threshold": of the poolings that have one, in the units of the scaled series; else NaN;
             * "letter_channels", "dilations": of each letter of a functional, its channels and the steps between the
               points of its window; "n_lags": points of a window; "differences": whether letters look at differences
               of the series;
@@ -108,8 +107,8 @@ def labels_of(channels, labels):
 
 def only_where_used(columns):
     """The columns, with NaN as threshold where the pooling has none."""
-    pairs = zip(columns["pooling"], columns["threshold"], strict=True)
-    return columns | {"threshold": [float(value) if name in WITH_THRESHOLD else np.nan for name, value in pairs]}
+    pairs, with_threshold = zip(columns["pooling"], columns["threshold"], strict=True), threshold_poolings()
+    return columns | {"threshold": [float(value) if name in with_threshold else np.nan for name, value in pairs]}
 
 
 def functional_columns(functionals, thresholds, columns, windows, labels):

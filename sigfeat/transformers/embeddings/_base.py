@@ -10,16 +10,17 @@ from sklearn.utils import check_random_state, check_scalar
 from sigfeat._validation import CallbackSupportMixin, Interval, StrOptions, check_is_fitted
 from sigfeat.nn.devices import check_device, thread_limit
 from sigfeat.nn.encoder import n_parameters
-from sigfeat.nn.layers import inside, pool_tokens, real_points
+from sigfeat.nn.layers import inside, real_points
 from sigfeat.nn.mixers.spectra import forget_spectra
+from sigfeat.nn.pooling import pool_tokens
 from sigfeat.nn.training.loop import StepSettings, train
 from sigfeat.nn.training.processes import processes
+from sigfeat.pooling import fine_windows, window_names
 from sigfeat.transformers._contract.base import FeatureTransformer
 from sigfeat.transformers._contract.callbacks import check_callbacks
 from sigfeat.transformers._contract.jobs import N_JOBS, granted_threads
 from sigfeat.transformers._contract.memory import check_fitted_size, check_output_size
 from sigfeat.transformers._contract.moments import channel_moments
-from sigfeat.transformers._windows import fine_windows, window_names
 from sigfeat.transformers.embeddings._persistence import load_estimator, save_estimator
 from sigfeat.transformers.embeddings._states import ModuleStateMixin
 

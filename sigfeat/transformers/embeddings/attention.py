@@ -6,11 +6,11 @@ import torch
 
 from sigfeat._validation import Interval, StrOptions, _fit_context
 from sigfeat.nn.encoder import Encoder, EncoderSpec
-from sigfeat.nn.layers import TOKEN_POOLINGS
 from sigfeat.nn.training.loop import n_epochs
 from sigfeat.nn.training.pretraining import Masked, Supervision
 from sigfeat.nn.training.processes import processes
 from sigfeat.nn.training.supervised import split_rows, standardised_numbers
+from sigfeat.pooling import trainable_poolings
 from sigfeat.transformers._contract.callbacks import NONE_HELD_OUT
 from sigfeat.transformers._contract.targets import check_target
 from sigfeat.transformers.embeddings._base import MANY_SERIES, Embedder, recommended_steps
@@ -38,7 +38,7 @@ class MHAEmbedder(Embedder):
         Share of values dropped in training, in [0, 1).
     causal : bool, default=False
         Whether tokens attend to earlier ones and themselves only.
-    pooling : {"mean", "last", "max"}, default="mean"
+    pooling : {"mean", "max", "min", "end"}, default="mean"
         Statistic of the tokens over a window.
     objective : {"auto", "supervised", "masked", "random"}, default="auto"
         "supervised": a linear head on the pooled tokens tells y, which is needed. "masked": another tells hidden points
@@ -155,7 +155,7 @@ class MHAEmbedder(Embedder):
         "d_ff": [Interval(Integral, 1, None, closed="left"), None],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "causal": ["boolean"],
-        "pooling": [StrOptions(set(TOKEN_POOLINGS))],
+        "pooling": [StrOptions(set(trainable_poolings()))],
         "objective": [StrOptions({"auto", "supervised", "masked", "random"})],
         "task": [StrOptions({"auto", "classification", "regression"})],
         "masked_ratio": [Interval(Real, 0, 1, closed="neither")],

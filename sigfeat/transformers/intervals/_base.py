@@ -8,17 +8,24 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_random_state
 
-from sigfeat._kernels.interval_features import SHORTEST, STRETCH, Pooling, interval_values, pooled_intervals
-from sigfeat._kernels.pooling import POOLINGS
+from sigfeat._kernels.interval_features import SHORTEST, STRETCH, WindowPooling, interval_values, pooled_intervals
 from sigfeat._validation import Interval, StrOptions, check_is_fitted
 from sigfeat.filters import FILTERS, draw_filters
+from sigfeat.pooling import (
+    POOLINGS,
+    check_poolings,
+    fine_windows,
+    threshold_between,
+    threshold_bytes,
+    threshold_poolings,
+    threshold_series,
+    window_names,
+)
 from sigfeat.transformers._contract.base import FeatureTransformer
 from sigfeat.transformers._contract.feature_table import WHOLE, FeatureTableMixin, combined, only_where_used, selected
 from sigfeat.transformers._contract.jobs import N_JOBS, granted_threads
 from sigfeat.transformers._contract.memory import check_fitted_size, check_output_size
 from sigfeat.transformers._contract.targets import check_target
-from sigfeat.transformers._poolings import check_poolings, threshold_between, threshold_bytes, threshold_series
-from sigfeat.transformers._windows import fine_windows, window_names
 
 WORTH_A_WARNING = 1e-6  # relative rounding error of the worst feature
 INTERVAL_CONSTRAINTS: dict = {
@@ -64,10 +71,10 @@ class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
             self.filters_ = self._trained(X, lengths, target, longest, random_state)
         else:
             self.filters_ = draw_filters(self.filter, self.n_filters, self.filter_rank, longest, random_state)
-        pooling = Pooling(names, np.zeros(n_rows), n_fine, runs)
+        pooling = WindowPooling(names, np.zeros(n_rows), n_fine, runs)
         self._made = self._sources()
-        if {"ppv", "mpv"} & set(names):
-            pooling = Pooling(names, self._learn_thresholds(X, lengths, n_rows), n_fine, runs)
+        if threshold_poolings(names):
+            pooling = WindowPooling(names, self._learn_thresholds(X, lengths, n_rows), n_fine, runs)
         self.thresholds_, self._how = pooling.thresholds, pooling
         windows = [f"|{name}" if name else "" for name in window_names(self.windows)]
         self._endings = [f"|{name}{window}" for name in names for window in windows]
@@ -79,7 +86,7 @@ class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
         names, n_windows = check_poolings(self.pooling), len(fine_windows(self.windows)[1])
         n_rows, longest = n_outputs * self.n_filters, X.shape[2]
         n_features = n_rows * len(names) * n_windows
-        if {"ppv", "mpv"} & set(names):
+        if threshold_poolings(names):
             workspace += 3 * threshold_bytes(len(X), 8 * longest * n_rows)
         if self.filter != "exponential":
             lags = max(2, int(np.median(lengths)) // 2 if self.filter_length is None else self.filter_length)
@@ -127,7 +134,7 @@ class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
         n_of_each = n_rows * len(self._endings)
         out, lost, first = np.empty((len(X), n_of_each * len(self._made)), X.dtype), 0.0, 0
         for k, source in enumerate(self._made):
-            own = Pooling(
+            own = WindowPooling(
                 self._how.names, self.thresholds_[k * n_rows : (k + 1) * n_rows], self._how.n_fine, self._how.runs
             )
             found = np.empty((len(X), n_of_each))

@@ -50,13 +50,13 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
         Size of the elements A_c, > 0: the path of a typical training series turns by about `scale` radians. None
         is 3, and 1 in "Sp", "SO(n,1)" and "GL", where entries grow exponentially: intervals are shorter than series.
     pooling : str or tuple of str, default=("end", "mean", "max", "min")
-        Any of "end" (last value), "mean", "max", "min", "ppv" (share of time above a threshold), "mpv" (mean
+        Any of "end" (last value), "mean", "max", "min", "ppv" (fraction of the time above a threshold), "mpv" (mean
         excess over the threshold while above it), "argmax" (place of the first maximum, 0 at the start of the
-        window and 1 at its end).
+        window and 1 at its end), "mipv" (mean place while above the threshold, as a fraction of the window).
     windows : "whole", int or ("dyadic", int), default="whole"
         Whole series; this many equal parts; or all dyadic parts down to a depth: 1, 2, 4, ... parts.
     quantile : float, default=0.5
-        The thresholds of "ppv" and "mpv" are this quantile of the values on the training series.
+        The thresholds of "ppv", "mpv" and "mipv" are this quantile of the values on the training series.
     fit_mode : {"random", "supervised"}, default="random"
         "random": filters and elements as drawn. "supervised": both trained with a linear head on y, which is thrown
         away. Needs y.
@@ -85,7 +85,7 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
     units_ : ndarray of shape (n_channels,)
         Unit of each channel, by which `scale` is relative to the training data.
     thresholds_ : ndarray of shape (n_rows,)
-        Thresholds of "ppv" and "mpv"; zeros where neither is asked for.
+        Thresholds of "ppv", "mpv" and "mipv"; zeros where none of them is asked for.
     history_ : list of dict
         "epoch", "train_loss" of each epoch; in supervised mode only.
     n_channels_ : int

@@ -7,11 +7,10 @@ import numpy as np
 
 from sigfeat._kernels.interval_features import Sums
 from sigfeat._validation import Interval, StrOptions, _fit_context
+from sigfeat.pooling import check_poolings, fine_windows
 from sigfeat.semirings import SEMIRINGS
 from sigfeat.transformers._contract.feature_table import combined, word_columns
 from sigfeat.transformers._contract.moments import channel_moments
-from sigfeat.transformers._poolings import check_poolings
-from sigfeat.transformers._windows import fine_windows
 from sigfeat.transformers._words import chosen_words
 from sigfeat.transformers.intervals._base import INTERVAL_CONSTRAINTS, IntervalTransformer
 
@@ -47,13 +46,13 @@ class IntervalISSTransformer(IntervalTransformer):
     filter_length : int or None, default=None
         Longest half-life of "exponential" in steps; number of lags of the others. None for half of the median length.
     pooling : str or tuple of str, default=("end", "mean", "max", "min")
-        Any of "end" (last value), "mean", "max", "min", "ppv" (share of time above a threshold), "mpv" (mean
+        Any of "end" (last value), "mean", "max", "min", "ppv" (fraction of the time above a threshold), "mpv" (mean
         excess over the threshold while above it), "argmax" (place of the first maximum, 0 at the start of the
-        window and 1 at its end).
+        window and 1 at its end), "mipv" (mean place while above the threshold, as a fraction of the window).
     windows : "whole", int or ("dyadic", int), default="whole"
         Whole series; this many equal parts; or all dyadic parts down to a depth: 1, 2, 4, ... parts.
     quantile : float, default=0.5
-        The thresholds of "ppv" and "mpv" are this quantile of the values on the training series.
+        The thresholds of "ppv", "mpv" and "mipv" are this quantile of the values on the training series.
     semiring : {"real"}, default="real"
         Sums of other semirings have no inverses, and so no low rank over intervals; they are refused.
     scale : {"standard", "std", None}, default="standard"
@@ -87,7 +86,7 @@ class IntervalISSTransformer(IntervalTransformer):
     shift_, scale_ : ndarray of shape (n_channels_,)
         A channel is used as (x - shift_) * scale_.
     thresholds_ : ndarray of shape (n_words * n_filters,)
-        Thresholds of "ppv" and "mpv"; zeros where neither is asked for.
+        Thresholds of "ppv", "mpv" and "mipv"; zeros where none of them is asked for.
     history_ : list of dict
         "epoch", "train_loss" of each epoch; in supervised mode only.
     n_channels_ : int
