@@ -80,7 +80,7 @@ def test_pool_tokens():
     tokens = np.array([[1.0, 0.0], [5.0, -1.0], [3.0, -2.0]])
     bounds = np.array([[0, 3], [1, 3], [2, 2], [3, 3]])  # the last two have no time of their own
     check(pool_tokens(tokens, bounds, "mean"), [[3, -1], [4, -1.5], [3, -2], [3, -2]])
-    check(pool_tokens(tokens, bounds, "last"), [[3, -2]] * 4)
+    check(pool_tokens(tokens, bounds, "end"), [[3, -2]] * 4)
     check(pool_tokens(tokens, bounds, "max"), [[5, 0], [5, -1], [3, -2], [3, -2]])
 
 

@@ -7,7 +7,7 @@ from sigfeat.classifiers.iss import iss_features
 from sigfeat.transformers.scaling import FeatureScaler
 
 
-def hyena_classifier(*, order=2, teacher=None, n_steps=600, classifier=None, n_jobs=None, random_state=0):
+def hyena_classifier(*, order=2, teacher=None, max_epochs=30, classifier=None, n_jobs=None, random_state=0):
     """Embeddings of a Hyena that was distilled from attention trained on the classes, and a ridge classifier.
 
     Parameters
@@ -16,8 +16,8 @@ def hyena_classifier(*, order=2, teacher=None, n_steps=600, classifier=None, n_j
         Of the Hyena.
     teacher : MHAEmbedder, FrozenEstimator or None, default=None
         What the Hyena is distilled from; see `HyenaEmbeddingTransformer`.
-    n_steps : int, default=600
-        Steps of the distillation.
+    max_epochs : int, default=30
+        Epochs of the distillation, of 20 steps each.
     classifier : estimator or None, default=None
         Last step; None for a ridge classifier.
     n_jobs : int or None, default=None
@@ -39,18 +39,18 @@ def hyena_classifier(*, order=2, teacher=None, n_steps=600, classifier=None, n_j
     >>> import numpy as np
     >>> from sigfeat.classifiers import hyena_classifier
     >>> X, y = np.random.default_rng(0).standard_normal((20, 2, 30)), np.arange(20) % 2
-    >>> hyena_classifier(n_steps=20).fit(X, y).predict(X).shape
+    >>> hyena_classifier(max_epochs=1).fit(X, y).predict(X).shape
     (20,)
     """
-    return with_classifier(_hyena(order, teacher, n_steps, n_jobs, random_state), classifier)
+    return with_classifier(_hyena(order, teacher, max_epochs, n_jobs, random_state), classifier)
 
 
-def hyena_regressor(*, order=2, teacher=None, n_steps=600, regressor=None, n_jobs=None, random_state=0):
+def hyena_regressor(*, order=2, teacher=None, max_epochs=30, regressor=None, n_jobs=None, random_state=0):
     """The regression twin of `hyena_classifier`.
 
     Parameters
     ----------
-    order, teacher, n_steps, n_jobs, random_state : optional
+    order, teacher, max_epochs, n_jobs, random_state : optional
         See `hyena_classifier`.
     regressor : estimator or None, default=None
         Last step; None for a ridge regression.
@@ -64,14 +64,14 @@ def hyena_regressor(*, order=2, teacher=None, n_steps=600, regressor=None, n_job
     >>> import numpy as np
     >>> from sigfeat.classifiers import hyena_regressor
     >>> X, y = np.random.default_rng(0).standard_normal((20, 2, 30)), np.linspace(0, 1, 20)
-    >>> hyena_regressor(n_steps=20).fit(X, y).predict(X).shape
+    >>> hyena_regressor(max_epochs=1).fit(X, y).predict(X).shape
     (20,)
     """
-    return with_regressor(_hyena(order, teacher, n_steps, n_jobs, random_state), regressor)
+    return with_regressor(_hyena(order, teacher, max_epochs, n_jobs, random_state), regressor)
 
 
 def iss_hyena_classifier(
-    *, n_functionals=1000, order=2, teacher=None, n_steps=600, classifier=None, n_jobs=None, random_state=0
+    *, n_functionals=1000, order=2, teacher=None, max_epochs=30, classifier=None, n_jobs=None, random_state=0
 ):
     """The features of `iss_classifier` and of `hyena_classifier` side by side, and a ridge classifier.
 
@@ -79,7 +79,7 @@ def iss_hyena_classifier(
     ----------
     n_functionals : int, default=1000
         See `iss_classifier`.
-    order, teacher, n_steps : optional
+    order, teacher, max_epochs : optional
         See `hyena_classifier`.
     classifier : estimator or None, default=None
         Last step; None for a ridge classifier.
@@ -102,20 +102,20 @@ def iss_hyena_classifier(
     >>> import numpy as np
     >>> from sigfeat.classifiers import iss_hyena_classifier
     >>> X, y = np.random.default_rng(0).standard_normal((20, 2, 30)), np.arange(20) % 2
-    >>> iss_hyena_classifier(n_functionals=20, n_steps=20).fit(X, y).predict(X).shape
+    >>> iss_hyena_classifier(n_functionals=20, max_epochs=1).fit(X, y).predict(X).shape
     (20,)
     """
-    return with_classifier(_iss_hyena(n_functionals, order, teacher, n_steps, n_jobs, random_state), classifier)
+    return with_classifier(_iss_hyena(n_functionals, order, teacher, max_epochs, n_jobs, random_state), classifier)
 
 
 def iss_hyena_regressor(
-    *, n_functionals=1000, order=2, teacher=None, n_steps=600, regressor=None, n_jobs=None, random_state=0
+    *, n_functionals=1000, order=2, teacher=None, max_epochs=30, regressor=None, n_jobs=None, random_state=0
 ):
     """The regression twin of `iss_hyena_classifier`.
 
     Parameters
     ----------
-    n_functionals, order, teacher, n_steps, n_jobs, random_state : optional
+    n_functionals, order, teacher, max_epochs, n_jobs, random_state : optional
         See `iss_hyena_classifier`.
     regressor : estimator or None, default=None
         Last step; None for a ridge regression.
@@ -129,17 +129,17 @@ def iss_hyena_regressor(
     >>> import numpy as np
     >>> from sigfeat.classifiers import iss_hyena_regressor
     >>> X, y = np.random.default_rng(0).standard_normal((20, 2, 30)), np.linspace(0, 1, 20)
-    >>> iss_hyena_regressor(n_functionals=20, n_steps=20).fit(X, y).predict(X).shape
+    >>> iss_hyena_regressor(n_functionals=20, max_epochs=1).fit(X, y).predict(X).shape
     (20,)
     """
-    return with_regressor(_iss_hyena(n_functionals, order, teacher, n_steps, n_jobs, random_state), regressor)
+    return with_regressor(_iss_hyena(n_functionals, order, teacher, max_epochs, n_jobs, random_state), regressor)
 
 
-def _hyena(order, teacher, n_steps, n_jobs, random_state):
-    how = {"order": order, "n_steps": n_steps, "n_jobs": n_jobs, "random_state": random_state}
+def _hyena(order, teacher, max_epochs, n_jobs, random_state):
+    how = {"order": order, "max_epochs": max_epochs, "n_jobs": n_jobs, "random_state": random_state}
     return make_pipeline(needing_torch("HyenaEmbeddingTransformer")(teacher, **how), FeatureScaler())
 
 
-def _iss_hyena(n_functionals, order, teacher, n_steps, n_jobs, random_state):
-    hyena = _hyena(order, teacher, n_steps, n_jobs, random_state)
+def _iss_hyena(n_functionals, order, teacher, max_epochs, n_jobs, random_state):
+    hyena = _hyena(order, teacher, max_epochs, n_jobs, random_state)
     return FeatureUnion([("iss", iss_features(n_functionals, n_jobs, random_state)), ("hyena", hyena)])

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 Layer = TypeVar("Layer", bound=nn.Module)
-TOKEN_POOLINGS = ("mean", "last", "max")
+TOKEN_POOLINGS = ("mean", "max", "end")
 
 
 def linear(
@@ -30,7 +30,7 @@ def unset(layer: Layer) -> Layer:
 
 
 class Dropout(nn.Module):
-    """Values dropped at random in training, by a generator of its own where there is one: torch's knows none."""
+    """Dropout with a generator of its own, if there is one, which torch's layer cannot have."""
 
     def __init__(self, rate: float) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class Dropout(nn.Module):
     generator: torch.Generator | None
 
     def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-        """As x, but for zeros; the rest is made larger to keep the mean."""
+        """Return x with some values set to zero; the others are scaled up so that the mean stays the same."""
         if not self.training or self.rate == 0:
             return x
         kept = torch.empty_like(x).bernoulli_(1 - self.rate, generator=self.generator)
@@ -71,11 +71,11 @@ def inside(lengths: Int[Tensor, " batch"], length: int) -> Bool[Tensor, "batch l
 def pool_tokens(
     tokens: Float[Tensor, "batch length d_model"], bounds: Int[Tensor, "batch windows 2"], pooling: str
 ) -> Float[Tensor, "batch windows d_model"]:
-    """Mean, last or maximum of the tokens at times [start, stop) of each window; a window without a time takes one."""
+    """Mean, maximum or last of the tokens at times [start, stop) of each window; a window without a time takes one."""
     t = torch.arange(tokens.shape[1], device=tokens.device)
     start = bounds[..., 0].clamp(max=tokens.shape[1] - 1)
     stop = torch.maximum(bounds[..., 1], start + 1)
-    if pooling == "last":
+    if pooling == "end":
         return tokens.gather(1, (stop - 1)[..., None].expand(-1, -1, tokens.shape[2]))
     within = (t >= start[..., None]) & (t < stop[..., None])  # (batch, windows, length)
     if pooling == "mean":
@@ -87,6 +87,6 @@ def pool_tokens(
 def pool_whole(
     tokens: Float[Tensor, "batch length d_model"], lengths: Int[Tensor, " batch"], pooling: str
 ) -> Float[Tensor, "batch d_model"]:
-    """Mean, last or maximum of all the tokens of each series."""
+    """Mean, maximum or last of all the tokens of each series."""
     bounds = torch.stack([torch.zeros_like(lengths), lengths], dim=-1)
     return pool_tokens(tokens, bounds[:, None], pooling)[:, 0]

@@ -10,8 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sigfeat.nn.development import Development
+from sigfeat.nn.devices import thread_limit
+from sigfeat.nn.groups import Group
+from sigfeat.nn.training.settings import TrainingSettings
+from sigfeat.nn.training.supervised import train_features
 
 TRAINABLE_POOLINGS = ("end", "mean", "max", "min")  # the others have no useful gradient
+BATCH_BYTES = 1 << 28  # of the running entries of series that are computed together on a device
 
 
 class PooledDevelopment(nn.Module):
@@ -121,3 +126,105 @@ class PooledDevelopment(nn.Module):
             return torch.einsum("rtde,rt->rde", above.to(path.dtype), share)
         excess = ((path - self.thresholds) * above).sum(dim=1)
         return excess / above.sum(dim=1).clamp(min=1)
+
+
+def development_of(group: Group, elements: NDArray[Any], dtype: np.dtype[Any], n_threads: int) -> Development:
+    """Layer with given elements of a Lie algebra, in the precision of a dtype of NumPy.
+
+    Parameters
+    ----------
+    group : Group
+        Group of the matrices.
+    elements : ndarray of shape (n_developments, n_channels, dim, dim)
+        Elements of its Lie algebra.
+    dtype : numpy.dtype
+        Precision of the computation, float32 or float64.
+    n_threads : int
+        Number of threads on the CPU.
+
+    Returns
+    -------
+    layer : Development
+    """
+    layer = Development(
+        group,
+        elements.shape[1],
+        len(elements),
+        n_threads=n_threads,
+        generator=torch.Generator(),  # torch's own generator must not be used
+        dtype=torch.float32 if dtype == np.float32 else torch.float64,
+    )
+    layer.weight.data = torch.tensor(elements, dtype=layer.weight.dtype)
+    return layer
+
+
+def developed_on_device(
+    network: PooledDevelopment, increments: NDArray[Any], lengths: NDArray[Any], device: torch.device
+) -> NDArray[Any]:
+    """Pooled entries of series, computed in batches on a device of torch; see `PooledDevelopment.forward`."""
+    weight = network.layer.weight
+    path_bytes = increments.shape[1] * weight[:, 0].numel() * weight.element_size() * len(network.windows)
+    per_batch = max(1, BATCH_BYTES // path_bytes)
+    steps, counts = (torch.split(torch.from_numpy(values), per_batch) for values in (increments, lengths))
+    network = network.to(device)
+    with torch.no_grad():
+        found = [
+            network(part.to(device), own.to(device)).cpu().numpy() for part, own in zip(steps, counts, strict=True)
+        ]
+    return np.concatenate(found)
+
+
+def train_development(
+    layer: Development,
+    increments: NDArray[Any],
+    lengths: NDArray[Any],
+    target: NDArray[Any],
+    poolings: Sequence[str],
+    windows: tuple[int, NDArray[Any]],
+    settings: TrainingSettings,
+    *,
+    validation_fraction: float | int,
+    n_threads: int,
+) -> dict[str, NDArray[Any]]:
+    """Train the elements of a development in place, together with a linear head, which is discarded.
+
+    Parameters
+    ----------
+    layer : Development
+        The layer, whose weights are trained.
+    increments : ndarray of shape (n_samples, n_timepoints, n_channels)
+        Increments of the paths.
+    lengths : integer ndarray of shape (n_samples,)
+        Own number of points of each series.
+    target : ndarray
+        Numbers of the classes, shape (n_samples,), or targets, shape (n_samples, n_targets).
+    poolings : sequence of str
+        Poolings of the features; those without a useful gradient are omitted.
+    windows : tuple
+        Result of `fine_windows`.
+    settings : TrainingSettings
+        How to train.
+    validation_fraction : float
+        Fraction of the series in the validation set; 0 for none.
+    n_threads : int
+        Number of threads of torch and BLAS.
+
+    Returns
+    -------
+    history : dict of ndarray
+        "train_loss" and, if there is a validation set, "valid_loss" of each epoch.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the training is interrupted.
+    ValueError
+        If the training diverges.
+    """
+    names = [name for name in poolings if name in TRAINABLE_POOLINGS] or ["end"]
+    with thread_limit(n_threads):
+        features = PooledDevelopment(layer, names, *windows)
+        history, _ = train_features(
+            features, increments, lengths, target, settings, validation_fraction=validation_fraction
+        )
+    return history

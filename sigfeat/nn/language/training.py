@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from sigfeat.nn.language.model import HyenaLM
 from sigfeat.nn.language.sampling import tokens_of
-from sigfeat.nn.training.loop import Objective, StepSettings, train
+from sigfeat.nn.training.loop import Objective, train
+from sigfeat.nn.training.settings import TrainingSettings
 
-ENDLESS = 1_000_000_000  # steps, where only the time is limited
+ENDLESS = 1_000_000_000  # epochs, where only the time is limited
 LOOKED_AT = 4  # batches of held-out windows that are looked at after each epoch
 
 
@@ -59,7 +60,7 @@ def train_language_model(
     model: HyenaLM,
     tokens: Any,
     *,
-    n_steps: int | None = None,
+    max_epochs: int | None = None,
     seconds: float | int | None = None,
     batch_size: int = 16,
     lr: float | int = 3e-3,
@@ -83,11 +84,11 @@ def train_language_model(
         What is trained; it comes back on the device on which it was.
     tokens : bytes, str, or integer array or tensor of shape (n_tokens,)
         One long text.
-    n_steps : int or None, default=None
-        Number of steps.
+    max_epochs : int or None, default=None
+        Number of epochs, of 20 steps each.
     seconds : float or None, default=None
         Time after which training ends, at the nearest multiple of 20 steps; the learning rate has then fallen. At least
-        one of `n_steps` and `seconds` is needed; of both, what comes first counts.
+        one of `max_epochs` and `seconds` is needed; of both, what comes first counts.
     batch_size : int, default=16
         Windows per step.
     lr : float, default=3e-3
@@ -131,13 +132,13 @@ def train_language_model(
     >>> from sigfeat.nn import HyenaLM, LanguageModelConfig, train_language_model
     >>> config = LanguageModelConfig(context=16, d_model=16, n_layers=1, d_ff=32)
     >>> model = HyenaLM(config, generator=torch.Generator().manual_seed(0))
-    >>> history = train_language_model(model, "round and round we go, " * 20, n_steps=40)
+    >>> history = train_language_model(model, "round and round we go, " * 20, max_epochs=2)
     >>> bool(history["valid_loss"][-1] < history["loss"][0])
     True
     """
     text = _checked_text(model, tokens)
     length = model.config.context if length is None else length
-    _check(model, n_steps, seconds, batch_size, length, held_out)
+    _check(model, max_epochs, seconds, batch_size, length, held_out)
     n_training, window = len(text) - int(held_out * len(text)), length + 1
     if n_training < window:
         raise ValueError(f"tokens must have at least {window} that are not held out, got {n_training}")
@@ -149,18 +150,17 @@ def train_language_model(
     rows = np.concatenate([starts, last])
     was_training, where = model.training, model.embedding.weight.device
     objective = NextToken(model, text, n_training, torch.Generator())
-    settings = StepSettings(
-        n_steps=ENDLESS if n_steps is None else n_steps,
+    settings = TrainingSettings(
+        max_epochs=ENDLESS if max_epochs is None else max_epochs,
         lr=lr,
-        weight_decay=weight_decay,
         batch_size=batch_size,
+        seed=seed,
+        weight_decay=weight_decay,
         averaging=averaging,
         patience=ENDLESS if patience is None else patience,
         callbacks=callbacks,
         device=device,
-        seed=seed,
         bar=f"{model.config.mixer} language model" if progress else "",
-        epochs=_Unheard(),
         seconds=math.inf if seconds is None else seconds,
     )
     inputs = {"series": rows, "lengths": np.full(len(rows), window)}
@@ -239,16 +239,16 @@ def _checked_text(model: HyenaLM, tokens: Any) -> Int[Tensor, " length"]:
 
 def _check(
     model: HyenaLM,
-    n_steps: int | None,
+    max_epochs: int | None,
     seconds: float | int | None,
     batch_size: int,
     length: int,
     held_out: float | int,
 ) -> None:
-    if n_steps is None and seconds is None:
-        raise ValueError("n_steps or seconds must be given, got neither")
-    if n_steps is not None and n_steps < 1:
-        raise ValueError(f"n_steps must be at least 1, got {n_steps}")
+    if max_epochs is None and seconds is None:
+        raise ValueError("max_epochs or seconds must be given, got neither")
+    if max_epochs is not None and max_epochs < 1:
+        raise ValueError(f"max_epochs must be at least 1, got {max_epochs}")
     if seconds is not None and not seconds > 0:
         raise ValueError(f"seconds must be more than 0, got {seconds}")
     if batch_size < 1:
@@ -257,14 +257,3 @@ def _check(
         raise ValueError(f"length must be from 1 to the context of {model.config.context}, got {length}")
     if not 0 <= held_out < 1:
         raise ValueError(f"held_out must be in [0, 1), got {held_out}")
-
-
-class _Unheard:
-    """Epochs that nobody listens to."""
-
-    def begin(self) -> None:
-        """Nothing."""
-
-    def end(self) -> bool:
-        """Nothing, so go on."""
-        return False
