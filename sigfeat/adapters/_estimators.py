@@ -12,9 +12,9 @@ PANELS, FEATURES, CLASSES, NUMBERS = "panels", "features", "classes", "numbers" 
 TORCH = ("torch", "skorch")
 PARTS = ("teacher", "classifier", "regressor")  # parameters that are estimators, or None for a default one
 # Parameters under which two examples of an estimator fit at once on a few short series.
-_SMALL = {"d_model": 4, "n_layers": 1, "d_ff": 5, "n_steps": 2, "batch_size": 4}
+_SMALL = {"d_model": 4, "n_layers": 1, "d_ff": 5, "max_epochs": 1, "batch_size": 4}
 _FEW = {"n_functionals": 5}
-_TAUGHT = {"teacher": _SMALL | {"n_heads": 2}, "n_steps": 2}
+_TAUGHT = {"teacher": _SMALL | {"n_heads": 2}, "max_epochs": 1}
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,14 @@ ADAPTED = {
     ),
     "IntervalISSTransformer": _features("IntervalISSTransformer", {"n_filters": 2}, {"filter": "box"}),
     "ISSTransformer": _features("ISSTransformer", {}, {"functionals": "low_rank", "n_functionals": 5}),
-    "MHAEmbedder": _features("MHAEmbedder", _SMALL | {"n_heads": 2}, _SMALL | {"objective": "random"}, needs=TORCH),
+    "MHAEmbedder": _features(
+        "MHAEmbedder", _SMALL | {"n_heads": 2}, {"d_model": 4, "n_layers": 1, "fit_mode": "random"}, needs=TORCH
+    ),
     "PathDevelopmentTransformer": _features(
         "PathDevelopmentTransformer", {"dim": 3, "n_developments": 2}, {"group": "SE", "dim": 2}, needs=TORCH
     ),
     "RecurrentEmbeddingTransformer": _features(
-        "RecurrentEmbeddingTransformer", _TAUGHT, _TAUGHT | {"n_steps": 1}, needs=TORCH
+        "RecurrentEmbeddingTransformer", _TAUGHT, _TAUGHT | {"causal": True}, needs=TORCH
     ),
     "S4EmbeddingTransformer": _features(
         "S4EmbeddingTransformer", _TAUGHT | {"d_state": 4}, _TAUGHT | {"d_state": 2}, needs=TORCH
