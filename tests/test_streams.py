@@ -35,10 +35,10 @@ FUNCTIONALS = [
 GROUPS = [
     {},
     {"pooling": POOLINGS},
-    {"pooling": "final"},
+    {"pooling": "end"},
     {"group": "SU", "dim": 3, "pooling": POOLINGS},
     {"group": "SE", "dim": 3, "pooling": POOLINGS[:-1]},
-    {"group": "SO(n,1)", "dim": 3, "pooling": "final"},
+    {"group": "SO(n,1)", "dim": 3, "pooling": "end"},
     {"group": "unipotent", "dim": 3},
 ]
 DEVELOPMENTS = [PathDevelopmentTransformer(**{"dim": 4, "windows": "whole"} | how) for how in GROUPS]
