@@ -119,7 +119,7 @@ def main(folder):
     found |= {f"resumed: {key}": value for key, value in resumed(f"{folder}/checkpoint", "accelerate").items()}
     found |= dict(complaints(number))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sigfeat.transformers.embeddings._base._Epochs.end", Clock(number))
+        patch.setattr("sigfeat.transformers.embeddings._base._EpochTasks.end", Clock(number))
         found["stopped: loss"] = learnt(TEACHER, "accelerate")["loss"]
     np.savez(f"{folder}/{number}.npz", **found)
 
