@@ -11,5 +11,11 @@ hypothesis.settings.load_profile("sigfeat")
 
 
 @pytest.fixture
+def short_epochs(monkeypatch):
+    """Epochs of 2 steps in place of 20, for tests that train embedders many times."""
+    monkeypatch.setattr("sigfeat.nn.training.settings.STEPS_PER_EPOCH", 2)
+
+
+@pytest.fixture
 def rng():
     return np.random.default_rng(0)

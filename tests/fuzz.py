@@ -62,8 +62,8 @@ CHOICES = {
     FillMissing: {"method": ["linear", "forward", "mean", "zero"]},
     SignatureTransformer: {"kind": ["signature", "logsignature"], "depth": [1, 2, 4], "windows": WINDOWS},
     IntervalISSTransformer: STATISTICS | SCALE | {"filter_length": [None, 2, 40]},
-    IntervalDevelopmentTransformer: STATISTICS | {"scale": [None, 0.1, 30.0], "filter_length": [None, 2, 40]},
-    PathDevelopmentTransformer: STATISTICS | {"scale": [None, 0.1, 30.0], "dtype": [None, "float32", "float64"]},
+    IntervalDevelopmentTransformer: STATISTICS | {"step_size": [None, 0.1, 30.0], "filter_length": [None, 2, 40]},
+    PathDevelopmentTransformer: STATISTICS | {"step_size": [None, 0.1, 30.0], "dtype": [None, "float32", "float64"]},
     ISSTransformer: STATISTICS | SCALE | DECAY | {"semiring": list(SEMIRINGS), "strict": [True, False]},
 }
 CHOICES[LowRankISSTransformer] = (
@@ -248,7 +248,7 @@ def run(transformer, n_cases, seed_of_run, seen):
 def trains(transformer):
     """Whether a fit takes many times as long as the features."""
     params = transformer.get_params()
-    return params.get("fit_mode") == "supervised" or "n_steps" in params and params.get("objective") != "random"
+    return params.get("fit_mode") == "supervised" or "callbacks" in params and params.get("fit_mode") != "random"
 
 
 def shares(transformers, n_cases):

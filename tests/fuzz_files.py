@@ -23,7 +23,7 @@ from sigfeat import HyenaEmbeddingTransformer, MHAEmbedder, RecurrentEmbeddingTr
 
 SEED = 0
 VALUES, WEIGHTS = "estimator.json", "weights.safetensors"
-SMALL = {"d_model": 4, "n_layers": 1, "d_ff": 5, "n_steps": 1, "batch_size": 4}
+SMALL = {"d_model": 4, "n_layers": 1, "d_ff": 5, "max_epochs": 1, "batch_size": 4}
 ODD = [None, True, -1, 0, 2**31, 2**63, 10**400, 1e308, -0.5, "", "nan", "x" * 999, "../..", "<f8", [], [[]], {}]
 ODD += [{"dict": {"x": 1}}, {"array": "<f8"}, {"tuple": []}, {"estimator": {}}, {"scalar": "|O"}, {"same": "teacher"}]
 HEADER = "@problemName B\n@timeStamps false\n@missing false\n@univariate false\n@dimensions 2\n@equalLength false\n"
@@ -55,9 +55,9 @@ def saved_estimators(folder):
     teacher = MHAEmbedder(n_heads=2, **SMALL)
     estimators = [
         teacher,
-        HyenaEmbeddingTransformer(teacher, n_steps=1, output="sequence", windows=2),
-        S4EmbeddingTransformer(teacher, n_steps=1, d_state=2, kind="dplr", random_state=np.random.RandomState(1)),  # noqa: NPY002
-        RecurrentEmbeddingTransformer(teacher, n_steps=1, dtype="float64"),
+        HyenaEmbeddingTransformer(teacher, max_epochs=1, windows=2),
+        S4EmbeddingTransformer(teacher, max_epochs=1, d_state=2, kind="dplr", random_state=np.random.RandomState(1)),  # noqa: NPY002
+        RecurrentEmbeddingTransformer(teacher, max_epochs=1, dtype="float64"),
     ]
     for i, estimator in enumerate(estimators):
         estimator.fit(X).save(folder / str(i))

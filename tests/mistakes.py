@@ -19,7 +19,7 @@ NESTED = pd.DataFrame({name: [pd.Series(s[c]) for s in S] for c, name in enumera
 LONG = MULTI.reset_index()
 WIDE = pd.DataFrame(X[:, 0]).rename(columns="t{}".format)
 KEYS = {"series": "series", "time": "time"}
-SMALL = {"d_model": 4, "n_layers": 1, "d_ff": 5, "n_steps": 2}
+SMALL = {"d_model": 4, "n_layers": 1, "d_ff": 5, "max_epochs": 1}
 TAUGHT = MHAEmbedder(n_heads=2, **SMALL)
 CLASSIFIER = iss_classifier(n_functionals=5)
 GRID = {"features__lowrankisstransformer__depth": [1, 2]}

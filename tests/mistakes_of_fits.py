@@ -51,7 +51,7 @@ TARGETS = {
     ),
     "no y for an encoder": (
         "y",
-        lambda: use(MHAEmbedder(objective="supervised", n_heads=2, **SMALL), None),
+        lambda: use(MHAEmbedder(fit_mode="supervised", n_heads=2, **SMALL), None),
         V,
         "requires y to be",
     ),

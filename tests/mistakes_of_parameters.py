@@ -91,7 +91,7 @@ VALUES |= {
         ("method", "median", FillMissing()),
         ("unit", "seconds", AddTime()),
         ("with_mean", "yes", StandardizeChannels()),
-        ("objective", "x", MHAEmbedder()),
+        ("fit_mode", "x", MHAEmbedder()),
         ("dtype", "int8", MHAEmbedder()),
         ("callbacks", "x", MHAEmbedder()),
         ("transformer_list", 3, ChannelUnion([])),

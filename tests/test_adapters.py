@@ -17,7 +17,10 @@ from sigfeat.adapters._estimators import ADAPTED, CLASSES, FEATURES, NUMBERS
 from tests.panels import df_list, multiindex, nested, padded, ragged
 
 LIBRARIES = ("sktime", "aeon")
-pytestmark = pytest.mark.filterwarnings("ignore")  # theirs; what sigfeat warns of is tested elsewhere
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # theirs; what sigfeat warns of is tested elsewhere
+    pytest.mark.usefixtures("short_epochs"),
+]
 
 
 def of(library):
@@ -175,8 +178,8 @@ def test_a_teacher_may_be_an_adapter(library):
     small = ADAPTED["MHAEmbedder"].examples()[0]
     X = padded(ragged(lengths=(20,) * 6))
     adapters = of(library)
-    student = adapters.HyenaEmbeddingTransformer(adapters.MHAEmbedder(**small), n_steps=2)
-    expected = ADAPTED["HyenaEmbeddingTransformer"].load()(ADAPTED["MHAEmbedder"].load()(**small), n_steps=2)
+    student = adapters.HyenaEmbeddingTransformer(adapters.MHAEmbedder(**small), max_epochs=1)
+    expected = ADAPTED["HyenaEmbeddingTransformer"].load()(ADAPTED["MHAEmbedder"].load()(**small), max_epochs=1)
     np.testing.assert_array_equal(student.fit_transform(X), expected.fit_transform(X))
 
 

@@ -76,7 +76,7 @@ def test_words_signatures_and_brackets_are_spelled_with_names():
     X = frames(panel())
     names = ISSTransformer(**words("[1][1,2]", "[3]")).fit(X).get_feature_names_out()
     assert names.tolist() == ["[speed][speed,temp]|real|end", "[a__b]|real|end"]
-    intervals = IntervalISSTransformer(["[2][1]"], n_filters=1, pooling="mean").fit(X)
+    intervals = IntervalISSTransformer(words=["[2][1]"], n_filters=1, pooling="mean").fit(X)
     assert intervals.get_feature_names_out() == ["[temp][speed]|exponential1|mean"]
     pytest.importorskip("iisignature")
     names = SignatureTransformer(depth=2).fit(X).get_feature_names_out()

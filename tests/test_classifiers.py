@@ -74,7 +74,7 @@ def test_classifiers_on_embeddings_fit_and_predict(name):
         **{
             parameter: 20
             for parameter in pipeline.get_params()
-            if parameter.endswith("hyenaembeddingtransformer__n_steps")
+            if parameter.endswith("hyenaembeddingtransformer__max_epochs")
         }
     )
     assert pipeline.fit(X, y).score(fresh, expected) >= 0.8

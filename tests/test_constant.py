@@ -16,7 +16,7 @@ from sigfeat import (
     StandardizeChannels,
 )
 from sigfeat.classifiers import iss_classifier
-from sigfeat.nn.training.supervised import standardised_numbers
+from sigfeat.nn.training.targets import standardised_numbers
 from tests.test_contract import every_feature_transformer, target
 
 N = 100  # so long that increments of a clock are far smaller than the clock

@@ -178,7 +178,7 @@ def test_labels_of_channels_that_are_no_texts_are_checked_too():
 @pytest.mark.parametrize("names", [("x", "y"), (0, 1), (0.5, float("nan"))], ids=str)
 def test_embedders_of_frames_are_saved_with_the_names_of_the_channels(tmp_path, names):
     pytest.importorskip("torch")
-    small = {"d_model": 4, "n_layers": 1, "d_ff": 5, "n_heads": 1, "objective": "random"}
+    small = {"d_model": 4, "n_layers": 1, "d_ff": 5, "n_heads": 1, "fit_mode": "random"}
     fitted = MHAEmbedder(**small).fit(frame(names=names))
     fitted.save(tmp_path / "saved")
     loaded = MHAEmbedder.load(tmp_path / "saved")

@@ -39,6 +39,8 @@ from sigfeat import (
 )
 from tests.panels import KINDS, LENGTHS, df_list, interleaved, multiindex, nested, padded, ragged
 
+pytestmark = pytest.mark.usefixtures("short_epochs")
+
 AUGMENTATIONS = [
     Increments(),
     Increments(basepoint=True),
@@ -54,8 +56,8 @@ AUGMENTATIONS = [
     ChannelUnion([("raw", "passthrough"), ("steps", Increments())]),
     ChannelUnion([("steps", Increments(basepoint=True)), ("sums", CumulativeSum()), ("time", AddTime())]),
 ]
-SMALL = {"d_model": 4, "n_layers": 1, "d_ff": 5, "n_steps": 2, "batch_size": 4, "dtype": "float64"}
-UNTRAINED = MHAEmbedder(objective="random", d_model=4, n_heads=2, n_layers=1, d_ff=5, dtype="float64")
+SMALL = {"d_model": 4, "n_layers": 1, "d_ff": 5, "max_epochs": 1, "batch_size": 4, "dtype": "float64"}
+UNTRAINED = MHAEmbedder(fit_mode="random", d_model=4, n_heads=2, n_layers=1, d_ff=5, dtype="float64")
 FEATURES = [
     ISSTransformer(),
     ISSTransformer(words="length", depth=3, pooling="end", windows="whole"),
@@ -73,7 +75,9 @@ FEATURES = [
     ),
     LowRankISSTransformer(4, depth=3, pooling=("mipv", "ppv"), quantiles=(0.21, 0.57), n_jobs=2),
     IntervalISSTransformer(n_filters=2),
-    IntervalISSTransformer(["[1]", "[1,1][1]"], filter="box", n_filters=3, pooling=("ppv", "mpv"), windows=2, n_jobs=2),
+    IntervalISSTransformer(
+        words=["[1]", "[1,1][1]"], filter="box", n_filters=3, pooling=("ppv", "mpv"), windows=2, n_jobs=2
+    ),
     IntervalISSTransformer(filter="random", filter_rank=2, n_filters=2, filter_length=3, pooling="argmax", scale=None),
     IntervalISSTransformer(filter="learnt", n_filters=2, fit_mode="supervised", max_epochs=2, scale="std"),
     IntervalDevelopmentTransformer(n_filters=2),
@@ -82,16 +86,16 @@ FEATURES = [
     SignatureTransformer(),
     SignatureTransformer(kind="logsignature", depth=2, windows=("dyadic", 1)),
     PathDevelopmentTransformer(dim=3, n_developments=2),
-    PathDevelopmentTransformer(group="SE", dim=3, pooling="final", windows="whole"),
+    PathDevelopmentTransformer(group="SE", dim=3, pooling="end", windows="whole"),
     PathDevelopmentTransformer(group="SU", dim=2, n_developments=2, pooling="mean", windows=2),
     PathDevelopmentTransformer(dim=2, n_developments=3, pooling=("ppv", "mpv", "argmax"), n_jobs=2),
     PathDevelopmentTransformer(dim=2, n_developments=1, fit_mode="supervised", max_epochs=2),
     UNTRAINED,
-    MHAEmbedder(n_heads=2, output="sequence", windows=("dyadic", 1), pooling="max", **SMALL),
-    MHAEmbedder(n_heads=1, objective="supervised", causal=True, pooling="end", **SMALL),
+    MHAEmbedder(n_heads=2, windows=("dyadic", 1), pooling="max", **SMALL),
+    MHAEmbedder(n_heads=1, fit_mode="supervised", causal=True, pooling="end", **SMALL),
     HyenaEmbeddingTransformer(UNTRAINED, **SMALL),
     HyenaEmbeddingTransformer(UNTRAINED, order=3, causal=True, short_filter=1, gate_norm=True, **SMALL),
-    S4EmbeddingTransformer(UNTRAINED, d_state=4, output="sequence", windows=3, **SMALL),
+    S4EmbeddingTransformer(UNTRAINED, d_state=4, windows=3, **SMALL),
     RecurrentEmbeddingTransformer(UNTRAINED, **SMALL | {"d_model": 3}),
 ]
 EXTRAS = {SignatureTransformer: "iisignature"}
@@ -443,7 +447,7 @@ OTHER_VALUES = {  # of which at least one is not the value of any transformer ab
     **dict.fromkeys(["depth", "n_lags", "dilation", "n_filters", "n_developments", "n_functionals"], (2, 4)),
     **dict.fromkeys(["quantiles", "filter_rank", "filter_length", "d_state", "n_layers", "n_heads"], (2, 1)),
     **dict.fromkeys(["order", "short_filter", "filter_width", "filter_bands"], (2, 1)),
-    **dict.fromkeys(["dim", "d_model", "d_ff", "batch_size", "n_steps", "max_epochs", "patience"], (4, 8)),
+    **dict.fromkeys(["dim", "d_model", "d_ff", "batch_size", "max_epochs", "patience"], (4, 8)),
     **dict.fromkeys(
         ["lr", "weight_decay", "validation_fraction", "quantile", "decay", "masked_ratio", "dropout"], (0.25, 0.75)
     ),
@@ -451,15 +455,14 @@ OTHER_VALUES = {  # of which at least one is not the value of any transformer ab
     "dilations": ((1, 2),),
     "dtype": ("float32",),
     "filter": ("random", "box"),
-    "fit_mode": ("random", "supervised"),
+    "fit_mode": ("random", "supervised", "masked"),
     "group": ("SO", "SE"),
     "kind": ("logsignature", "dplr", "signature"),
     "method": ("forward", "zero"),
-    "objective": ("random", "masked"),
-    "output": ("pooled", "sequence"),
     "pooling": ("max", "end", "mean"),
     "random_state": (7,),
-    "scale": (0.5, None, "std"),
+    "scale": (None, "std"),
+    "step_size": (0.5, None),
     "semiring": ("real", "max_plus"),
     "task": ("regression",),
     "teacher": (MHAEmbedder(d_model=8, n_heads=1),),

@@ -1,73 +1,32 @@
-"""Embedders: objectives, distillation, fidelity, stopping and going on, and what they must not touch."""
+"""Embedders: fit modes, distillation, fidelity, and features."""
 
 import pickle
 
-import joblib
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import RidgeClassifierCV
-from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
-from skorch.callbacks import Callback, Checkpoint, LoadInitState
 
 import sigfeat.transformers.embeddings._base as embedder_module
 from sigfeat import (
     HyenaEmbeddingTransformer,
     MHAEmbedder,
-    RecurrentEmbeddingTransformer,
     S4EmbeddingTransformer,
 )
 from sigfeat.nn.fidelity import fidelity, skill
+from tests.embedders import classes, every_student, hyena, mha, panel, untrained, weights
 from tests.panels import padded, ragged
-
-SMALL = {"d_model": 8, "n_layers": 1, "n_steps": 3, "batch_size": 4}
-STUDENTS = [
-    HyenaEmbeddingTransformer(n_steps=3, batch_size=4),
-    S4EmbeddingTransformer(n_steps=3, batch_size=4, d_state=16),
-    S4EmbeddingTransformer(n_steps=3, batch_size=4, d_state=16, kind="dplr"),
-    RecurrentEmbeddingTransformer(n_steps=3, batch_size=4),
-]
-every_student = pytest.mark.parametrize(
-    "student", STUDENTS, ids=lambda s: f"{type(s).__name__} {getattr(s, 'kind', '')}"
-)
-
-
-def mha(**parameters):
-    return MHAEmbedder(**{"n_heads": 2, **SMALL, **parameters})
-
-
-def hyena(teacher=None, **parameters):
-    return HyenaEmbeddingTransformer(teacher or mha(), **{"n_steps": 3, "batch_size": 4, **parameters})
-
-
-def panel(n=12, n_channels=2, length=15, seed=0):
-    return np.random.default_rng(seed).normal(size=(n, n_channels, length)).cumsum(axis=2)
-
-
-def classes(n=12):
-    return np.arange(n) % 2
-
-
-def weights(encoder):
-    return torch.cat([weight.flatten() for weight in encoder.state_dict().values()])
-
 
 # ------------------------------------------------------------------------------------------------ objectives
 
 
-def test_objective_auto_goes_by_what_is_given():
+def test_fit_mode_auto_depends_on_y():
     X = panel()
-    assert mha().fit(X).objective_ == "masked"
-    assert mha().fit(X, classes()).objective_ == "supervised"
-    assert mha(objective="masked").fit(X, classes()).objective_ == "masked"
-    untrained = mha(objective="random").fit(X)
-    assert untrained.history_ == {}
-    np.testing.assert_array_equal(untrained.transform(X), mha(objective="random", n_steps=9).fit_transform(X))
+    assert mha().fit(X).fit_mode_ == "masked"
+    assert mha().fit(X, classes()).fit_mode_ == "supervised"
+    assert mha(fit_mode="masked").fit(X, classes()).fit_mode_ == "masked"
+    assert untrained().fit(X).history_ == {}
 
 
 TARGETS = {
@@ -82,7 +41,7 @@ TARGETS = {
 def test_supervised_training_lowers_the_loss(case):
     X, y = panel(), TARGETS[case]
     X[:, 0] += np.unique(y, axis=0, return_inverse=True)[1].reshape(12, 1) * 3.0
-    fitted = mha(n_steps=80, lr=0.01, dropout=0.0).fit(X, y)
+    fitted = mha(max_epochs=4, lr=0.01, dropout=0.0).fit(X, y)
     loss = fitted.history_["loss"]
     assert loss.shape == fitted.history_["gradient_norm"].shape == (80,)
     assert np.mean(loss[-10:]) < 0.7 * np.mean(loss[:10])
@@ -91,18 +50,19 @@ def test_supervised_training_lowers_the_loss(case):
 def test_masked_training_beats_telling_the_mean():
     t = np.linspace(0, 6, 40)
     X = np.stack([np.sin(t + phase) for phase in np.linspace(0, 6, 24)])[:, np.newaxis]
-    fitted = mha(n_steps=200, lr=0.01, dropout=0.0, batch_size=16).fit(X)
+    fitted = mha(max_epochs=10, lr=0.01, dropout=0.0, batch_size=16).fit(X)
     assert np.mean(fitted.history_["loss"][-20:]) < 0.3  # the mean would have 1
 
 
-@pytest.mark.parametrize("objective", ["supervised", "masked"])
-def test_series_that_are_held_out_can_stop_the_training(objective):
+@pytest.mark.parametrize("fit_mode", ["supervised", "masked"])
+def test_a_validation_set_can_stop_the_training(fit_mode):
     X, y = panel(40), np.random.default_rng(3).permutation(classes(40))  # nothing to learn
-    parameters = {"objective": objective, "n_steps": 2000, "lr": 0.05, "validation_fraction": 0.3, "patience": 2}
+    parameters = {"fit_mode": fit_mode, "max_epochs": 100, "lr": 0.05, "validation_fraction": 0.3, "patience": 2}
     stopped = mha(**parameters).fit(X, y)
     n_epochs = len(stopped.history_["valid_loss"])
     assert 2 < n_epochs < 100
     assert len(stopped.history_["loss"]) == 20 * n_epochs
+    assert len(stopped.history_["train_loss"]) == n_epochs
     assert np.isfinite(stopped.transform(X)).all()
 
 
@@ -112,10 +72,10 @@ def test_series_that_are_held_out_can_stop_the_training(objective):
 @every_student
 def test_a_student_comes_close_to_its_teacher(student):
     X, new = panel(30, length=20), panel(10, length=25, seed=1)
-    teacher = FrozenEstimator(mha(n_steps=40).fit(X))
-    untrained = clone(student).set_params(teacher=teacher, n_steps=1).fit(X)
-    trained = clone(student).set_params(teacher=teacher, n_steps=150, batch_size=16, control=True).fit(X)
-    assert trained.fidelity(new)["token_r2"] > max(0.55, untrained.fidelity(new)["token_r2"])
+    teacher = FrozenEstimator(mha(max_epochs=2).fit(X))
+    start = clone(student).set_params(teacher=teacher, max_epochs=1, lr=1e-6).fit(X)
+    trained = clone(student).set_params(teacher=teacher, max_epochs=8, batch_size=16, control=True).fit(X)
+    assert trained.fidelity(new)["token_r2"] > max(0.55, start.fidelity(new)["token_r2"])
     assert set(trained.fidelity_) == {
         *("pooled_r2", "token_r2", "cka", "cosine"),
         *("control_pooled_r2", "control_token_r2", "pooled_skill", "token_skill"),
@@ -123,7 +83,8 @@ def test_a_student_comes_close_to_its_teacher(student):
     for name in ("pooled", "token"):
         expected = skill(trained.fidelity_[f"{name}_r2"], trained.fidelity_[f"control_{name}_r2"])
         assert trained.fidelity_[f"{name}_skill"] == expected
-    assert trained.history_["loss"].shape == trained.history_["gradient_norm"].shape == (150,)
+    assert trained.history_["loss"].shape == trained.history_["gradient_norm"].shape == (160,)
+    assert trained.history_["train_loss"].shape == (8,)
 
 
 def test_fidelity_of_hand_values():
@@ -150,7 +111,7 @@ def test_fidelity_of_hand_values():
 def test_a_single_series_per_step_is_enough():
     """Its pooled token has no variance to measure a distance in."""
     X = panel(20)
-    fitted = hyena(FrozenEstimator(mha(n_steps=40).fit(X)), n_steps=100, batch_size=1).fit(X)
+    fitted = hyena(FrozenEstimator(mha(max_epochs=2).fit(X)), max_epochs=5, batch_size=1).fit(X)
     assert fitted.history_["loss"][-20:].mean() < 10
     assert fitted.fidelity(X)["token_r2"] > 0.5
 
@@ -164,7 +125,7 @@ def test_a_frozen_teacher_is_not_fitted_again():
     torch.testing.assert_close(weights(teacher.encoder_), before, rtol=0, atol=0)
     free = hyena(teacher).fit(X, classes())
     assert free.teacher_ is not teacher
-    assert free.teacher_.objective_ == "supervised"
+    assert free.teacher_.fit_mode_ == "supervised"
     torch.testing.assert_close(weights(teacher.encoder_), before, rtol=0, atol=0)
 
 
@@ -180,12 +141,12 @@ def test_students_of_other_sizes_give_tokens_of_the_width_of_the_teacher(paramet
 
 @every_student
 def test_sizes_are_known_before_fitting(student):
-    for parameters in ({}, {"d_model": 6}, {"output": "sequence", "windows": ("dyadic", 1)}):
+    for parameters in ({}, {"d_model": 6}, {"windows": ("dyadic", 1)}):
         student = clone(student).set_params(teacher=mha(), **parameters)
         expected = student.param_count(n_channels=2), student.output_size()
         student.fit(panel())
         assert expected == (student.n_parameters_, student.transform(panel()).shape[1])
-    teacher = mha(output="sequence", windows=3)
+    teacher = mha(windows=3)
     assert (teacher.param_count(2), teacher.output_size()) == (teacher.fit(panel()).n_parameters_, 24)
 
 
@@ -195,10 +156,10 @@ def test_recommended_settings_grow_with_the_data():
         for n_samples, n_timepoints in ((40, 100), (5000, 100), (40, 16_384))
     )
     default = HyenaEmbeddingTransformer()
-    assert (small.batch_size, small.n_steps) == (default.batch_size, default.n_steps)
+    assert (small.batch_size, small.max_epochs) == (default.batch_size, default.max_epochs)
     assert small.teacher.get_params() == MHAEmbedder().get_params()
     assert (many.batch_size, many.teacher.d_model) == (64, 128)
-    assert many.n_steps * many.batch_size >= 10 * 5000 - 64
+    assert 20 * many.max_epochs * many.batch_size >= 10 * 5000
     assert long.batch_size * 16_384 <= 2**16
     assert S4EmbeddingTransformer.recommended(40, 100).param_count(3) > 0
 
@@ -209,7 +170,7 @@ def test_recommended_settings_grow_with_the_data():
 @pytest.mark.parametrize("pooling", ["mean", "end", "max"])
 def test_windows_pool_the_tokens_of_one_pass(pooling):
     series = ragged(lengths=(9, 14, 12, 3))
-    fitted = mha(pooling=pooling, output="sequence", windows=4, dtype="float64").fit(padded(series))
+    fitted = mha(pooling=pooling, windows=4, dtype="float64").fit(padded(series))
     features = fitted.transform(padded(series))
     for row, one in zip(features, series, strict=True):
         standard = (one - fitted.mean_[:, np.newaxis]) / fitted.scale_[:, np.newaxis]
@@ -238,7 +199,7 @@ def test_features_go_by_what_fit_saw():
     X = panel()
     fitted = hyena().fit(X)
     expected, names = fitted.transform(X), fitted.get_feature_names_out().tolist()
-    fitted.set_params(output="sequence", windows=7, order=5, d_model=3, short_filter=9, dtype="float64", causal=True)
+    fitted.set_params(windows=7, order=5, d_model=3, short_filter=9, dtype="float64", causal=True)
     np.testing.assert_array_equal(fitted.transform(X), expected)
     assert fitted.get_feature_names_out().tolist() == names
 
@@ -290,194 +251,3 @@ def test_a_fitted_embedder_keeps_weights_only(student):
     features = fitted.transform(panel())
     assert not np.allclose(features, before)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(fitted)).transform(panel()), features)
-
-
-# --------------------------------------------------------------------------------- stopping, going on, telling
-
-
-class Interrupt(Callback):
-    """What the user's Ctrl-C does in the second epoch."""
-
-    def on_batch_begin(self, net, training=False, **kwargs):
-        if len(net.history) == 2:
-            raise KeyboardInterrupt
-
-
-@pytest.mark.parametrize("embedder", [mha(n_steps=60), hyena(n_steps=60)], ids=["teacher", "student"])
-def test_an_interrupt_leaves_nothing_fitted(embedder):
-    X = panel()
-    fitted = clone(embedder).fit(X)
-    with pytest.raises(KeyboardInterrupt):
-        fitted.set_params(callbacks=[Interrupt()]).fit(X)
-    with pytest.raises(NotFittedError):
-        fitted.transform(X)
-    assert not [name for name in vars(fitted) if name in ("encoder_", "teacher_", "history_", "fidelity_")]
-
-
-@pytest.mark.parametrize("build", [mha, hyena])
-def test_a_training_goes_on_from_a_checkpoint_as_if_nothing_had_happened(build, tmp_path):
-    X = panel()
-    checkpoint = Checkpoint(monitor=None, dirname=tmp_path)
-    with pytest.raises(KeyboardInterrupt):
-        build(n_steps=50, callbacks=[checkpoint, Interrupt()]).fit(X)
-    whole = build(n_steps=50).fit(X)
-    resumed = build(n_steps=50, callbacks=[LoadInitState(checkpoint), checkpoint]).fit(X)
-    np.testing.assert_array_equal(resumed.transform(X), whole.transform(X))
-    np.testing.assert_array_equal(resumed.history_["loss"], whole.history_["loss"])
-
-
-def test_checkpoints_are_of_the_student_and_not_of_its_control(tmp_path):
-    X, checkpoint = panel(), Checkpoint(monitor=None, dirname=tmp_path)
-    whole = hyena(control=True, callbacks=[checkpoint]).fit(X)
-    resumed = hyena(control=True, callbacks=[LoadInitState(checkpoint)]).fit(X)
-    np.testing.assert_array_equal(resumed.transform(X), whole.transform(X))
-    assert resumed.fidelity_ == whole.fidelity_
-
-
-class TaskLog:
-    """A callback of scikit-learn, which stops a training after its second epoch."""
-
-    max_propagation_depth = None
-
-    def __init__(self, stop=False):
-        self.stop, self.begun, self.ended = stop, [], []
-
-    def setup(self, estimator, context):
-        pass
-
-    def teardown(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context):
-        self.begun.append((context.estimator_name, context.task_name))
-
-    def on_fit_task_end(self, estimator, context):
-        self.ended.append((context.estimator_name, context.task_name))
-        return self.stop and context.task_name == "epoch" and context.task_id == 1
-
-
-@pytest.mark.skipif(not hasattr(MHAEmbedder, "set_callbacks"), reason="scikit-learn has no callbacks before 1.9")
-def test_callbacks_of_scikit_learn_see_teacher_and_student():
-    log, stopping = TaskLog(), TaskLog(stop=True)
-    teacher, student = "MHAEmbedder", "HyenaEmbeddingTransformer"
-    hyena(mha(n_steps=30), n_steps=50).set_callbacks(log).fit(panel())
-    assert sorted(log.begun) == sorted(log.ended)
-    assert log.begun.count((teacher, "epoch")) == 2
-    assert log.begun.count((student, "epoch")) == 3
-    stopped = mha(n_steps=100).set_callbacks(stopping).fit(panel())
-    assert len(stopped.history_["loss"]) == 40
-
-
-def test_silent_unless_asked(capsys):
-    hyena().fit(panel())
-    assert capsys.readouterr() == ("", "")
-    hyena(verbose=1).fit(panel())
-    assert "HyenaEmbeddingTransformer: 100%" in capsys.readouterr().err
-
-
-# -------------------------------------------------------------------------------------- life in scikit-learn
-
-
-@pytest.mark.parametrize("backend", ["loky", "threading"])
-def test_grid_search_with_a_frozen_teacher(backend, monkeypatch):
-    X, y = panel(24), classes(24)
-    teacher = mha().fit(X, y)
-    monkeypatch.setattr(MHAEmbedder, "fit", None)  # inherited by threads
-    chain = make_pipeline(hyena(FrozenEstimator(teacher)), RidgeClassifierCV())
-    grid = {"hyenaembeddingtransformer__order": [1, 3], "hyenaembeddingtransformer__d_model": [4, 8]}
-    search = GridSearchCV(chain, grid, cv=2, n_jobs=2, error_score="raise")
-    with joblib.parallel_config(backend=backend):
-        search.fit(X, y)
-    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
-    assert search.best_estimator_[0].teacher_ is teacher
-
-
-BAD = {
-    "heads": (mha(d_model=9), "d_model must be a multiple of n_heads, got d_model=9 and n_heads=2"),
-    "heads of the teacher": (hyena(mha(d_model=9)), "d_model must be a multiple of n_heads, got d_model=9"),
-    "no target": (mha(objective="supervised"), "objective='supervised' requires y to be passed, but .* y is None"),
-    "no target for the teacher": (hyena(mha(objective="supervised")), "objective='supervised' requires y"),
-    "masked ratio": (mha(masked_ratio=1.0), r"'masked_ratio' parameter .* in the range \(0.0, 1.0\). Got 1.0"),
-    "device": (mha(device="cuda:99"), "device must be one that torch can use, got 'cuda:99': "),
-    "no device": (hyena(device="abacus"), "device must be one that torch can use, got 'abacus': "),
-    "windows": (mha(windows=("dyadic", -1), output="sequence"), 'windows must be "whole", a number of windows'),
-    "even short filter": (hyena(short_filter=4), "short_filter must be odd unless causal, got 4"),
-    "short series": (hyena(short_filter=31), "n_timepoints must be at least 16 for short_filter=31, got 15"),
-    "short series, causal": (
-        hyena(short_filter=16, causal=True),
-        r"n_timepoints must be at least 16 for short_filter=16, got 15 .* in series 0",
-    ),
-    "other channels": (
-        hyena(FrozenEstimator(mha(objective="random").fit(panel(n_channels=3)))),
-        "teacher must be fitted with as many channels as X has, 2, got 3",
-    ),
-    "teacher of other parameters": (hyena(mha(n_heads=0)), "'n_heads' parameter of MHAEmbedder must be an int"),
-    "teacher of a fraction": (hyena(mha(d_model=8.5)), "'d_model' parameter of MHAEmbedder must be an int"),
-    "teacher of another kind": (
-        hyena(FrozenEstimator(RidgeClassifierCV())),
-        "teacher must hold an embedder such as MHAEmbedder, got FrozenEstimator of RidgeClassifierCV",
-    ),
-    "no teacher": (hyena(RidgeClassifierCV()), "teacher must be an embedder such as MHAEmbedder.*got Ridge"),
-    "all held out": (hyena(validation_fraction=0.99), "validation_fraction must leave at least 1 series.* got 0.99 of"),
-    "odd states": (S4EmbeddingTransformer(mha(), d_state=3), "d_state must be even, got 3"),
-    "divergence": (mha(lr=1e30, n_steps=20), r"training diverged: lower lr, now 1e\+30"),
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_bad_input_gives_one_clear_sentence_and_leaves_nothing_fitted(case):
-    embedder, message = BAD[case]
-    embedder = clone(embedder)
-    with pytest.raises(ValueError, match=message):
-        embedder.fit(panel())
-    with pytest.raises(NotFittedError):
-        embedder.transform(panel())
-
-
-def test_a_frozen_teacher_must_know_the_channels_by_the_same_names():
-    tables = [pd.DataFrame(series.T, columns=["x", "y"]) for series in panel()]
-    turned = [table[["y", "x"]] for table in tables]
-    student = hyena(FrozenEstimator(mha(objective="random").fit(tables)))
-    message = (
-        r"teacher must be fitted with channels named and ordered as those of X are, \['y', 'x'\], got \['x', 'y'\]"
-    )
-    with pytest.raises(ValueError, match=message):
-        student.fit(turned)
-    np.testing.assert_array_equal(student.fit_transform(tables), student.fit_transform(panel()))
-
-
-@pytest.mark.parametrize(
-    ("ask", "error", "message"),
-    [
-        (lambda: mha().param_count(0), ValueError, "n_channels == 0, must be >= 1"),
-        (lambda: mha().param_count("a"), TypeError, "n_channels must be an instance of"),
-        (lambda: MHAEmbedder.recommended(40, 0), ValueError, "n_timepoints == 0, must be >= 1"),
-        (lambda: HyenaEmbeddingTransformer.recommended(0, 9), ValueError, "n_samples == 0, must be >= 1"),
-        (
-            lambda: hyena(FrozenEstimator(RidgeClassifierCV())).output_size(),
-            ValueError,
-            "teacher must hold an embedder",
-        ),
-        (
-            lambda: mha().fit(panel(), [1] * 12),
-            ValueError,
-            "y must have at least 2 classes for objective='auto' with y",
-        ),
-    ],
-)
-def test_questions_that_have_no_answer(ask, error, message):
-    with pytest.raises(error, match=message):
-        ask()
-
-
-def test_a_frozen_teacher_must_be_fitted():
-    student = hyena(FrozenEstimator(mha()))
-    for ask in (lambda: student.fit(panel()), lambda: student.param_count(2), student.output_size):
-        with pytest.raises(NotFittedError, match="This MHAEmbedder instance is not fitted yet"):
-            ask()
-
-
-def test_series_too_short_for_the_short_filter_at_transform():
-    fitted = hyena(short_filter=9).fit(panel())
-    with pytest.raises(ValueError, match=r"n_timepoints must be at least 5 for short_filter=9, got 4 .* in series 1"):
-        fitted.transform(padded(ragged(lengths=(9, 4), n_channels=2)))

@@ -27,13 +27,13 @@ pytestmark = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
 ]
 
-STEPS = {"n_steps": 4, "batch_size": 4, "dtype": "float64"}  # float32 convolutions of a GPU keep ten bits
+STEPS = {"max_epochs": 1, "batch_size": 4, "dtype": "float64"}  # float32 convolutions of a GPU keep ten bits
 TEACHER = MHAEmbedder(d_model=8, n_heads=2, n_layers=1, dropout=0.0, **STEPS)
 EPOCHS = {"fit_mode": "supervised", "max_epochs": 2, "batch_size": 4}
 
 LEARNT = {
     "attention, hidden points": TEACHER,
-    "attention, classes": clone(TEACHER).set_params(objective="supervised", validation_fraction=0.3),
+    "attention, classes": clone(TEACHER).set_params(fit_mode="supervised", validation_fraction=0.3),
     "hyena": HyenaEmbeddingTransformer(TEACHER, control=True, **STEPS),
     "s4": S4EmbeddingTransformer(TEACHER, d_state=16, **STEPS),
     "s4, dplr": S4EmbeddingTransformer(TEACHER, d_state=16, kind="dplr", **STEPS),
@@ -97,7 +97,7 @@ def test_features_trained_there_are_those_trained_on_the_cpu(case):
     X, y = series()
     expected = clone(TRAINED[case]).fit(X, y)
     found = clone(TRAINED[case]).set_params(device="cuda").fit(X, y)
-    losses = [[epoch["train_loss"] for epoch in fitted.history_] for fitted in (found, expected)]
+    losses = [fitted.history_["train_loss"] for fitted in (found, expected)]
     np.testing.assert_allclose(*losses, rtol=1e-3)
     size = np.abs(expected.transform(X)).max(axis=0)
     far = np.abs(found.transform(X) - expected.transform(X)) > 0.01 * np.maximum(size, 1e-3)

@@ -63,7 +63,7 @@ def test_a_worker_of_joblib_keeps_to_its_part_as_scikit_learn_does():
         from tests.panels import padded, ragged
 
         def look():
-            embedder = MHAEmbedder(objective="random", d_model=4, n_layers=1, n_jobs=-1).fit(padded(ragged()))
+            embedder = MHAEmbedder(fit_mode="random", d_model=4, n_layers=1, n_jobs=-1).fit(padded(ragged()))
             with embedder._computing():
                 return granted_threads(-1), torch.get_num_threads(), _openmp_effective_n_threads(), granted_threads(2)
 

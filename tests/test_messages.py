@@ -17,7 +17,7 @@ from sigfeat import (
 from tests.panels import padded, ragged
 from tests.test_contract import FEATURES, each, fit
 
-SMALL = {"d_model": 4, "n_layers": 1, "d_ff": 5, "n_steps": 2}
+SMALL = {"d_model": 4, "n_layers": 1, "d_ff": 5, "max_epochs": 1}
 TAUGHT = MHAEmbedder(n_heads=2, **SMALL)
 TRAINED = PathDevelopmentTransformer(dim=2, n_developments=1, fit_mode="supervised", max_epochs=2)
 WINDOWED = [t for t in FEATURES if isinstance(t.get_params().get("windows"), tuple)]
@@ -117,11 +117,12 @@ def test_early_stopping_of_a_student_says_what_it_may_monitor():
     X, y = panel()
     student = HyenaEmbeddingTransformer(TAUGHT, **SMALL)
     for callback in monitors():
-        with pytest.raises(ValueError, match=r"callbacks: \w+ monitors .* so monitor 'train_loss' in its place"):
+        with pytest.raises(ValueError, match=r"callbacks: \w+ monitors .* so monitor 'train_loss' instead"):
             clone(student).set_params(callbacks=[callback]).fit(X, y)
     assert len(student.set_params(callbacks=[EarlyStopping(monitor="train_loss")]).fit(X, y).history_)
-    untrained = MHAEmbedder(objective="random", n_heads=2, callbacks=[EarlyStopping()], **SMALL)
-    assert untrained.fit(X).objective_ == "random"
+    untrained = MHAEmbedder(fit_mode="random", d_model=8, callbacks=[EarlyStopping()])
+    with pytest.raises(ValueError, match="callbacks is used with fit_mode='auto' or 'supervised' or 'masked' only"):
+        untrained.fit(X)
 
 
 # ---------------------------------------------------------------------------------------------------- targets
@@ -149,7 +150,7 @@ TARGETS = {
 @pytest.mark.parametrize(
     "estimator",
     [
-        MHAEmbedder(objective="supervised", n_heads=2, **SMALL),
+        MHAEmbedder(fit_mode="supervised", n_heads=2, **SMALL),
         TRAINED,
         IntervalNetworkClassifier(max_epochs=1),
         LowRankISSTransformer(fit_mode="supervised", n_functionals=2),
@@ -166,6 +167,6 @@ def test_wrong_targets_are_refused_in_one_sentence(estimator, case):
 
 
 def test_text_as_targets_of_a_regression_is_named():
-    regression = MHAEmbedder(objective="supervised", task="regression", n_heads=2, **SMALL)
+    regression = MHAEmbedder(fit_mode="supervised", task="regression", n_heads=2, **SMALL)
     with pytest.raises(ValueError, match="y must hold numbers for .* task='regression', got 'a'$"):
         regression.fit(panel()[0], ["a", "b"] * 4)

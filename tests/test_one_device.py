@@ -111,7 +111,7 @@ PARTS = {
     "low rank, features": lambda: OnTheDevice(LowRankISS(functionals(2), CHANNELS)),
     "development, last value": lambda: development("SO", "end"),
     "developments of intervals": lambda: intervals("learnt", IntervalDevelopment, OF_PATHS, generator=generator()),
-    "head": lambda: LinearHead(development("SO", "end"), 16, 2, 0.2, generator(), torch.float32),
+    "head": lambda: LinearHead(development("SO", "end"), 16, 2, torch.float32),
     "network of intervals": lambda: PooledSequence(stacked_intervals(CHANNELS, LENGTH, **TAPS)),
     "network of intervals, hyena": lambda: PooledSequence(interval_hyena(CHANNELS, LENGTH, order=2, **TAPS)),
 }
@@ -128,7 +128,7 @@ def without_values(monkeypatch):
     """What asks for values gets some: numbers that decide about shapes, and generators, which "meta" has none of."""
     monkeypatch.setattr(torch.Tensor, "__int__", lambda tensor: LENGTH)
     monkeypatch.setattr(torch, "autocast", lambda *kind, **how: contextlib.nullcontext())
-    monkeypatch.setattr("sigfeat.nn.training.distillation.distorted", lambda series, real, generator: series * real)
+    monkeypatch.setattr("sigfeat.nn.training.distillation.augmented", lambda series, real, generator: series * real)
     monkeypatch.setattr("sigfeat.nn.intervals.filters.ExponentialFilter.length", 9)
 
 

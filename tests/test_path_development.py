@@ -46,18 +46,18 @@ def panel(n=12, n_channels=2, length=15, seed=0):
 
 def test_final_values_by_hand():
     X = np.array([[[0.0, 1.0, 1.0, 3.0]], [[2.0, 0.0, 0.0, -1.0]]])
-    turn = PathDevelopmentTransformer(pooling="final", **SMALL).fit(X)
+    turn = PathDevelopmentTransformer(pooling="end", **SMALL).fit(X)
     angle = turn.algebra_[0, 0, 1, 0] * np.array([3.0, -3.0])
     found = values(turn, X)
-    assert list(found) == ["dev1[SO(2)](1,1)", "dev1[SO(2)](1,2)", "dev1[SO(2)](2,1)", "dev1[SO(2)](2,2)"]
+    assert list(found) == [f"dev1[SO(2)]({row},{column})|end" for row in (1, 2) for column in (1, 2)]
     expected = [np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle)]
     np.testing.assert_allclose(list(found.values()), expected, rtol=1e-12)
 
 
 def test_names_tell_development_group_entry_pooling_and_window():
     X = padded(ragged())
-    final = PathDevelopmentTransformer(dim=5, n_developments=3, pooling="final", windows="whole").fit(X)
-    assert "dev3[SO(5)](2,4)" in final.get_feature_names_out()
+    final = PathDevelopmentTransformer(dim=5, n_developments=3, pooling="end", windows="whole").fit(X)
+    assert "dev3[SO(5)](2,4)|end" in final.get_feature_names_out()
     cut = PathDevelopmentTransformer(group="SU", dim=2, n_developments=2, pooling=("end", "mean"), windows=2)
     names = cut.fit(X).get_feature_names_out().tolist()
     assert names[:3] == [f"dev1[SU(2)](1,1)|re|{ending}" for ending in ("end|0/2-1/2", "end|1/2-2/2", "mean|0/2-1/2")]
@@ -102,7 +102,7 @@ def test_features_follow_the_definition(group):
 @every_group
 def test_windows_start_anew_and_multiply_to_the_whole(group):
     dim, X = DIMS[group][1], panel()
-    kinds = {"n_developments": 1, "dim": dim, "group": group, "pooling": "final"}
+    kinds = {"n_developments": 1, "dim": dim, "group": group, "pooling": "end"}
     cut = PathDevelopmentTransformer(**kinds, windows=("dyadic", 1)).fit(X)
     found = values(cut, X)
     n_parts, label = 1 + GROUPS[group](dim).is_complex, GROUPS[group](dim).label
@@ -111,7 +111,7 @@ def test_windows_start_anew_and_multiply_to_the_whole(group):
         parts = np.zeros((len(X), dim, dim, n_parts))
         for (row, column), part in itertools.product(np.ndindex(dim, dim), range(n_parts)):
             suffix = ["|re", "|im"][part] if n_parts == 2 else ""
-            name = f"dev1[{label}]({row + 1},{column + 1}){suffix}|{window}"
+            name = f"dev1[{label}]({row + 1},{column + 1}){suffix}|end|{window}"
             parts[:, row, column, part] = found.get(name, float(row == column))
         return parts[..., 0] + 1j * parts[..., 1] if n_parts == 2 else parts[..., 0]
 
@@ -126,7 +126,7 @@ without_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA
 @every_group
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=[pytest.mark.gpu, without_cuda])])
 def test_other_devices_give_the_same(group, device, monkeypatch):
-    monkeypatch.setattr("sigfeat.transformers.development.BATCH_BYTES", 1)  # series by series
+    monkeypatch.setattr("sigfeat.nn.pooled_development.BATCH_BYTES", 1)  # series by series
     X, pooling = padded(ragged()), ("end", "mean", "max", "min", "mpv")
     parameters = {"dim": DIMS[group][1], "n_developments": 2, "pooling": pooling, "windows": ("dyadic", 1)}
     transformer = PathDevelopmentTransformer(group=group, quantile=0.35, **parameters).fit(X)
@@ -139,10 +139,10 @@ def test_other_devices_give_the_same(group, device, monkeypatch):
 
 def test_more_windows_than_points():
     X = padded(ragged(lengths=(1, 2, 5)))
-    for pooling in ("final", POOLINGS):
+    for pooling in ("end", POOLINGS):
         features = PathDevelopmentTransformer(dim=3, pooling=pooling, windows=("dyadic", 3)).fit_transform(X)
         assert np.isfinite(features).all()
-    of_one_point = PathDevelopmentTransformer(pooling="final", **SMALL).fit(X).transform(X)[0]
+    of_one_point = PathDevelopmentTransformer(pooling="end", **SMALL).fit(X).transform(X)[0]
     np.testing.assert_array_equal(of_one_point, [1, 0, 0, 1])
 
 
@@ -160,7 +160,7 @@ def test_units_of_the_channels_do_not_matter(factor):
 
 def test_scale_multiplies_the_elements():
     X = panel()
-    one, three = (PathDevelopmentTransformer(dim=3, scale=scale).fit(X) for scale in (1.0, 3.0))
+    one, three = (PathDevelopmentTransformer(dim=3, step_size=scale).fit(X) for scale in (1.0, 3.0))
     np.testing.assert_allclose(three.algebra_, 3 * one.algebra_, rtol=1e-12)
     assert one.algebra_.shape == (one.n_developments, 2, 3, 3)
 
@@ -170,7 +170,7 @@ def test_scale_multiplies_the_elements():
 def test_typical_series_turn_by_about_one_radian_whatever_their_length(smooth, length):
     phases = np.random.default_rng(0).uniform(0, 6, size=(20, 2, 1))
     X = np.sin(np.linspace(0, 6, length) + phases) if smooth else panel(20, length=length)
-    final = PathDevelopmentTransformer(dim=2, n_developments=50, pooling="final", windows="whole").fit_transform(X)
+    final = PathDevelopmentTransformer(dim=2, n_developments=50, pooling="end", windows="whole").fit_transform(X)
     turned = np.abs(np.arctan2(final[:, 2::4], final[:, ::4])).mean()
     assert 0.1 < turned < 3.0
 
@@ -179,7 +179,7 @@ def test_constant_channels_and_series():
     X = panel()
     X[:, 1] = 3.0
     assert PathDevelopmentTransformer(**SMALL).fit(X).units_[1] == 1
-    constant = PathDevelopmentTransformer(pooling="final", **SMALL).fit_transform(np.full((3, 2, 9), 4.0))
+    constant = PathDevelopmentTransformer(pooling="end", **SMALL).fit_transform(np.full((3, 2, 9), 4.0))
     np.testing.assert_array_equal(constant, np.tile([1.0, 0.0, 0.0, 1.0], (3, 1)))
 
 
@@ -207,13 +207,13 @@ def test_dtype_to_compute_in():
 
 
 CHANGES = {
-    **{"group": "SU", "dim": 3, "n_developments": 2, "scale": 9.0, "pooling": ("mean", "ppv"), "windows": 3},
+    **{"group": "SU", "dim": 3, "n_developments": 2, "step_size": 9.0, "pooling": ("mean", "ppv"), "windows": 3},
     **{"quantile": 0.1, "fit_mode": "supervised", "dtype": "float32", "random_state": 9, "n_jobs": 2},
 }
 
 
 @pytest.mark.parametrize("name", CHANGES)
-@pytest.mark.parametrize("pooling", ["final", ("end", "mpv")])
+@pytest.mark.parametrize("pooling", ["end", ("end", "mpv")])
 def test_parameters_set_after_fit_wait_for_the_next_fit(name, pooling):
     X = padded(ragged())
     transformer = PathDevelopmentTransformer(dim=2, pooling=pooling, windows=("dyadic", 1)).fit(X)
@@ -225,14 +225,18 @@ def test_parameters_set_after_fit_wait_for_the_next_fit(name, pooling):
 
 # ------------------------------------------------------------------------------------------------ bad input
 
-SUPERVISED = {"fit_mode": "supervised"}
+SUPERVISED = {"fit_mode": "supervised", "max_epochs": 2}
 BAD = {
     "an odd side for Sp": ({"group": "Sp", "dim": 5}, None, "dim must be an even number of at least 2 .*'Sp', got 5"),
     "a side of one for SO": ({"group": "SO", "dim": 1}, None, "dim must be at least 2 for group='SO', got 1"),
     "an unknown group": ({"group": "SL"}, None, "The 'group' parameter"),
-    "an unknown pooling": ({"pooling": ("end", "median")}, None, r'"final" or name different ones of end, .* got \(.*'),
-    "a pooling twice": ({"pooling": ["end", "end"]}, None, "pooling must be .* different"),
-    "no pooling": ({"pooling": ()}, None, r"pooling must be .* got \(\)"),
+    "an unknown pooling": (
+        {"pooling": ("end", "median")},
+        None,
+        r"pooling must name different ones of end, .* got \(.*",
+    ),
+    "a pooling twice": ({"pooling": ["end", "end"]}, None, "pooling must name different"),
+    "no pooling": ({"pooling": ()}, None, r"pooling must name .* got \(\)"),
     "windows of another kind": ({"windows": ("tenth", 3)}, None, r"windows must be .* got \('tenth', 3\)"),
     "no such device": ({"device": "nonsense"}, None, "device must be one that torch can use, got 'nonsense'"),
     "a device that is not there": ({"device": "cuda:99"}, None, "device must be .* use, got 'cuda:99'"),
@@ -272,7 +276,7 @@ def test_bad_input_gives_one_clear_sentence_and_leaves_nothing_fitted(case):
     parameters, y, message = BAD[case]
     X, transformer = (
         padded(ragged()),
-        PathDevelopmentTransformer(max_epochs=2, windows="whole").set_params(**parameters),
+        PathDevelopmentTransformer(windows="whole").set_params(**parameters),
     )
     with pytest.raises(ValueError, match=message):
         transformer.fit(X, y)
@@ -280,7 +284,7 @@ def test_bad_input_gives_one_clear_sentence_and_leaves_nothing_fitted(case):
         transformer.transform(X)
 
 
-@pytest.mark.parametrize("pooling", ["final", ("mean", "mpv")], ids=str)
+@pytest.mark.parametrize("pooling", ["end", ("mean", "mpv")], ids=str)
 def test_a_fitted_transformer_may_be_read_only(pooling):
     X = panel()
     transformer = PathDevelopmentTransformer(dim=2, pooling=pooling).fit(X)
@@ -300,12 +304,14 @@ def test_one_series_is_too_few_to_train():
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("pooling", ["final", ("end", "max"), ("ppv", "mpv"), "argmax"], ids=str)
+@pytest.mark.parametrize("pooling", ["end", ("end", "max"), ("ppv", "mpv"), "argmax"], ids=str)
 def test_overflow_is_said_and_not_returned(dtype, pooling):
     X, group = panel().astype(dtype), {"group": "GL", "dim": 3, "windows": "whole", "pooling": pooling}
-    message = rf"developments in GL\(3\) overflow {np.dtype(dtype)}: lower scale, now 10000, or take a compact group"
+    message = (
+        rf"developments in GL\(3\) overflow {np.dtype(dtype)}: lower step_size, now 10000, or take a compact group"
+    )
     with pytest.raises(ValueError, match=message):
-        PathDevelopmentTransformer(scale=1e4, **group).fit(X).transform(X)
+        PathDevelopmentTransformer(step_size=1e4, **group).fit(X).transform(X)
     assert np.isfinite(PathDevelopmentTransformer(**group).fit_transform(X)).all()
 
 
@@ -329,7 +335,7 @@ def test_values_near_the_ends_of_float64_raise_nothing_but_sentences():
     fitted = transformer.fit(X)
     with pytest.raises(ValueError, match=r"developments in SO\(3\) overflow float64"):
         fitted.transform([[[0.0, largest / 2]]])
-    for settings in ({"dtype": "float32"}, {"scale": 1e10}):
+    for settings in ({"dtype": "float32"}, {"step_size": 1e10}):
         fitted = PathDevelopmentTransformer(dim=3, **settings).fit(X)
         with pytest.raises(ValueError, match="steps of the paths overflow float(32|64): scale the series, or lower"):
             fitted.transform([[[0.0, largest / 2]]])

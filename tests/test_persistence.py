@@ -15,8 +15,9 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
 
-import sigfeat.transformers.embeddings._persistence as persistence
-import sigfeat.transformers.embeddings._values as persisted
+import sigfeat.transformers.embeddings._persistence.folders as persistence
+import sigfeat.transformers.embeddings._persistence.reader as reader
+import sigfeat.transformers.embeddings._persistence.writer as writer
 from sigfeat import (
     AddTime,
     HyenaEmbeddingTransformer,
@@ -39,7 +40,7 @@ SPECS = [
     EncoderSpec("recurrent", 2, causal=True, **SMALL),
     EncoderSpec("pointwise", 2, **SMALL | {"d_out": 4}),
 ]
-STUDENT = {"n_steps": 3, "batch_size": 4}
+STUDENT = {"max_epochs": 1, "batch_size": 4}
 
 
 class Fake(PanelTransformer):
@@ -80,8 +81,9 @@ class Stranger(Fake):
 
 @pytest.fixture(autouse=True)
 def _fake_is_public(monkeypatch):
-    public = persisted.public_class
-    monkeypatch.setattr(persisted, "public_class", lambda name: Fake if name == "Fake" else public(name))
+    public = reader.public_class
+    for module in (reader, writer):
+        monkeypatch.setattr(module, "public_class", lambda name: Fake if name == "Fake" else public(name))
 
 
 @pytest.fixture
@@ -307,11 +309,11 @@ def test_what_is_loaded_can_be_copied_pickled_saved_and_fitted(folder, tmp_path)
 
 
 EMBEDDERS = [
-    MHAEmbedder(d_model=8, n_heads=2, n_layers=1, n_steps=3, output="sequence", windows=("dyadic", 1)),
-    HyenaEmbeddingTransformer(MHAEmbedder(d_model=8, n_heads=2, n_layers=1, objective="random"), **STUDENT),
-    S4EmbeddingTransformer(MHAEmbedder(d_model=8, n_heads=2, n_steps=2), d_state=4, kind="dplr", **STUDENT),
+    MHAEmbedder(d_model=8, n_heads=2, n_layers=1, max_epochs=1, windows=("dyadic", 1)),
+    HyenaEmbeddingTransformer(MHAEmbedder(d_model=8, n_heads=2, n_layers=1, fit_mode="random"), **STUDENT),
+    S4EmbeddingTransformer(MHAEmbedder(d_model=8, n_heads=2, max_epochs=1), d_state=4, kind="dplr", **STUDENT),
     RecurrentEmbeddingTransformer(
-        FrozenEstimator(MHAEmbedder(d_model=8, objective="random").fit(panel())), dtype=None, control=True, **STUDENT
+        FrozenEstimator(MHAEmbedder(d_model=8, fit_mode="random").fit(panel())), dtype=None, control=True, **STUDENT
     ),
 ]
 
@@ -759,8 +761,8 @@ def test_no_forgery_does_more_than_raise_a_value_error(saved, rng):
 
 @pytest.mark.parametrize("name", ["encoder_", "mean_", "_windows"])
 def test_an_embedder_must_be_whole(name, tmp_path):
-    embedder = MHAEmbedder(d_model=8, n_steps=1).fit(panel())
+    embedder = MHAEmbedder(d_model=8, max_epochs=1).fit(panel())
     delattr(embedder, name)
     embedder.save(tmp_path / "saved")
-    with pytest.raises(ValueError, match=f"holds no fitted MHAEmbedder: it has no {name}"):
+    with pytest.raises(ValueError, match=f"contains no fitted MHAEmbedder: it has no {name}"):
         MHAEmbedder.load(tmp_path / "saved")

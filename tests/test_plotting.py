@@ -201,7 +201,7 @@ def test_features_without_channels_are_named():
     names = low_rank.get_feature_names_out()
     with pytest.raises(ValueError, match="'<1.1>|real|ppv1' does not; low-rank features need the fitted transformer"):
         importance_by(np.ones(len(names)), names, by="channel")
-    for features in (MHAEmbedder(objective="random", d_model=8, n_heads=2), make_pipeline(ISSTransformer(), PCA(2))):
+    for features in (MHAEmbedder(fit_mode="random", d_model=8, n_heads=2), make_pipeline(ISSTransformer(), PCA(2))):
         model = make_pipeline(features, RidgeClassifier()).fit(X, y)
         with pytest.raises(ValueError, match="needs features that list their channels, which '(mha|pca).*' does not$"):
             importance_by(model, by="channel")

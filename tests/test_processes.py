@@ -27,14 +27,14 @@ from sigfeat import (
     PathDevelopmentTransformer,
 )
 
-SMALL = {"d_model": 4, "n_layers": 1, "d_ff": 5, "n_steps": 2, "batch_size": 4}
+SMALL = {"d_model": 4, "n_layers": 1, "d_ff": 5, "max_epochs": 1, "batch_size": 4}
 TRANSFORMERS = [
     ISSTransformer(n_jobs=2),
     ISSTransformer(words="length", depth=3, pooling="end", windows="whole"),
     LowRankISSTransformer(n_functionals=20, n_jobs=2),
     IntervalISSTransformer(n_filters=2),
     PathDevelopmentTransformer(dim=3, n_developments=2, n_jobs=2),
-    HyenaEmbeddingTransformer(MHAEmbedder(n_heads=2, **SMALL), n_steps=2, n_jobs=2),
+    HyenaEmbeddingTransformer(MHAEmbedder(n_heads=2, **SMALL), max_epochs=1, n_jobs=2),
 ]
 every_transformer = pytest.mark.parametrize(
     "transformer", [pytest.param(t, id=" ".join(str(t).split())) for t in TRANSFORMERS]
@@ -180,7 +180,7 @@ LONG = {  # an estimator, and what would run for minutes
         "LowRankISSTransformer(fit_mode='supervised', max_epochs=999)",
         "fit(X, y)",
     ),
-    "distillation": ("HyenaEmbeddingTransformer(MHAEmbedder(objective='random'), n_steps=99999)", "fit(X)"),
+    "distillation": ("HyenaEmbeddingTransformer(MHAEmbedder(fit_mode='random'), max_epochs=5000)", "fit(X)"),
 }
 
 
@@ -229,7 +229,7 @@ FITS = {
     "IntervalISSTransformer(n_filters=2, n_jobs=2)": 1000,
     "PathDevelopmentTransformer(dim=3, n_developments=2)": 1000,
     "make_pipeline(AddTime(), LeadLag(), StandardizeChannels(), FillMissing())": 1000,
-    "MHAEmbedder(n_heads=2, d_model=4, n_layers=1, d_ff=5, n_steps=2, batch_size=4)": 60,
+    "MHAEmbedder(n_heads=2, d_model=4, n_layers=1, d_ff=5, max_epochs=1, batch_size=4)": 60,
 }
 
 

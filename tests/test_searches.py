@@ -30,7 +30,7 @@ from tests.test_classifiers import QUICK, TRAINED, made, two_kinds
 from tests.test_contract import AUGMENTATIONS, FEATURES, every_transformer, fit, installed
 
 STUDENTS = (HyenaEmbeddingTransformer, S4EmbeddingTransformer, RecurrentEmbeddingTransformer)
-SMALL = {"d_model": 4, "n_layers": 1, "d_ff": 5, "n_steps": 2, "batch_size": 4}
+SMALL = {"d_model": 4, "n_layers": 1, "d_ff": 5, "max_epochs": 1, "batch_size": 4}
 NETWORKS = [
     IntervalNetworkClassifier(max_epochs=1, d_model=2, n_filters=1),
     IntervalNetworkClassifier("hyena", max_epochs=1, d_model=4, n_filters=1),
@@ -77,7 +77,7 @@ def test_a_fitted_network_hashes_alike_whatever_it_went_through(classifier):
 def test_a_ready_classifier_hashes_alike_whatever_it_went_through(name):
     X, y = two_kinds(12)
     pipeline = made(name, "classifier")
-    steps = [key for key in pipeline.get_params() if key.endswith(("n_steps", "max_epochs"))]
+    steps = [key for key in pipeline.get_params() if key.endswith("max_epochs")]
     pipeline.set_params(**dict.fromkeys(steps, 2))
     check_hashes(clone(pipeline).fit(X, y), clone(pipeline).fit(X, y), X)
 
@@ -149,7 +149,7 @@ def test_parameters_of_the_default_teacher_are_set_and_listed(student):
 def test_a_search_over_the_default_teacher():
     X, y = two_kinds(12)
     student = HyenaEmbeddingTransformer(**SMALL)
-    chain = make_pipeline(student.set_params(teacher__n_steps=2, teacher__n_layers=1), RidgeClassifier())
+    chain = make_pipeline(student.set_params(teacher__max_epochs=1, teacher__n_layers=1), RidgeClassifier())
     grid = {"hyenaembeddingtransformer__teacher__d_model": [4, 8]}
     search = GridSearchCV(chain, grid, cv=2, error_score="raise").fit(X, y)
     assert search.best_estimator_[0].teacher_.d_model in (4, 8)

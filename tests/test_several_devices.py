@@ -28,15 +28,15 @@ from tests.panels import padded, ragged
 DistributedType = pytest.importorskip("accelerate").DistributedType
 ROOT = Path(__file__).parents[1]
 TWO = "torch.distributed.run", "--standalone", "--nproc-per-node", 2  # processes, without a fixed port
-STEPS = {"n_steps": 25, "batch_size": 4, "dtype": "float64"}
+STEPS = {"max_epochs": 2, "batch_size": 4, "dtype": "float64"}
 TEACHER = MHAEmbedder(d_model=8, n_heads=2, n_layers=1, dropout=0.0, **STEPS)
-UNTRAINED = TEACHER.set_params(objective="random").fit(padded(ragged(lengths=(9, 9), n_channels=2)))
-TEACHER.set_params(objective="auto")
-SHORT = {**STEPS, "n_steps": 4}
+UNTRAINED = MHAEmbedder(d_model=8, n_heads=2, n_layers=1, fit_mode="random", dtype="float64")
+UNTRAINED.fit(padded(ragged(lengths=(9, 9), n_channels=2)))
+SHORT = {**STEPS, "max_epochs": 1}
 EMBEDDERS = {
-    "attention, classes": clone(TEACHER).set_params(objective="supervised", validation_fraction=0.3, patience=1),
-    "attention, hidden points": clone(TEACHER).set_params(objective="masked", validation_fraction=0.3),
-    "attention, numbers": clone(TEACHER).set_params(task="regression", pooling="end", n_steps=4),
+    "attention, classes": clone(TEACHER).set_params(fit_mode="supervised", validation_fraction=0.3, patience=1),
+    "attention, masked points": clone(TEACHER).set_params(fit_mode="masked", validation_fraction=0.3),
+    "attention, numbers": clone(TEACHER).set_params(task="regression", pooling="end", max_epochs=1),
     "hyena": HyenaEmbeddingTransformer(TEACHER, control=True, **STEPS),
     "hyena of another width": HyenaEmbeddingTransformer(FrozenEstimator(UNTRAINED), d_model=4, **SHORT),
     "s4": S4EmbeddingTransformer(FrozenEstimator(UNTRAINED), d_state=16, **SHORT),
@@ -45,7 +45,7 @@ EMBEDDERS = {
 }
 RANDOM = {
     "dropout": clone(TEACHER).set_params(dropout=0.3),
-    "no seed": clone(TEACHER).set_params(random_state=None, n_steps=4),
+    "no seed": clone(TEACHER).set_params(random_state=None, max_epochs=1),
 }
 
 
@@ -78,7 +78,7 @@ def resumed(folder, device):
     """Features of a training that was interrupted and goes on from a checkpoint."""
     X, y = series()
     checkpoint = Checkpoint(monitor=None, dirname=folder)
-    embedder = clone(TEACHER).set_params(device=device, n_steps=60)
+    embedder = clone(TEACHER).set_params(device=device, max_epochs=3)
     try:
         clone(embedder).set_params(callbacks=[checkpoint, StopsIn()]).fit(X, y)
     except KeyboardInterrupt:
@@ -119,7 +119,7 @@ def main(folder):
     found |= {f"resumed: {key}": value for key, value in resumed(f"{folder}/checkpoint", "accelerate").items()}
     found |= dict(complaints(number))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sigfeat.transformers.embeddings._base._Epochs.end", Clock(number))
+        patch.setattr("sigfeat.transformers.embeddings._base._EpochTasks.end", Clock(number))
         found["stopped: loss"] = learnt(TEACHER, "accelerate")["loss"]
     np.savez(f"{folder}/{number}.npz", **found)
 
@@ -158,7 +158,7 @@ def test_two_processes_learn_what_one_learns(of_two, name):
 
 def test_an_interrupted_training_goes_on(of_two, tmp_path):
     X, y = series()
-    expected = clone(TEACHER).set_params(n_steps=60).fit(X, y).transform(X)
+    expected = clone(TEACHER).set_params(max_epochs=3).fit(X, y).transform(X)
     np.testing.assert_allclose(of_two[0]["resumed: features"], expected, rtol=1e-6, atol=1e-6)
 
 
@@ -196,7 +196,7 @@ def test_one_process_learns_what_it_learns_without_accelerate(tmp_path):
     for name in ("attention, classes", "hyena"):
         for key, expected in learnt(EMBEDDERS[name], "cpu").items():
             np.testing.assert_array_equal(learnt(EMBEDDERS[name], "accelerate")[key], expected)
-    fitted = clone(TEACHER).set_params(device="accelerate", n_steps=2).fit(X, y)
+    fitted = clone(TEACHER).set_params(device="accelerate", max_epochs=1).fit(X, y)
     assert clone(fitted).device == "accelerate"
     fitted.save(tmp_path / "saved")
     for loaded in (MHAEmbedder.load(tmp_path / "saved"), MHAEmbedder.load(tmp_path / "saved", device="accelerate")):
@@ -209,7 +209,7 @@ def test_without_accelerate_there_is_one_sentence(monkeypatch):
     message = r"device='accelerate' needs accelerate: run `pip install 'sigfeat\[accelerate\]'`"
     with pytest.raises(ImportError, match=message):
         clone(TEACHER).set_params(device="accelerate").fit(*series())
-    clone(TEACHER).set_params(n_steps=1).fit(*series())
+    clone(TEACHER).set_params(max_epochs=1).fit(*series())
 
 
 LAUNCHES = {

@@ -70,7 +70,7 @@ def test_as_many_features_as_can_be_listed_are_taken(monkeypatch):
     assert MAX_FEATURES == 2_000_000
 
 
-UNTRAINED = MHAEmbedder(objective="random")
+UNTRAINED = MHAEmbedder(fit_mode="random")
 LOW_RANK = LowRankISSTransformer(n_functionals=10**6)
 TOO_LARGE = {  # of 1 GiB
     "words": (ISSTransformer(), (1000, 60, 4), "depth=2, words='weight' would give 153720 features .* to work in"),
@@ -109,7 +109,7 @@ TOO_LARGE = {  # of 1 GiB
     ),
     "S4": (S4EmbeddingTransformer(UNTRAINED, d_state=10**9), (4, 3, 10), "S4EmbeddingTransformer with d_model="),
     "windows of embeddings": (
-        MHAEmbedder(objective="random", output="sequence", windows=("dyadic", 16)),
+        MHAEmbedder(fit_mode="random", windows=("dyadic", 16)),
         (4, 3, 10),
         "would give 8.38854e.6 features .* fewer windows",
     ),

@@ -32,10 +32,10 @@ FUNCTIONALS = [
 GROUPS = [
     {},
     {"pooling": POOLINGS},
-    {"pooling": "final"},
+    {"pooling": "end"},
     {"group": "SU", "dim": 3, "pooling": POOLINGS},
     {"group": "SE", "dim": 3, "pooling": tuple(name for name in POOLINGS if name != "argmax")},
-    {"group": "SO(n,1)", "dim": 3, "pooling": "final"},
+    {"group": "SO(n,1)", "dim": 3, "pooling": "end"},
     {"group": "unipotent", "dim": 3},
 ]
 DEVELOPMENTS = [PathDevelopmentTransformer(**{"dim": 4, "windows": "whole"} | how) for how in GROUPS]

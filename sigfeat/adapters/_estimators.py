@@ -93,7 +93,7 @@ ADAPTED = {
         "PathDevelopmentTransformer", {"dim": 3, "n_developments": 2}, {"group": "SE", "dim": 2}, needs=TORCH
     ),
     "RecurrentEmbeddingTransformer": _features(
-        "RecurrentEmbeddingTransformer", _TAUGHT, _TAUGHT | {"max_epochs": 2}, needs=TORCH
+        "RecurrentEmbeddingTransformer", _TAUGHT, _TAUGHT | {"causal": True}, needs=TORCH
     ),
     "S4EmbeddingTransformer": _features(
         "S4EmbeddingTransformer", _TAUGHT | {"d_state": 4}, _TAUGHT | {"d_state": 2}, needs=TORCH

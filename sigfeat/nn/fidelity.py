@@ -1,4 +1,4 @@
-"""How close a student's tokens are to its teacher's."""
+"""Figures of how close the tokens of a student are to those of its teacher."""
 
 from collections.abc import Iterable
 
@@ -10,17 +10,18 @@ from torch import Tensor
 from sigfeat.nn.layers import inside
 from sigfeat.nn.pooling import pool_whole
 
-ROUNDING = 1e-12  # share of the squares that may come from rounding in float32 alone
+ROUNDING = 1e-12  # fraction of the squares that rounding in float32 alone may cause
 
 
 def fidelity(pairs: Iterable[tuple[Tensor, Tensor, Tensor]], pooling: str) -> dict[str, float]:
-    """Figures of how close found tokens are to those that were wanted.
+    """Figures of how close the tokens of a student are to those of its teacher.
 
     Parameters
     ----------
     pairs : iterable of (wanted, found, lengths)
-        Tokens (batch, length, width) of the same series twice, and the own number of points of each series (batch,).
-    pooling : str
+        Tokens (batch, length, width) of teacher and student for the same series, and the own number of points of each
+        series (batch,).
+    pooling : {"mean", "max", "min", "end"}
         How tokens are pooled.
 
     Returns
@@ -28,8 +29,8 @@ def fidelity(pairs: Iterable[tuple[Tensor, Tensor, Tensor]], pooling: str) -> di
     figures : dict of float
         "pooled_r2" and "token_r2": 1 - squared error / squared deviation from the mean, summed over all components, of
         pooled tokens and of tokens; "cka": linear centred kernel alignment of pooled tokens [1]_; "cosine": mean cosine
-        of pooled tokens. NaN where there is no deviation, as for a single series, and "cka" below 3 series, since two
-        are always alike.
+        of pooled tokens. NaN if there is no deviation, as for a single series; "cka" also for less than 3 series, since
+        two are always aligned.
 
     References
     ----------
@@ -69,7 +70,7 @@ def fidelity(pairs: Iterable[tuple[Tensor, Tensor, Tensor]], pooling: str) -> di
 
 
 def skill(r2: float, r2_of_control: float) -> float:
-    """Share of what a control leaves unexplained that is explained: 1 - (1 - R2) / (1 - R2 of the control).
+    """Fraction of the variance unexplained by a control that is explained: 1 - (1 - R2) / (1 - R2 of the control).
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ def save_model(folder: Path, config: Mapping[str, Any], weights: Mapping[str, Te
 
 
 def load_model(folder: Path, empty: Callable[[dict[str, Any], torch.dtype], Model]) -> Model:
-    """What `save_model` wrote, as weights of the module that `empty(config, dtype)` makes without memory."""
+    """Load what `save_model` wrote into the module that `empty(config, dtype)` makes without memory."""
     values, weights = folder / VALUES, folder / WEIGHTS
     for file in (values, weights):
         if not file.is_file():
@@ -52,9 +52,9 @@ def load_model(folder: Path, empty: Callable[[dict[str, Any], torch.dtype], Mode
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes], is_ours: Callable[[Path], bool], what: str) -> None:
-    """Write files beside the folder, then put them in its place by renaming; what fails leaves the old one there.
+    """Write files into a new folder and rename it into place; if that fails, the old folder stays.
 
-    A process that is killed between the two renamings leaves the old one beside it, with a dot before its name.
+    If the process is killed between the two renamings, the old folder is left next to it under a name with a dot.
     """
     if folder.exists() and not is_ours(folder):
         raise FileExistsError(f"{folder} is there, and is not (only) {what}: choose another path")
@@ -75,7 +75,7 @@ def write_folder(folder: Path, files: Mapping[str, bytes], is_ours: Callable[[Pa
 
 
 def is_saved(folder: Path, values: str, weights: str, parse: Callable[[bytes], Any]) -> bool:
-    """Whether a folder holds values that can be parsed, perhaps weights, and nothing else."""
+    """Whether a folder holds a file of values that can be parsed, perhaps one of weights, and nothing else."""
     names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
     if values not in names or names - {values, weights}:
         return False

@@ -29,7 +29,7 @@ def unset(layer: Layer) -> Layer:
 
 
 class Dropout(nn.Module):
-    """Values dropped at random in training, by a generator of its own where there is one: torch's knows none."""
+    """Dropout with a generator of its own, if there is one, which torch's layer cannot have."""
 
     def __init__(self, rate: float) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class Dropout(nn.Module):
     generator: torch.Generator | None
 
     def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-        """As x, but for zeros; the rest is made larger to keep the mean."""
+        """Return x with some values set to zero; the others are scaled up so that the mean stays the same."""
         if not self.training or self.rate == 0:
             return x
         kept = torch.empty_like(x).bernoulli_(1 - self.rate, generator=self.generator)

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from sigfeat._rounding import within_rounding
 from sigfeat.functionals import Functionals, n_parts
 from sigfeat.nn.devices import thread_limit
-from sigfeat.nn.training.supervised import TrainingSettings, train
+from sigfeat.nn.training.settings import TrainingSettings
+from sigfeat.nn.training.supervised import train_features
 
 SHARPNESS = 4.0  # of the soft threshold in training, in units of one over the standard deviation of the values
 THRESHOLD_SERIES = 64
@@ -249,13 +250,13 @@ def train_functionals(
     device: torch.device | str,
     seed: int,
     n_threads: int,
-) -> tuple[Functionals, list[dict[str, Any]]]:
-    """Train the taps of functionals with a linear head that is thrown away.
+) -> tuple[Functionals, dict[str, NDArray[Any]]]:
+    """Train the taps of functionals together with a linear head, which is discarded.
 
     Parameters
     ----------
     functionals : Functionals
-        Where the training starts; not changed.
+        Start of the training; not changed.
     X : ndarray of shape (n_samples, n_channels, n_timepoints)
         Series.
     lengths : integer ndarray of shape (n_samples,)
@@ -273,13 +274,11 @@ def train_functionals(
     -------
     functionals : Functionals
         With trained taps.
-    history : list of dict
-        "epoch" and "train_loss" of each epoch.
+    history : dict of ndarray
+        "train_loss" of each epoch.
 
     Raises
     ------
-    ImportError
-        If skorch is not installed.
     KeyboardInterrupt
         If the training is interrupted.
     ValueError
@@ -288,19 +287,11 @@ def train_functionals(
     series = np.nan_to_num((X - shift[:, np.newaxis]).transpose(0, 2, 1)).astype(np.float32)
     layer = LowRankISS(functionals, X.shape[1], scale)
     settings = TrainingSettings(
-        max_epochs=max_epochs,
-        lr=lr,
-        weight_decay=0.0,
-        batch_size=batch_size,
-        validation_fraction=0.0,
-        patience=1,
-        callbacks=(),
-        device=device,
-        seed=seed,
+        max_epochs=max_epochs, lr=lr, batch_size=batch_size, seed=seed, passes=True, device=device
     )
     with thread_limit(n_threads):
         features = PooledLowRank(layer, *_thresholds(layer, series, lengths, seed))
-        history, _ = train(features, np.ascontiguousarray(series), lengths, target, settings)
+        history, _ = train_features(features, np.ascontiguousarray(series), lengths, target, settings)
     return dataclasses.replace(functionals, taps=layer.taps.detach().cpu().numpy()), history
 
 

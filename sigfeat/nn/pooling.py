@@ -8,12 +8,11 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from sigfeat.functionals import Functionals, n_parts
-from sigfeat.nn.development import Development
 from sigfeat.nn.low_rank import LowRankISS
-from sigfeat.pooling import STATISTICS, Statistics, check_poolings, pooling_named
+from sigfeat.pooling import STATISTICS, Statistics, pooling_named
 
 CHUNK_BYTES = 1 << 26  # of the values of the series and chains that go through together; all arrays take some ten times
 LARGEST_VALUE = 1e18  # of a series, as in the compiled loops
@@ -147,96 +146,6 @@ def pool_whole(
     """Pooling of all the tokens of each series."""
     bounds = torch.stack([torch.zeros_like(lengths), lengths], dim=-1)
     return pool_tokens(tokens, bounds[:, None], pooling)[:, 0]
-
-
-# ------------------------------------------------------------------------------------------------ developments
-
-
-class PooledDevelopment(nn.Module):
-    """Entries of developments, pooled over windows of the series; real and imaginary parts of complex ones.
-
-    The development starts anew in each window.
-
-    Parameters
-    ----------
-    layer : Development
-        Developments of the increments; its `whole_path` is set here.
-    poolings : sequence of str
-        Statistics of the running entries over a window.
-    n_fine : int
-        Number of equal parts that a series is cut into: part i starts at floor(i * length / n_fine).
-    windows : integer ndarray of shape (n_windows, 2)
-        Runs (first, stop) of parts.
-    thresholds : ndarray of shape (n_developments, entries) or None, default=None
-        Thresholds of the poolings that need one, None for zeros.
-    """
-
-    windows: Tensor
-    thresholds: Tensor
-
-    def __init__(
-        self,
-        layer: Development,
-        poolings: Sequence[str],
-        n_fine: int,
-        windows: NDArray[Any],
-        thresholds: NDArray[Any] | None = None,
-    ) -> None:
-        super().__init__()
-        self.layer, self.poolings, self.n_fine = layer, check_poolings(poolings), n_fine
-        layer.whole_path = self.poolings != ("end",)
-        # windows of as many parts are about as long, and so go together
-        sizes = windows[:, 1] - windows[:, 0]
-        self.groups = [np.flatnonzero(sizes == size).tolist() for size in np.unique(sizes)]
-        self.register_buffer("windows", torch.from_numpy(windows), persistent=False)
-        own = np.zeros(1) if thresholds is None else thresholds
-        self.register_buffer("thresholds", torch.from_numpy(own).to(layer.weight.dtype.to_real()), persistent=False)
-
-    def forward(
-        self, increments: Float[Tensor, "batch length channels"], lengths: Int[Tensor, " batch"]
-    ) -> Float[Tensor, "batch developments entries poolings windows"]:
-        """Pooled entries.
-
-        Parameters
-        ----------
-        increments : tensor of shape (batch, length, channels)
-            Step t leads to point t; the first is zero.
-        lengths : integer tensor of shape (batch,)
-            Own number of points of each series.
-
-        Returns
-        -------
-        features : tensor of shape (batch, developments, entries, poolings, windows)
-            Entries in row-major order, of complex groups each as real and imaginary part.
-        """
-        found: list[Tensor] = [increments] * len(self.windows)
-        for group in self.groups:
-            bounds = self.windows[group] * lengths[:, None, None] // self.n_fine  # (batch, windows, 2)
-            starts, counts = bounds[..., 0], bounds[..., 1] - bounds[..., 0]
-            t = torch.arange(max(int(counts.max()), 1), device=increments.device)
-            inside = t < counts[..., None]
-            places = (starts[..., None] + t).clamp(max=increments.shape[1] - 1)
-            series = torch.arange(len(increments), device=increments.device)[:, None, None]
-            steps = increments[series, places] * inside[..., None]
-            pooled = self._pool(steps.flatten(0, 1), counts.flatten().clamp(min=1))
-            for place, values in zip(
-                group, pooled.reshape(*inside.shape[:2], *pooled.shape[1:]).unbind(1), strict=True
-            ):
-                found[place] = values
-        return torch.stack(found, dim=-1)
-
-    def _pool(
-        self, steps: Float[Tensor, "runs length channels"], counts: Int[Tensor, " runs"]
-    ) -> Float[Tensor, "runs developments entries poolings"]:
-        matrices: Tensor = self.layer(steps)
-        if matrices.is_complex():
-            matrices = torch.view_as_real(matrices)
-        if not self.layer.whole_path:
-            return matrices.flatten(2).unsqueeze(-1)
-        path = matrices.flatten(3).movedim(1, -1)  # (runs, developments, entries, length)
-        bounds = torch.zeros_like(counts)[:, None, None], counts[:, None, None]
-        found = [pooled(path, name, *bounds, threshold=self.thresholds) for name in self.poolings]
-        return torch.stack(found, dim=-1).where(path[..., -1:].isfinite(), torch.nan)
 
 
 # -------------------------------------------------------------------------------------------- low-rank sums

@@ -16,7 +16,8 @@ from sigfeat.nn.groups import Group
 from sigfeat.nn.intervals.convolution import interval_convolution
 from sigfeat.nn.intervals.filters import IntervalFilter
 from sigfeat.nn.pooling import pooled
-from sigfeat.nn.training.supervised import TrainingSettings, train
+from sigfeat.nn.training.settings import TrainingSettings
+from sigfeat.nn.training.supervised import train_features
 from sigfeat.pooling import check_poolings, trainable_poolings
 from sigfeat.words import Word
 
@@ -270,23 +271,23 @@ def train_intervals(
     device: torch.device | str,
     seed: int,
     n_threads: int,
-) -> list[dict[str, Any]]:
-    """Train a layer in place, with a linear head that is thrown away.
+) -> dict[str, NDArray[Any]]:
+    """Train a layer in place, together with a linear head, which is discarded.
 
     Parameters
     ----------
     layer : IntervalLayer
-        Filters, and algebra elements where it has some, are trained.
+        The layer; its filters, and algebra elements if it has some, are trained.
     series : ndarray of shape (n_samples, n_timepoints, n_channels)
-        Series or steps of paths.
+        Series, or increments of paths.
     lengths : integer ndarray of shape (n_samples,)
         Own number of points of each series.
     target : ndarray
         Numbers of the classes, shape (n_samples,), or targets, shape (n_samples, n_targets).
     poolings : sequence of str
-        Statistics of the features; those without a useful gradient are left out.
+        Poolings of the features; those without a useful gradient are omitted.
     windows : tuple
-        What `fine_windows` gives.
+        Result of `fine_windows`.
     max_epochs, lr, batch_size, device, seed
         See `TrainingSettings`.
     n_threads : int
@@ -294,13 +295,11 @@ def train_intervals(
 
     Returns
     -------
-    history : list of dict
-        "epoch" and "train_loss" of each epoch.
+    history : dict of ndarray
+        "train_loss" of each epoch.
 
     Raises
     ------
-    ImportError
-        If skorch is not installed.
     KeyboardInterrupt
         If the training is interrupted.
     ValueError
@@ -308,17 +307,10 @@ def train_intervals(
     """
     names = trainable_poolings(poolings) or ("mean",)
     settings = TrainingSettings(
-        max_epochs=max_epochs,
-        lr=lr,
-        weight_decay=0.0,
-        batch_size=batch_size,
-        validation_fraction=0.0,
-        patience=1,
-        callbacks=(),
-        device=device,
-        seed=seed,
+        max_epochs=max_epochs, lr=lr, batch_size=batch_size, seed=seed, passes=True, device=device
     )
     with thread_limit(n_threads):
         features = PooledIntervals(layer, names, *windows)
-        history, _ = train(features, np.ascontiguousarray(np.nan_to_num(series), np.float64), lengths, target, settings)
+        series = np.ascontiguousarray(np.nan_to_num(series), np.float64)
+        history, _ = train_features(features, series, lengths, target, settings)
     return history

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from sigfeat.nn.language.model import HyenaLM
 from sigfeat.nn.language.sampling import tokens_of
-from sigfeat.nn.training.loop import STEPS_PER_EPOCH, Objective, StepSettings, train
+from sigfeat.nn.training.loop import Objective, train
+from sigfeat.nn.training.settings import TrainingSettings
 
-ENDLESS = 1_000_000_000  # number of steps if only the time is limited
+ENDLESS = 1_000_000_000  # number of epochs if only the time is limited
 VALIDATION_BATCHES = 4  # number of batches of the validation set that are evaluated after each epoch
 
 
@@ -150,18 +151,17 @@ def train_language_model(
     rows = np.concatenate([starts, last])
     was_training, where = model.training, model.embedding.weight.device
     objective = NextToken(model, text, n_training, torch.Generator())
-    settings = StepSettings(
-        n_steps=ENDLESS if max_epochs is None else max_epochs * STEPS_PER_EPOCH,
+    settings = TrainingSettings(
+        max_epochs=ENDLESS if max_epochs is None else max_epochs,
         lr=lr,
-        weight_decay=weight_decay,
         batch_size=batch_size,
+        seed=seed,
+        weight_decay=weight_decay,
         averaging=averaging,
         patience=ENDLESS if patience is None else patience,
         callbacks=callbacks,
         device=device,
-        seed=seed,
         bar=f"{model.config.mixer} language model" if verbose else "",
-        epochs=_NoEpochs(),
         seconds=math.inf if seconds is None else seconds,
     )
     inputs = {"series": rows, "lengths": np.full(len(rows), window)}
@@ -259,14 +259,3 @@ def _check(
         raise ValueError(f"length must be from 1 to the context of {model.config.context}, got {length}")
     if not 0 <= validation_fraction < 1:
         raise ValueError(f"validation_fraction must be in [0, 1), got {validation_fraction}")
-
-
-class _NoEpochs:
-    """Observer of epochs that does nothing."""
-
-    def begin(self) -> None:
-        """Do nothing."""
-
-    def end(self) -> bool:
-        """Do not stop the training."""
-        return False

@@ -1,30 +1,30 @@
-"""Distorted copies of series, for training on more than there are."""
+"""Data augmentation: random variants of series, so that no two batches are alike."""
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 
-def distorted(
+def augmented(
     series: Float[Tensor, "batch length channels"],
     inside: Bool[Tensor, "batch length 1"],
     generator: torch.Generator,
 ) -> Float[Tensor, "batch length channels"]:
-    """Series mixed, scaled, shifted, with noise and random walks added, each with its own random strength.
+    """Series that are mixed, scaled and shifted, with noise and random walks added, each with a random strength.
 
     Parameters
     ----------
     series : tensor of shape (batch, length, channels)
-        Standardised series, zero behind their ends.
+        Standardised series, padded with zeros.
     inside : bool tensor of shape (batch, length, 1)
-        Where they are not padding.
+        True where the series are not padding.
     generator : torch.Generator
-        Source of everything random.
+        Source of all random numbers.
 
     Returns
     -------
-    distorted : tensor of shape (batch, length, channels)
-        Zero behind the ends.
+    augmented : tensor of shape (batch, length, channels)
+        Padded with zeros.
     """
     batch, length, channels = series.shape
 

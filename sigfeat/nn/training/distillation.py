@@ -1,4 +1,4 @@
-"""Distillation: a student learns to give its teacher's tokens."""
+"""Distillation: a student learns to reproduce the tokens of its teacher."""
 
 from collections.abc import Sequence
 
@@ -9,28 +9,28 @@ from torch import Tensor
 from sigfeat.nn.encoder import Block, Encoder
 from sigfeat.nn.layers import inside, real_points
 from sigfeat.nn.pooling import pool_whole
-from sigfeat.nn.training.augmentation import distorted
+from sigfeat.nn.training.augmentation import augmented
 from sigfeat.nn.training.loop import Objective
 
 
 class Distillation(Objective):
-    """Distance of a student's tokens and pooled tokens from its teacher's, on distorted series.
+    """Distance between the tokens, and the pooled tokens, of a student and its teacher on augmented series.
 
-    token MSE / variance + pooled MSE / variance + 0.5 (1 - progress) mixer MSE / variance. The last is the mean over
-    the blocks of the distance of what the mixers add, each student's mixer given its teacher's input; it is left out
-    where student and teacher differ in width or depth. The term of pooled tokens is left out for a single series, whose
+    token MSE / variance + pooled MSE / variance + 0.5 (1 - progress) mixer MSE / variance. The last term compares the
+    outputs of the mixers of student and teacher for the input of the teacher's, averaged over the blocks; it is omitted
+    if student and teacher differ in width or depth. The term of pooled tokens is omitted for a single series, whose
     variance is zero.
 
     Parameters
     ----------
     student : Encoder
-        What is trained. Its tokens have the width of the teacher's.
+        The encoder that is trained. Its tokens are as wide as those of the teacher.
     teacher : Encoder
-        What it learns from, left as it is.
-    pooling : str
+        The encoder whose tokens it learns; not changed.
+    pooling : {"mean", "max", "min", "end"}
         How tokens are pooled.
     generator : torch.Generator
-        Source of the distortions.
+        Source of the augmentation.
     """
 
     def __init__(self, student: Encoder, teacher: Encoder, pooling: str, generator: torch.Generator) -> None:
@@ -39,7 +39,7 @@ class Distillation(Objective):
         self.is_alike = _alike(student, teacher)
 
     def train(self, mode: bool = True) -> "Distillation":
-        """Let only the student train."""
+        """Set the mode of the student; the teacher stays in evaluation mode."""
         super().train(mode)
         self.teacher.eval()
         return self
@@ -50,11 +50,11 @@ class Distillation(Objective):
         lengths: Int[Tensor, " batch"],
         target: Tensor | None = None,
     ) -> Float[Tensor, ""]:
-        """Loss of a batch, distorted; there are no targets but the teacher's tokens."""
+        """Return the loss of a batch, which is augmented; the targets are the tokens of the teacher."""
         series = series[:, : int(lengths.max())]
         mask, real = real_points(lengths, series.shape[1]), inside(lengths, series.shape[1])
         n_series, own = len(series), self.sharing().own
-        series = own(distorted(series, real, self.generator))
+        series = own(augmented(series, real, self.generator))
         lengths, real, mask = own(lengths), own(real), None if mask is None else own(mask)
         with torch.no_grad():
             goal, steps = tokens_and_steps(self.teacher, series, mask)
@@ -76,7 +76,7 @@ class Distillation(Objective):
         goal: Float[Tensor, "batch length width"],
         real: Bool[Tensor, "batch length 1"],
     ) -> Float[Tensor, ""]:
-        """Mean squared error over the real points, in units of the variance of the goal there, in the whole batch."""
+        """Mean squared error over the real points, divided by the variance of the goal there, for the whole batch."""
         sharing = self.sharing()
         n_points, sums = sharing.total(real.sum(), (goal * real).sum(dim=(0, 1)))
         mean = sums / n_points
@@ -90,7 +90,7 @@ class Distillation(Objective):
         mask: Bool[Tensor, "batch length"] | None,
         steps: Sequence[tuple[Tensor, Tensor]],
     ) -> tuple[Tensor, list[Tensor]]:
-        """Tokens of the student, and what its mixers add to the teacher's; each mixer runs once for both."""
+        """Tokens of the student, and outputs of its mixers for the teacher's input; each mixer runs once for both."""
         student, forced = self.trained, []
         assert isinstance(student, Encoder)
         x, twice = student.embed(series), None if mask is None else torch.cat([mask, mask])
@@ -104,7 +104,7 @@ class Distillation(Objective):
 
 
 def copy_weights(student: Encoder, teacher: Encoder) -> None:
-    """Give a student all its teacher's weights but those of the mixers, where they are alike in width and depth."""
+    """Copy all weights of a teacher except those of the mixers, if student and teacher agree in width and depth."""
     if not _alike(student, teacher):
         return
     weights = {name: value for name, value in teacher.state_dict().items() if ".mixer." not in name}
@@ -114,7 +114,7 @@ def copy_weights(student: Encoder, teacher: Encoder) -> None:
 def tokens_and_steps(
     encoder: Encoder, series: Float[Tensor, "batch length channels"], mask: Bool[Tensor, "batch length"] | None
 ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-    """Tokens of an encoder and, for each block, the tokens before it and what its mixer adds to them."""
+    """Tokens of an encoder and, for each block, the tokens before it and the output of its mixer."""
     x, steps = encoder.embed(series), []
     for block in encoder.blocks:
         assert isinstance(block, Block)

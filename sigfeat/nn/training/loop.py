@@ -1,162 +1,110 @@
-"""Training of modules that give their own loss, for a fixed number of steps, with skorch."""
+"""The training loop: modules that return their own loss, trained by AdamW with skorch."""
 
-import contextlib
 import copy
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping
 from skorch.dataset import Dataset
 from skorch.helper import predefined_split
-from skorch.hf import AccelerateMixin
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from sigfeat.nn.layers import Dropout
+from sigfeat.nn.training.network import InterruptedTraining, Network, SharedNetwork
 from sigfeat.nn.training.processes import ACCELERATE, Processes, accelerator, processes, same_weights
+from sigfeat.nn.training.settings import TrainingSettings
 
-STEPS_PER_EPOCH = 20
-WARM_UP = 0.1  # share of the steps in which the learning rate rises
-
-
-@runtime_checkable
-class Epochs(Protocol):
-    """Who is told when an epoch begins and ends."""
-
-    def begin(self) -> None:
-        """Note that an epoch begins."""
-
-    def end(self) -> bool:
-        """Note that it ends; True stops the training."""
-        return False
-
-
-@dataclass(frozen=True)
-class StepSettings:
-    """How long, how fast and on what a module is trained.
-
-    Parameters
-    ----------
-    n_steps : int
-        Number of steps, of `batch_size` series each.
-    lr : float
-        Learning rate at its peak.
-    weight_decay : float
-        Decoupled weight decay.
-    batch_size : int
-        Series per step.
-    averaging : float
-        Decay of the running average of the weights.
-    patience : int
-        Epochs without improvement on held-out series, where there are some, after which training stops.
-    callbacks : sequence of skorch.callbacks.Callback
-        Further callbacks. An epoch is of 20 steps.
-    device : torch.device or str
-        Where the module is trained; "accelerate" for the device of this process, which may be one of several that
-        share each batch.
-    seed : int
-        Of the order of the series and of everything random in training.
-    bar : str
-        Title of a progress bar; empty for none.
-    epochs : Epochs
-        Told of each epoch.
-    seconds : float, default=inf
-        Training also ends when so much time is over, at the end of the epoch that is nearest; learning rates then fall
-        by whichever of steps and time is further on.
-    """
-
-    n_steps: int
-    lr: float
-    weight_decay: float
-    batch_size: int
-    averaging: float
-    patience: int
-    callbacks: Sequence[Any]
-    device: torch.device | str
-    seed: int
-    bar: str
-    epochs: Epochs
-    seconds: float | int = math.inf
+WARM_UP = 0.1  # fraction of the steps in which the learning rate rises
 
 
 class Objective(nn.Module):
-    """A module whose `forward` gives a loss.
+    """A module whose `forward` returns a loss.
 
-    Where several processes train together, each sees whole batches, draws all that is random for them, and takes its
-    own rows. The mean of their losses is the loss of the batch, so its gradient is that of one process.
+    Where several processes train together, each receives whole batches, draws all random numbers for them, and selects
+    its own rows. The mean of their losses is the loss of the batch, so its gradient is that of a single process.
 
     Parameters
     ----------
-    trained : Encoder
-        What is trained; `average` holds the running average of its weights.
+    trained : torch.nn.Module
+        The module that is trained.
     generator : torch.Generator
-        Source of everything random; replaced and seeded by `train`.
+        Source of all random numbers; replaced and seeded by `train`.
+
+    Attributes
+    ----------
+    average : torch.nn.Module
+        Running average of the weights of `trained`; `trained` itself if ``is_averaged`` is False.
     """
 
-    progress = 0.0  # share of the steps that are done
+    is_averaged = True
+    progress = 0.0  # fraction of the training that is done
     together = Processes()  # set by `train`
 
     def __init__(self, trained: nn.Module, generator: torch.Generator) -> None:
         super().__init__()
         self.trained, self.generator = trained, generator
-        self.average = copy.deepcopy(trained).requires_grad_(False)
+        self.average = copy.deepcopy(trained).requires_grad_(False) if self.is_averaged else trained
 
     def forward(self, series: Tensor, lengths: Tensor, target: Tensor | None = None) -> Tensor:
-        """Loss of a batch of series (batch, length, channels)."""
+        """Return the loss of a batch of series (batch, length, channels)."""
         raise NotImplementedError
 
+    def parameter_groups(self, weight_decay: float | int) -> list[tuple[str, dict[str, float | int]]]:
+        """Patterns of names of parameters, each with its "weight_decay" and a "rate": a factor of the learning rate."""
+        return [("*", {"rate": 1.0, "weight_decay": weight_decay})]
+
     def sharing(self) -> Processes:
-        """Who shares a batch: all processes in training, and none in evaluation."""
+        """Return the processes that share a batch: all of them in training, and this one alone in evaluation."""
         return self.together if self.training else Processes()
 
 
 def train(
     objective: Objective,
     inputs: Mapping[str, NDArray[Any]],
-    held_out: NDArray[Any],
-    settings: StepSettings,
+    validation: NDArray[Any],
+    settings: TrainingSettings,
 ) -> dict[str, NDArray[Any]]:
-    """Train an objective in place; its `average` then holds the weights to be used.
+    """Train an objective in place; its `average` then holds the trained weights.
 
     Parameters
     ----------
     objective : Objective
-        What is trained.
+        The module to train, and its loss.
     inputs : dict of ndarray
         Arguments of the objective, each with a row per series.
-    held_out : integer ndarray
-        Rows that only serve to stop early.
-    settings : StepSettings
+    validation : integer ndarray
+        Rows of the validation set, which only serves for early stopping.
+    settings : TrainingSettings
         How to train.
 
     Returns
     -------
     history : dict of ndarray
-        "loss" and "gradient_norm" (before clipping) of each step, "valid_loss" of each epoch where series are held out.
+        "train_loss" and, if there is a validation set, "valid_loss" of each epoch; "loss" and "gradient_norm" (before
+        clipping) of each step.
 
     Raises
     ------
     KeyboardInterrupt
         If the training is interrupted.
     ValueError
-        If the training diverges, or several processes train for a time, on which they would not agree.
+        If the training diverges, or if several processes are to stop after a time, on which they would not agree.
     """
     together = _together(settings)
-    training = np.setdiff1d(np.arange(len(inputs["lengths"])), held_out)
+    training = np.setdiff1d(np.arange(len(inputs["lengths"])), validation)
     sampler = _Batches(len(training), settings)
     objective.together, objective.generator = together, torch.Generator(together.device)
-    # what is dropped is drawn for own rows only, so each process needs draws of its own
+    # dropout is drawn for own rows only, so each process needs random numbers of its own
     dropping = objective.generator if together.count == 1 else torch.Generator(together.device)
     steps = _Steps(objective, dropping, sampler, settings)
     callbacks: list[Any] = [*settings.callbacks, ("steps", steps)]
-    if len(held_out):  # last, since it ends the epoch for those behind it
+    if len(validation):  # last, since it ends the epoch for the callbacks after it
         callbacks.append(EarlyStopping(patience=settings.patience, load_best=True))
     kind, more = Network, {}
     if settings.device == ACCELERATE:
@@ -166,149 +114,89 @@ def train(
         nn.Identity,
         optimizer=torch.optim.AdamW,
         lr=settings.lr,
-        optimizer__weight_decay=settings.weight_decay,
-        optimizer__fused=True,
-        max_epochs=n_epochs(settings.n_steps),
+        optimizer__param_groups=objective.parameter_groups(settings.weight_decay),
+        optimizer__fused=all(weight.is_floating_point() for weight in objective.parameters()),
+        max_epochs=settings.max_epochs,
         batch_size=settings.batch_size,
         iterator_train__sampler=sampler,
         iterator_train__generator=torch.Generator(),
         iterator_valid__generator=torch.Generator(),
-        train_split=predefined_split(Dataset(_rows(inputs, held_out), None)) if len(held_out) else None,
+        train_split=predefined_split(Dataset(_rows(inputs, validation), None)) if len(validation) else None,
         callbacks=callbacks,
         device=together.device,
         callbacks__print_log__sink=print,  # accelerate's would print whatever verbose says
         verbose=0,
         **more,
     )
-    for module in objective.modules():
-        if isinstance(module, Dropout):
-            module.generator = dropping
+    _set_dropout_generator(objective, dropping)
     try:
         net.fit(_rows(inputs, training), None)
     except InterruptedTraining as interrupted:
         raise KeyboardInterrupt from interrupted
     finally:
         steps.close()
-        for module in objective.modules():
-            if isinstance(module, Dropout):
-                module.generator = None
+        _set_dropout_generator(objective, None)
     same_weights(objective.average, together)
     if not all(bool(torch.isfinite(value).all()) for value in objective.average.state_dict().values()):
-        raise ValueError(f"training diverged: lower lr, now {settings.lr:g}")
-    batches = [batch for epoch in net.history[:, "batches"] for batch in epoch]
-    names = {"loss": "train_loss", "gradient_norm": "gradient_norm"}
-    history = {name: np.array([batch[key] for batch in batches if key in batch]) for name, key in names.items()}
-    if len(held_out):
-        history["valid_loss"] = np.array(net.history[:, "valid_loss"])
-    return history
+        raise ValueError(diverged(settings))
+    return _history(net, bool(len(validation)))
 
 
-class Network(NeuralNet):  # type: ignore[misc]  # skorch has no types
-    """A net of an objective: what the module gives is the loss.
-
-    A training that was loaded from a checkpoint goes on where it stopped. An interrupt stops with an error: skorch
-    takes it for the wish to end early.
-    """
-
-    def get_loss(self, y_pred: Tensor, *_: Any, **__: Any) -> Tensor:
-        """What the module gives."""
-        return y_pred
-
-    def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **kwargs: Any) -> Any:
-        """Run the epochs that are left."""
-        left = max(0, self.max_epochs - len(self.history)) if epochs is None else epochs
-        return super().fit_loop(X, y, epochs=left, **kwargs)
-
-    def run_single_epoch(self, *args: Any, **kwargs: Any) -> None:
-        """Run an epoch, and let interrupts pass."""
-        with interrupts_raised():
-            super().run_single_epoch(*args, **kwargs)
+def diverged(settings: TrainingSettings) -> str:
+    """Message for a training whose weights are not finite any more."""
+    return f"training diverged: lower lr, now {settings.lr:g}"
 
 
-class SharedNetwork(AccelerateMixin, Network):  # type: ignore[misc]  # skorch has no types
-    """A net that several processes train, each on its own rows of every batch.
-
-    Their gradients are averaged by accelerate. Its loaders are not used: the objective takes the rows.
-    """
-
-    _criteria: list[str]
-
-    def _initialize_accelerator(self) -> Any:
-        """Prepare the module and not the criterion: it has no weights, which accelerate refuses on the CPU."""
-        criteria, self._criteria = self._criteria, []
-        try:
-            return super()._initialize_accelerator()
-        finally:
-            self._criteria = criteria
-
-    def get_iterator(self, *args: Any, **kwargs: Any) -> Any:
-        """Whole batches."""
-        return super(AccelerateMixin, self).get_iterator(*args, **kwargs)
-
-    def train_step_single(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """A step, with the loss of the whole batch."""
-        return self._averaged(super().train_step_single(*args, **kwargs))
-
-    def validation_step(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """A loss on which all processes agree to the last bit, so that they stop at the same epoch."""
-        return self._averaged(super().validation_step(*args, **kwargs))
-
-    def _averaged(self, step: dict[str, Any]) -> dict[str, Any]:
-        return step | {"loss": self.accelerator.reduce(step["loss"].detach(), "mean")}
-
-
-class InterruptedTraining(BaseException):
-    """An interrupt within an epoch, which skorch does not know."""
-
-
-@contextlib.contextmanager
-def interrupts_raised() -> Iterator[None]:
-    """Turn an interrupt into an error that skorch lets pass."""
-    try:
-        yield
-    except KeyboardInterrupt as interrupt:
-        raise InterruptedTraining from interrupt
+def one_cycle(step: float | int, n_steps: int) -> float:
+    """Factor of the learning rate: it rises over a tenth of the steps and then falls as a cosine."""
+    return min(1.0, (step + 1) / (WARM_UP * n_steps + 1)) * (1 + math.cos(math.pi * step / n_steps)) / 2
 
 
 class _Batches(torch.utils.data.Sampler[int]):
-    """Rows of the batches of an epoch: random orders of all series, one behind the other."""
+    """Rows of the batches of an epoch: a pass over the series, or one random order of all series after the other."""
 
-    def __init__(self, n_series: int, settings: StepSettings) -> None:
+    def __init__(self, n_series: int, settings: TrainingSettings) -> None:
         self.n_series, self.settings, self.epoch = n_series, settings, 0
+        self.n_rows = settings.n_rows(n_series)
+
+    @property
+    def n_steps(self) -> int:
+        """Number of steps of an epoch."""
+        return -(-self.n_rows // self.settings.batch_size)
 
     def __iter__(self) -> Iterator[int]:
         generator = torch.Generator().manual_seed(self.settings.seed + self.epoch)
-        orders = -(-len(self) // self.n_series)
+        orders = -(-self.n_rows // self.n_series)
         rows = [torch.randperm(self.n_series, generator=generator) for _ in range(orders)]
-        yield from torch.cat(rows)[: len(self)].tolist()
+        yield from torch.cat(rows)[: self.n_rows].tolist()
 
     def __len__(self) -> int:
-        n_steps = min(STEPS_PER_EPOCH, self.settings.n_steps - self.epoch * STEPS_PER_EPOCH)
-        return n_steps * self.settings.batch_size
+        return self.n_rows
 
 
 class _Steps(Callback):  # type: ignore[misc]  # skorch has no types
-    """Seeds, learning rates, clipping, averaging and progress. All go by the history, so that a training can go on."""
+    """Seeds, learning rates, clipping, averaging and progress, all by the history, so that a training can continue."""
 
     bar: Any
 
     def __init__(
-        self, objective: Objective, dropping: torch.Generator, sampler: _Batches, settings: StepSettings
+        self, objective: Objective, dropping: torch.Generator, sampler: _Batches, settings: TrainingSettings
     ) -> None:
         self.objective, self.dropping = objective, dropping
         self.sampler, self.settings, self.bar = sampler, settings, None
+        self.n_steps = settings.max_epochs * sampler.n_steps
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         done = sum(len(epoch) for epoch in net.history[:, "batches"]) if net.history else 0
         bar = self.settings.bar if self.objective.together.number == 0 else ""
-        total = self.settings.n_steps if self.settings.seconds == math.inf else None
+        total = self.n_steps if self.settings.seconds == math.inf else None
         self.bar = tqdm(total=total, initial=done, desc=bar, unit="step") if bar else None
         self.begun = self.epoch_begun = time.monotonic()
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
         self.settings.epochs.begin()
         self.sampler.epoch = len(net.history) - 1
-        self.step = self.sampler.epoch * STEPS_PER_EPOCH
+        self.step = self.sampler.epoch * self.sampler.n_steps
         seed, number = self.settings.seed + self.sampler.epoch, self.objective.together.number
         if self.dropping is not self.objective.generator:
             self.dropping.manual_seed(int(np.random.SeedSequence([seed, number]).generate_state(1)[0]))
@@ -316,11 +204,10 @@ class _Steps(Callback):  # type: ignore[misc]  # skorch has no types
 
     def on_batch_begin(self, net: Any, training: bool = False, **kwargs: Any) -> None:
         if training:
-            n_steps = self.settings.n_steps
-            step = max(self.step, min(1.0, self._elapsed() / self.settings.seconds) * n_steps)
-            self.objective.progress = step / n_steps
+            step = max(self.step, min(1.0, self._elapsed() / self.settings.seconds) * self.n_steps)
+            self.objective.progress = step / self.n_steps
             for group in net.optimizer_.param_groups:
-                group["lr"] = self.settings.lr * one_cycle(step, n_steps)
+                group["lr"] = self.settings.lr * one_cycle(step, self.n_steps) * group["rate"]
 
     def on_grad_computed(self, net: Any, named_parameters: Any, training: bool = False, **kwargs: Any) -> None:
         norm = nn.utils.clip_grad_norm_([parameter for _, parameter in named_parameters], 1.0)
@@ -330,11 +217,12 @@ class _Steps(Callback):  # type: ignore[misc]  # skorch has no types
         if not training:
             return
         self.step += 1
-        share = 1 - min(self.settings.averaging, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            weights = zip(self.objective.average.parameters(), self.objective.trained.parameters(), strict=True)
-            for average, trained in weights:
-                average.lerp_(trained, share)
+        if self.objective.is_averaged:
+            weight = 1 - min(self.settings.averaging, (1 + self.step) / (10 + self.step))
+            with torch.no_grad():
+                pairs = zip(self.objective.average.parameters(), self.objective.trained.parameters(), strict=True)
+                for average, trained in pairs:
+                    average.lerp_(trained, weight)
         if self.bar is not None:
             self.bar.update()
 
@@ -345,28 +233,33 @@ class _Steps(Callback):  # type: ignore[misc]  # skorch has no types
         self.epoch_begun = now
         is_over = self._elapsed() + (now - begun) / 2 >= self.settings.seconds
         if self.objective.together.any(self.settings.epochs.end() or is_over):
-            raise KeyboardInterrupt  # how skorch is told to stop
+            raise KeyboardInterrupt  # which makes skorch stop
 
     def _elapsed(self) -> float:
         return time.monotonic() - self.begun
 
     def close(self) -> None:
-        """Leave the progress bar as it is."""
+        """Close the progress bar."""
         if self.bar is not None:
             self.bar.close()
 
 
-def n_epochs(n_steps: int) -> int:
-    """Number of epochs of so many steps."""
-    return -(-n_steps // STEPS_PER_EPOCH)
+def _history(net: Network, is_validated: bool) -> dict[str, NDArray[Any]]:
+    """Losses of the epochs, and losses and gradient norms of the steps."""
+    history = {name: np.array(net.history[:, name]) for name in ("train_loss", "valid_loss")[: 1 + is_validated]}
+    batches = [batch for epoch in net.history[:, "batches"] for batch in epoch]
+    for name, key in {"loss": "train_loss", "gradient_norm": "gradient_norm"}.items():
+        history[name] = np.array([batch[key] for batch in batches if key in batch])
+    return history
 
 
-def one_cycle(step: float | int, n_steps: int) -> float:
-    """Share of the learning rate: it rises over a tenth of the steps and falls as a cosine."""
-    return min(1.0, (step + 1) / (WARM_UP * n_steps + 1)) * (1 + math.cos(math.pi * step / n_steps)) / 2
+def _set_dropout_generator(module: nn.Module, generator: torch.Generator | None) -> None:
+    for part in module.modules():
+        if isinstance(part, Dropout):
+            part.generator = generator
 
 
-def _together(settings: StepSettings) -> Processes:
+def _together(settings: TrainingSettings) -> Processes:
     together = processes(settings.device)
     if together.count > 1 and settings.seconds < math.inf:
         raise ValueError(f"seconds must be inf where {together.count} processes train, got {settings.seconds:g}")

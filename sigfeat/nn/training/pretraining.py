@@ -1,4 +1,4 @@
-"""Objectives by which a teacher learns: classes or numbers, or the parts of series that are hidden from it."""
+"""Objectives that train a teacher: prediction of classes or numbers, or reconstruction of masked points."""
 
 from functools import partial
 
@@ -15,7 +15,8 @@ from sigfeat.nn.training.loop import Objective
 class Supervision(Objective):
     """Loss of a linear head on pooled tokens: cross-entropy of classes, or squared error of numbers.
 
-    In training on classes each series comes in slightly other units and with noise; numbers may depend on the units.
+    In training on classes each series is scaled and shifted a little and noise is added; numbers may depend on the
+    scale, so series with numbers stay as they are.
 
     Parameters
     ----------
@@ -25,13 +26,13 @@ class Supervision(Objective):
         Number of classes, or of numbers for each series.
     is_classification : bool
         Whether targets are classes, counted from 0, or standardised numbers of shape (batch, n_outputs).
-    pooling : str
-        What the head sees of the tokens of a series.
+    pooling : {"mean", "max", "min", "end"}
+        How the tokens of a series are pooled for the head.
     generator : torch.Generator
-        Source of the first weights, and of what is changed in training.
+        Source of the first weights of the head, and of the augmentation.
     """
 
-    SPREAD = 0.1  # of units (their logarithm), offsets and noise, of series of unit variance
+    SPREAD = 0.1  # standard deviation of offsets, noise and the logarithm of the factor, for series of unit variance
 
     def __init__(
         self, encoder: Encoder, n_outputs: int, is_classification: bool, pooling: str, generator: torch.Generator
@@ -48,12 +49,12 @@ class Supervision(Objective):
         lengths: Int[Tensor, " batch"],
         target: Tensor | None = None,
     ) -> Float[Tensor, ""]:
-        """Loss of a batch."""
+        """Return the loss of a batch."""
         assert target is not None
         series = series[:, : int(lengths.max())]
         mask = real_points(lengths, series.shape[1])
         if self.training and self.is_classification:
-            series = self._varied(series, mask)
+            series = self._augmented(series, mask)
         own = self.sharing().own
         series, lengths, target, mask = own(series), own(lengths), own(target), None if mask is None else own(mask)
         encoder = self.trained if self.training else self.average
@@ -63,31 +64,31 @@ class Supervision(Objective):
             return nn.functional.cross_entropy(scores, target, label_smoothing=0.1)
         return nn.functional.mse_loss(scores, target)
 
-    def _varied(
+    def _augmented(
         self, series: Float[Tensor, "batch length channels"], mask: Bool[Tensor, "batch length"] | None
     ) -> Float[Tensor, "batch length channels"]:
-        """Series of which each channel has other units, with noise of another strength in each series."""
+        """Series with each channel scaled and shifted, and with noise whose strength differs between series."""
         batch, length, channels = series.shape
         normal = partial(torch.randn, generator=self.generator, dtype=series.dtype, device=series.device)
         scaled = (self.SPREAD * normal(batch, 1, channels)).exp() * series
         noise = normal(batch, 1, channels) + normal(batch, 1, 1) * normal(batch, length, channels)
-        varied = scaled + self.SPREAD * noise
-        return varied if mask is None else varied * mask[..., None]
+        augmented = scaled + self.SPREAD * noise
+        return augmented if mask is None else augmented * mask[..., None]
 
 
 class Masked(Objective):
-    """Mean squared error at hidden points, told from the others by a linear map of the tokens.
+    """Mean squared error of masked points, which a linear head reconstructs from the tokens of the masked series.
 
-    In each channel of each series runs of points are hidden, that is set to zero, the mean.
+    In each channel of each series runs of points are masked, that is set to zero, the mean of a channel.
 
     Parameters
     ----------
     encoder : Encoder
         What is trained.
     masked_ratio : float
-        Share of the points that is hidden.
+        Fraction of the points that is masked.
     generator : torch.Generator
-        Source of the first weights and of the runs.
+        Source of the first weights of the head, and of the runs.
 
     References
     ----------
@@ -109,19 +110,19 @@ class Masked(Objective):
         lengths: Int[Tensor, " batch"],
         target: Tensor | None = None,
     ) -> Float[Tensor, ""]:
-        """Loss of a batch; there are no targets but the series."""
+        """Return the loss of a batch; the targets are the series themselves."""
         series = series[:, : int(lengths.max())]
-        hidden, sharing = self._runs(series) & inside(lengths, series.shape[1]), self.sharing()
-        n_hidden = hidden.sum()
-        series, lengths, hidden = sharing.own(series), sharing.own(lengths), sharing.own(hidden)
+        masked, sharing = self._runs(series) & inside(lengths, series.shape[1]), self.sharing()
+        n_masked = masked.sum()
+        series, lengths, masked = sharing.own(series), sharing.own(lengths), sharing.own(masked)
         encoder = self.trained if self.training else self.average
-        told = self.head(encoder(series.masked_fill(hidden, 0.0), real_points(lengths, series.shape[1])))
-        loss: Tensor = sharing.count * ((told - series).square() * hidden).sum() / n_hidden.clamp(min=1)
+        found = self.head(encoder(series.masked_fill(masked, 0.0), real_points(lengths, series.shape[1])))
+        loss: Tensor = sharing.count * ((found - series).square() * masked).sum() / n_masked.clamp(min=1)
         return loss
 
     def _runs(self, series: Float[Tensor, "batch length channels"]) -> Bool[Tensor, "batch length channels"]:
-        """Runs of geometric length: at random times each channel draws anew whether it is hidden from there on."""
-        # held-out series are hidden alike at each look, so that their losses can be compared
+        """Runs of geometric length: at random times each channel draws anew whether it is masked from then on."""
+        # the validation set is masked alike in all epochs, so that its losses can be compared
         generator = self.generator if self.training else torch.Generator(series.device).manual_seed(0)
         draws = torch.rand(2, *series.shape, generator=generator, device=series.device, dtype=torch.float32)
         anew = draws[0] < 1 / (self.MEAN_RUN * (1 - self.masked_ratio))

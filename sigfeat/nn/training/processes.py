@@ -1,6 +1,5 @@
-"""Processes that train together: which rows of a batch each takes, and what they must agree on."""
+"""Processes that train together: the rows of a batch that each selects, and the values on which they must agree."""
 
-import importlib
 import os
 import zlib
 from dataclasses import dataclass
@@ -11,21 +10,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-ACCELERATE = "accelerate"  # as a device: the one that accelerate gives to this process
+ACCELERATE = "accelerate"  # as a device: the device that accelerate assigns to this process
 
 
 @dataclass(frozen=True)
 class Processes:
-    """Processes that train together, seen from one of them. Each must ask the same questions in the same order.
+    """Processes that train together, as seen from one of them. All must call the same methods in the same order.
 
     Parameters
     ----------
     device : torch.device or str, default="cpu"
-        Where this one computes.
+        Device of this process.
     number : int, default=0
-        Its own number.
+        Number of this process.
     count : int, default=1
-        How many there are.
+        Number of processes.
 
     Examples
     --------
@@ -40,7 +39,7 @@ class Processes:
     count: int = 1
 
     def own(self, rows: Tensor) -> Tensor:
-        """The rows of a batch that are this process's."""
+        """Rows of a batch for this process."""
         if self.count == 1:
             return rows
         n_own = len(rows) // self.count
@@ -56,23 +55,23 @@ class Processes:
         return [part.reshape(value.shape) for part, value in zip(parts, values, strict=True)]
 
     def any(self, own: bool) -> bool:
-        """Whether it is so for any process."""
+        """Whether a statement is true in any process."""
         return bool(self.total(torch.tensor(float(own), device=self.device))[0] > 0)
 
     def of_first(self, number: int) -> int:
-        """The number that the first process has."""
+        """The number of the first process."""
         value = torch.tensor(number, device=self.device)
         self.copy_first([value])
         return int(value)
 
     def copy_first(self, values: list[Tensor]) -> None:
-        """Give tensors the values that they have in the first process."""
+        """Copy the values of tensors from the first process."""
         if self.count > 1:
             for value in values:
                 torch.distributed.broadcast(value, 0)
 
     def check_same(self, name: str, values: NDArray[Any]) -> None:
-        """Raise a ValueError in all processes unless all have the same values."""
+        """Raise a ValueError in all processes unless the values are the same in all."""
         if self.count == 1:
             return
         checksum = zlib.crc32(repr(values.shape).encode(), zlib.crc32(np.ascontiguousarray(values).data))
@@ -83,14 +82,14 @@ class Processes:
 
 
 def processes(device: torch.device | str) -> Processes:
-    """The processes that train where `device` says: several for "accelerate", if they were launched together.
+    """The processes that train on a device: several for "accelerate", if they were launched together.
 
     Raises
     ------
     ImportError
-        If accelerate is asked for and not installed.
+        If the device is "accelerate", which is not installed.
     ValueError
-        If several processes were launched that accelerate cannot bring together.
+        If several processes were launched that accelerate cannot connect.
     """
     if device != ACCELERATE:
         return Processes(device)
@@ -102,14 +101,14 @@ def processes(device: torch.device | str) -> Processes:
 
 
 def accelerator() -> Any:
-    """The accelerator of this process, which joins the others that were launched with it.
+    """The accelerator of this process, connected to the processes that were launched with it.
 
     Raises
     ------
     ImportError
         If accelerate is not installed.
     ValueError
-        If it was launched to do more than to share batches.
+        If it was launched with settings beyond the sharing of batches.
     """
     _state()
     found = _accelerate().Accelerator(device_placement=False)
@@ -126,13 +125,13 @@ def accelerator() -> Any:
 
 
 def same_weights(module: nn.Module, together: Processes) -> None:
-    """Give a module the weights that it has in the first process; rounding may differ from device to device."""
+    """Copy the weights of a module from the first process, since rounding may differ between devices."""
     with torch.no_grad():
         together.copy_first(list(module.state_dict().values()))
 
 
 def _state() -> Any:
-    """What accelerate knows of this process. It must be told that there is no GPU where torchrun was the launcher."""
+    """The state of this process in accelerate, which does not notice by itself that torchrun found no GPU."""
     launched = int(os.environ.get("WORLD_SIZE", "1"))
     has_gpu = torch.accelerator.is_available() if hasattr(torch, "accelerator") else torch.cuda.is_available()
     state = _accelerate().PartialState(cpu=launched > 1 and not has_gpu)
@@ -146,6 +145,8 @@ def _state() -> Any:
 
 def _accelerate() -> Any:
     try:
-        return importlib.import_module("accelerate")
+        import accelerate
+
+        return accelerate
     except ImportError as error:
         raise ImportError("device='accelerate' needs accelerate: run `pip install 'sigfeat[accelerate]'`") from error

@@ -1,17 +1,17 @@
-"""Callbacks of skorch that are handed in."""
+"""Checks of the callbacks of skorch that users pass."""
 
 import inspect
 
 from sigfeat._messages import plain
 
-OF_VALIDATION = ("valid_loss", "valid_loss_best")
-NONE_HELD_OUT = "no series are held out, so set validation_fraction, which is 0, to 0.2 or the like"
+VALIDATION_MONITORS = ("valid_loss", "valid_loss_best")
+NO_VALIDATION_SET = "there is no validation set, so set validation_fraction, which is 0, to 0.2 for example"
 
 
 def check_callbacks(callbacks, without_validation=None):
-    """Raise a ValueError if there is something else among the callbacks, or one that waits for a loss there is not.
+    """Raise a ValueError for anything that is no callback of skorch, and for one that monitors a missing loss.
 
-    `without_validation` tells why there is no validation loss, and what to do; None where there is one.
+    `without_validation` explains why there is no validation loss, and what to do; None if there is one.
     """
     for item in callbacks or ():
         named = isinstance(item, list | tuple) and len(item) == 2 and isinstance(item[0], str)
@@ -21,13 +21,13 @@ def check_callbacks(callbacks, without_validation=None):
         if not hasattr(callback, "on_epoch_end"):
             raise ValueError(f"callbacks must be callbacks of skorch, got {plain(item)!r} among them")
         monitored = _monitored(callback)
-        if without_validation is not None and monitored in OF_VALIDATION:
+        if without_validation is not None and monitored in VALIDATION_MONITORS:
             name = (callback if inspect.isclass(callback) else type(callback)).__name__
             raise ValueError(f"callbacks: {name} monitors {monitored!r}, which is not computed: {without_validation}")
 
 
 def _monitored(callback):
-    """Name of the figure that a callback, or a class of them with its defaults, looks at; None if it tells none."""
+    """Name of the figure that a callback, or a class of them with its defaults, monitors; None without one."""
     if not inspect.isclass(callback):
         return _text(getattr(callback, "monitor", None))
     parameter = inspect.signature(callback).parameters.get("monitor")

@@ -1,22 +1,22 @@
-"""Parameters of estimators that stand in for None."""
+"""Default estimators that None stands for, and their parameters."""
 
 
 class DefaultPartsMixin:
-    """Estimators with a parameter whose None means a default estimator, and whose own parameters are settable.
+    """Estimators with a parameter whose value None stands for a default estimator with parameters of its own.
 
-    ``student.set_params(teacher__d_model=32)`` puts the default teacher in the place of None and sets its parameter, so
-    that a grid search finds it. The signature keeps None: an estimator there would be shared by all instances.
+    ``student.set_params(teacher__d_model=32)`` replaces None by the default teacher and sets its parameter, so that a
+    grid search works. The signature keeps None: an estimator there would be shared by all instances.
 
-    Subclasses give the default estimators in `_default_parts`.
+    Subclasses return the default estimators from `_default_parts`.
     """
 
     def get_params(self, deep=True):
-        """Parameters, and those of estimators among them.
+        """Get the parameters, and those of estimators among them.
 
         Parameters
         ----------
         deep : bool, default=True
-            Whether to include the parameters of parameters, also of the default estimators that None stands for.
+            Whether to include the parameters of estimators among the parameters, also of default estimators.
 
         Returns
         -------
@@ -28,13 +28,13 @@ class DefaultPartsMixin:
         return params
 
     def set_params(self, **params):
-        """Set parameters, also of estimators among them.
+        """Set parameters, and those of estimators among them.
 
         Parameters
         ----------
         **params : dict
-            Parameters, as ``name`` or ``name__parameter``. Where `name` is None, and this changes its default
-            estimator, the changed one takes its place.
+            Parameters, as ``name`` or ``name__parameter``. If `name` is None, and this changes its default estimator,
+            the changed one replaces None.
 
         Returns
         -------

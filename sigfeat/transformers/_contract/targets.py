@@ -1,20 +1,29 @@
-"""Targets of a fit that learns from them."""
+"""Targets of supervised training, and the parameters that all supervised transformers have."""
+
+from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.multiclass import type_of_target
 
 from sigfeat._messages import plain
-from sigfeat._validation import check_known, of_objects
+from sigfeat._validation import Interval, StrOptions, check_known, of_objects
 
+TRAINING_CONSTRAINTS: dict = {
+    "fit_mode": [StrOptions({"random", "supervised"})],
+    "task": [StrOptions({"auto", "classification", "regression"})],
+    "max_epochs": [Interval(Integral, 1, None, closed="left")],
+    "batch_size": [Interval(Integral, 2, None, closed="left")],
+    "lr": [Interval(Real, 0, None, closed="neither")],
+}
 KINDS = ("binary", "multiclass", "continuous", "continuous-multioutput")
 
 
 def check_target(y, X, task, mode="fit_mode='supervised'"):
-    """Kind of task, "classification" or "regression", and y as an array: class numbers, or numbers (n, n_targets).
+    """Return the task, "classification" or "regression", and y as an array: class numbers, or numbers (n, n_targets).
 
-    Raises a ValueError, which names the `mode` that needs y, unless y has one entry per series, all known, and at
-    least two classes or two values.
+    Raises a ValueError, which names the `mode` that requires y, unless y has one entry per series, without missing
+    values, and at least two classes or two values.
     """
     if y is None:
         raise ValueError(f"{mode} requires y to be passed, but the target y is None")

@@ -1,4 +1,4 @@
-"""What all embedders share: series to tokens of an encoder, and tokens pooled to features."""
+"""Base class of the embedders: tokens of series by an encoder, pooled to features."""
 
 import contextlib
 from numbers import Integral, Real
@@ -13,8 +13,9 @@ from sigfeat.nn.encoder import n_parameters
 from sigfeat.nn.layers import inside, real_points
 from sigfeat.nn.mixers.spectra import forget_spectra
 from sigfeat.nn.pooling import pool_tokens
-from sigfeat.nn.training.loop import StepSettings, train
+from sigfeat.nn.training.loop import train
 from sigfeat.nn.training.processes import processes
+from sigfeat.nn.training.settings import STEPS_PER_EPOCH, TrainingSettings
 from sigfeat.pooling import fine_windows, window_names
 from sigfeat.transformers._contract.base import FeatureTransformer
 from sigfeat.transformers._contract.callbacks import check_callbacks
@@ -24,21 +25,21 @@ from sigfeat.transformers._contract.moments import channel_moments
 from sigfeat.transformers.embeddings._persistence import load_estimator, save_estimator
 from sigfeat.transformers.embeddings._states import ModuleStateMixin
 
-BATCH_BYTES = 1 << 25  # of one array of the widest part of an encoder, for the series that go through it together
-MANY_SERIES = 2000  # from which on an encoder may be larger
-SEEN_AT_FIT = ("n_channels_", "n_features_in_", "feature_names_in_")
-KNOWN_AFTER_FIT = (
+BATCH_BYTES = 1 << 25  # of one array of the widest part of an encoder, for series that are encoded together
+MANY_SERIES = 2000  # number of series from which on larger encoders are recommended
+INPUT_ATTRIBUTES = ("n_channels_", "n_features_in_", "feature_names_in_")
+FITTED_ATTRIBUTES = (
     "encoder_",
     "mean_",
     "scale_",
     "pooling_",
-    *SEEN_AT_FIT[:2],
+    *INPUT_ATTRIBUTES[:2],
     "_compute_dtype",
     "_windows",
     "_endings",
 )
-SMALLER = "take a smaller d_model or fewer windows"
-OF_EACH_WEIGHT = 5  # its gradient, its average, and the two moments of the optimizer
+REMEDY = "take a smaller d_model or fewer windows"
+COPIES_OF_WEIGHTS = 5  # themselves, gradients, averages, and the two moments of the optimizer
 
 
 class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
@@ -48,9 +49,8 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
     """
 
     _shared_constraints: dict = {
-        "output": [StrOptions({"pooled", "sequence"})],
         "windows": [StrOptions({"whole"}), Interval(Integral, 1, None, closed="left"), tuple, list],
-        "n_steps": [Interval(Integral, 1, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "lr": [Interval(Real, 0, None, closed="neither")],
         "validation_fraction": [Interval(Real, 0, 1, closed="left")],
@@ -73,15 +73,15 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
         Returns
         -------
         features : ndarray of shape (n_samples, n_features_out), dtype of X
-            Of each component of the tokens all windows.
+            For each component of the tokens, its pooled values in all windows.
         """
         X, lengths = self._check_new(X)
         n_columns = self._n_features_out
-        check_output_size(len(X), n_columns, X.dtype, f"the output of {type(self).__name__}", remedy=SMALLER)
+        check_output_size(len(X), n_columns, X.dtype, f"the output of {type(self).__name__}", remedy=REMEDY)
         features = np.empty((len(X), n_columns), dtype=X.dtype)
         n_fine, windows = self._windows
         bounds = torch.from_numpy(windows * lengths[:, np.newaxis, np.newaxis] // n_fine)
-        with np.errstate(over="ignore"), self._computing():  # an overflow is told in one sentence
+        with np.errstate(over="ignore"), self._computing():  # `_check_tokens` reports an overflow
             for rows, series, _, mask in self._batches(X, lengths):
                 tokens = self.encoder_(series, mask)
                 pooled = pool_tokens(tokens, bounds[rows].to(tokens.device), self.pooling_)
@@ -100,13 +100,13 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
         Returns
         -------
         panel : ndarray of shape (n_samples, width, n_longest), dtype of X
-            As long as the longest series, shorter ones padded at the end with NaN.
+            As long as the longest series; shorter ones are padded at the end with NaN.
         """
         X, lengths = self._check_new(X)
         width, longest = self.encoder_.spec.d_out, int(lengths.max())
-        check_output_size(len(X), width * longest, X.dtype, f"tokens of {type(self).__name__}", remedy=SMALLER)
+        check_output_size(len(X), width * longest, X.dtype, f"tokens of {type(self).__name__}", remedy=REMEDY)
         panel = np.full((len(X), width, longest), np.nan, dtype=X.dtype)
-        with np.errstate(over="ignore"), self._computing():  # an overflow is told in one sentence
+        with np.errstate(over="ignore"), self._computing():  # `_check_tokens` reports an overflow
             for rows, series, own, mask in self._batches(X, lengths):
                 real = inside(own, series.shape[1])
                 tokens = self.encoder_(series, mask).masked_fill(~real, 0.0)
@@ -121,56 +121,56 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
         Parameters
         ----------
         path : str or path-like
-            Folder to make; an embedder saved there before is replaced.
+            Folder to create; an embedder that was saved there before is replaced.
 
         Raises
         ------
         FileExistsError
-            If there is something else at `path`.
+            If something else exists at `path`.
         NotFittedError
-            If it is not fitted.
+            If the embedder is not fitted.
         TypeError
-            If a parameter cannot be written. `callbacks` are left out.
+            If a parameter cannot be saved. `callbacks` are omitted.
         """
         save_estimator(self, path)
 
     @classmethod
     def load(cls, path, device=None):
-        """Embedder that was written by `save`. No code from the files is run.
+        """Load an embedder that was written by `save`. No code from the files is run.
 
         Parameters
         ----------
         path : str or path-like
             The folder.
         device : str, torch.device or None, default=None
-            Where to compute; None for the device that it was saved with.
+            Device to compute on; None for the device with which it was saved.
 
         Returns
         -------
         embedder : Embedder
-            As it was saved, fitted, but for `callbacks`.
+            The fitted embedder as it was saved, without `callbacks`.
 
         Raises
         ------
         FileNotFoundError
             If a file is missing.
         ValueError
-            If a file is not what was written, or holds another class.
+            If a file was changed or damaged, or contains another class.
         """
         embedder = load_estimator(cls, path, device)
-        missing = [name for name in KNOWN_AFTER_FIT if name not in vars(embedder)]
+        missing = [name for name in FITTED_ATTRIBUTES if name not in vars(embedder)]
         if missing or embedder.encoder_.spec.n_channels != embedder.n_channels_:
             what = f"it has no {missing[0]}" if missing else "its encoder has another number of channels"
-            raise ValueError(f"{path} holds no fitted {cls.__name__}: {what}")
+            raise ValueError(f"{path} contains no fitted {cls.__name__}: {what}")
         return embedder
 
     def param_count(self, n_channels):
-        """Number of weights of the encoder for series of so many channels, without making them.
+        """Number of weights of the encoder for a number of channels, without creating them.
 
         Parameters
         ----------
         n_channels : int
-            Channels of the series.
+            Number of channels of the series.
 
         Returns
         -------
@@ -196,12 +196,12 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
 
     def _chosen_windows(self):
         """Number of equal parts and the windows as runs of them."""
-        return fine_windows(self.windows if self.output == "sequence" else "whole")
+        return fine_windows(self.windows)
 
     def _begin(self, X, y):
-        """Panel and lengths, cut to the longest series; what a former fit has left is removed."""
+        """Return panel and lengths, cut to the longest series, and delete the results of an earlier fit."""
         X, lengths = self._check_panel(X, y, reset=True)
-        for name in [name for name in vars(self) if name.endswith("_") and name not in SEEN_AT_FIT]:
+        for name in [name for name in vars(self) if name.endswith("_") and name not in INPUT_ATTRIBUTES]:
             del vars(self)[name]
         X = X[:, :, : lengths.max()]
         self._chosen_windows()
@@ -216,37 +216,37 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
         together.check_same("X", X)
         spec = self._spec(X.shape[1])
         n_weights = spec.n_layers * spec.d_model * (3 * spec.d_model + 2 * spec.d_ff + spec.d_state)
-        workspace = OF_EACH_WEIGHT * n_weights * np.dtype(self.dtype or X.dtype).itemsize
+        workspace = COPIES_OF_WEIGHTS * n_weights * np.dtype(self.dtype or X.dtype).itemsize
         what = f"{type(self).__name__} with d_model={spec.d_model}, n_layers={spec.n_layers}, d_ff={spec.d_ff}"
-        check_fitted_size(len(X), self.output_size(), X.dtype, what, workspace, SMALLER)
+        check_fitted_size(len(X), self.output_size(), X.dtype, what, workspace, REMEDY)
         return X, lengths
 
     def _finish(self, encoder):
-        """Keep the encoder; from here on `transform` knows the parameters by what is set here."""
+        """Set the fitted attributes; `transform` uses these and not the parameters, which may change later."""
         self.encoder_ = encoder.eval().requires_grad_(False).cpu()
         self.n_parameters_ = sum(weight.numel() for weight in encoder.parameters())
         self._windows = self._chosen_windows()
-        endings = window_names(self.windows) if self.output == "sequence" else [""]
-        self._endings = [f"|{self.pooling_}|{name}" if name else f"|{self.pooling_}" for name in endings]
+        names = window_names(self.windows)
+        self._endings = [f"|{self.pooling_}|{name}" if name else f"|{self.pooling_}" for name in names]
         self._label = self._encoder_label()
         self._n_features_out = encoder.spec.d_out * len(self._endings)
         return self
 
     def _check_new(self, X):
-        """Panel and lengths of series to be transformed."""
+        """Return panel and lengths of series to transform."""
         check_is_fitted(self)
         X, lengths = self._check_panel(X, reset=False)
         self._check_points(lengths, self.encoder_.spec)
         check_device(self._where())
         return X, lengths
 
-    def _learn_units(self, X, lengths):
-        """Mean and standard deviation of each channel, and the precision to compute in."""
+    def _learn_scaling(self, X, lengths):
+        """Set mean and standard deviation of each channel, and the precision of the computation."""
         self.mean_, self.scale_ = channel_moments(X, lengths)
         self._compute_dtype = np.dtype(self.dtype or X.dtype)
 
     def _standardised(self, X, lengths):
-        """Series (n_samples, n_timepoints, n_channels) in units of the training series, zero behind their ends."""
+        """Standardised series of shape (n_samples, n_timepoints, n_channels), padded with zeros."""
         with np.errstate(over="ignore"):
             standard = ((X - self.mean_[:, np.newaxis]) / self.scale_[:, np.newaxis]).astype(self._compute_dtype)
         standard = np.ascontiguousarray(standard.transpose(0, 2, 1))
@@ -255,7 +255,7 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
         return standard
 
     def _batches(self, X, lengths):
-        """Rows, standardised series, lengths and mask of series that are about as long and go through together."""
+        """Rows, standardised series, lengths and mask of batches of series of similar lengths."""
         where = self._where()
         width = max(self.encoder_.spec.d_ff, (2 + self.encoder_.spec.order) * self.encoder_.spec.d_model)
         ordered, first = np.argsort(lengths, kind="stable"), 0
@@ -272,7 +272,7 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
 
     @contextlib.contextmanager
     def _computing(self):
-        """Weights on their device, threads as granted, and no gradients; spectra of filters are not kept behind it."""
+        """Move weights to their device, limit threads, disable gradients, and forget spectra of filters at the end."""
         self.encoder_.to(self._where())
         with thread_limit(granted_threads(self.n_jobs)), torch.no_grad():
             try:
@@ -281,37 +281,36 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
                 forget_spectra(self.encoder_)
 
     def _where(self):
-        """Device of torch to compute on."""
+        """Return the device of torch to compute on."""
         return processes(self.device).device
 
     def _seed(self):
-        """Seed of everything random in `fit`, the same in all processes that train together."""
+        """Return the seed of `fit`, the same in all processes that train together."""
         return processes(self.device).of_first(int(check_random_state(self.random_state).randint(2**31)))
 
     def _torch_dtype(self):
         return torch.float32 if self._compute_dtype == np.float32 else torch.float64
 
-    def _train_steps(self, objective, inputs, held_out, seed, context, **settings):
-        """History of the training of an objective on rows of the inputs that are not held out."""
+    def _train(self, objective, inputs, validation, seed, context, **settings):
+        """Train an objective on the rows of the inputs outside the validation set, and return the history."""
         settings = {"callbacks": self.callbacks or ()} | settings
-        settings = StepSettings(
-            n_steps=self.n_steps,
+        settings = TrainingSettings(
+            max_epochs=self.max_epochs,
             batch_size=self.batch_size,
-            averaging=0.99,
-            device=self.device,
             seed=seed,
+            device=self.device,
             bar=type(self).__name__ if self.verbose else "",
-            epochs=_Epochs(self, context),
+            epochs=_EpochTasks(self, context),
             **settings,
         )
         with thread_limit(granted_threads(self.n_jobs)):
-            return train(objective, inputs, held_out, settings)
+            return train(objective, inputs, validation, settings)
 
     def _check_points(self, lengths, spec):
         pass
 
     def _without_validation(self):
-        """Why training knows no validation loss, and what to do; None if it does, or if there is no training."""
+        """Explain why there is no validation loss, and what to do; None if there is one, or no training."""
         raise NotImplementedError
 
     def _feature_names(self):
@@ -319,19 +318,20 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
         return [f"{self._label}[{k + 1}]{ending}" for k in range(n_components) for ending in self._endings]
 
 
-def recommended_steps(n_samples, n_timepoints, n_steps):
-    """Batch size and number of steps for data of a size: at least `n_steps`, and ten passes up to a limit.
+def recommended_epochs(n_samples, n_timepoints, max_epochs):
+    """Batch size and epochs for data of a size: at least `max_epochs`, and ten passes over the series up to a limit.
 
-    A batch has 16 series, up to 64 of many, and at most 2^16 points, so that a step takes less than some seconds.
+    A batch has 16 series, 64 if there are many, and at most 2^16 points, so that a step takes at most some seconds.
     """
     check_scalar(n_samples, "n_samples", Integral, min_val=1)
     check_scalar(n_timepoints, "n_timepoints", Integral, min_val=1)
     batch_size = max(2, min(16 if n_samples < MANY_SERIES else 64, 2**16 // n_timepoints))
-    return {"batch_size": batch_size, "n_steps": max(n_steps, min(10 * n_samples // batch_size, 10 * n_steps))}
+    n_epochs = -(-10 * n_samples // (batch_size * STEPS_PER_EPOCH))
+    return {"batch_size": batch_size, "max_epochs": max(max_epochs, min(n_epochs, 10 * max_epochs))}
 
 
-class _Epochs:
-    """Tells scikit-learn's callbacks of each epoch."""
+class _EpochTasks:
+    """Epochs as tasks for the callbacks of scikit-learn."""
 
     def __init__(self, estimator, context):
         self.estimator, self.context = estimator, context

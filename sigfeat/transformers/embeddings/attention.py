@@ -6,125 +6,131 @@ import torch
 
 from sigfeat._validation import Interval, StrOptions, _fit_context
 from sigfeat.nn.encoder import Encoder, EncoderSpec
-from sigfeat.nn.training.loop import n_epochs
 from sigfeat.nn.training.pretraining import Masked, Supervision
 from sigfeat.nn.training.processes import processes
-from sigfeat.nn.training.supervised import split_rows, standardised_numbers
+from sigfeat.nn.training.targets import split_rows, standardised_numbers
 from sigfeat.pooling import trainable_poolings
-from sigfeat.transformers._contract.callbacks import NONE_HELD_OUT
+from sigfeat.transformers._contract.callbacks import NO_VALIDATION_SET
 from sigfeat.transformers._contract.targets import check_target
-from sigfeat.transformers.embeddings._base import MANY_SERIES, Embedder, recommended_steps
+from sigfeat.transformers._contract.unused import OnlyWith
+from sigfeat.transformers.embeddings._base import MANY_SERIES, Embedder, recommended_epochs
 
-RATE, RATE_OF_CLASSES = 0.003, 0.001  # chosen, as the other defaults, by cross-validation on training data
+# Learning rates, chosen as the other defaults by cross-validation on training data.
+DEFAULT_LR, DEFAULT_LR_OF_CLASSES = 0.003, 0.001
+WHEN_TRAINED = OnlyWith("fit_mode", ("auto", "supervised", "masked"))
 
 
 class MHAEmbedder(Embedder):
-    """Embeddings of series by multi-head attention, trained on classes or numbers, on hidden points, or not at all.
+    """Embeddings of series by multi-head attention, trained on y, by reconstruction of masked points, or not at all.
 
-    Each point is a token: a linear map of its standardised channels plus sines and cosines of its position. Blocks of
-    attention and feed-forward parts (pre-norm, with residuals) mix the tokens, which are pooled over time.
+    Each point is a token: a linear map of its standardised channels, plus a sinusoidal encoding of its position. Blocks
+    of attention and feed-forward parts, with layer norms in front and skip connections, mix the tokens, which are then
+    pooled over time.
 
     Parameters
     ----------
     d_model : int, default=64
         Width of the tokens, and number of features of each window; a multiple of `n_heads`.
     n_heads : int, default=4
-        Heads of attention.
+        Number of heads of attention.
     n_layers : int, default=2
-        Blocks.
+        Number of blocks.
     d_ff : int or None, default=None
-        Hidden width of the feed-forward parts; None for 2 d_model.
+        Hidden width of the feed-forward parts; None for ``2 * d_model``.
     dropout : float, default=0.1
-        Share of values dropped in training, in [0, 1).
+        Fraction of values that are dropped in training, in [0, 1).
     causal : bool, default=False
-        Whether tokens attend to earlier ones and themselves only.
+        Whether tokens attend only to themselves and to earlier ones.
     pooling : {"mean", "max", "min", "end"}, default="mean"
-        Statistic of the tokens over a window.
-    objective : {"auto", "supervised", "masked", "random"}, default="auto"
-        "supervised": a linear head on the pooled tokens tells y, which is needed. "masked": another tells hidden points
-        of the series from the others. "random": no training. "auto": supervised where y is given, else masked.
+        Statistic of the tokens over a window: mean, maximum, minimum, or last value.
+    windows : "whole", int or ("dyadic", int), default="whole"
+        Windows of the pooling: the whole series; this many equal parts; or all dyadic parts down to a depth. A window
+        that contains no point of a short series uses the point at its start.
+    fit_mode : {"auto", "supervised", "masked", "random"}, default="auto"
+        "supervised": a linear head on the pooled tokens predicts y, which is required. "masked": some points of the
+        series are masked, and a linear head reconstructs them from the tokens of the masked series. "random": no
+        training. "auto": "supervised" if y is given, and "masked" otherwise.
     task : {"auto", "classification", "regression"}, default="auto"
-        What supervised training takes y for. "auto": numbers with a fractional part are targets of a regression,
-        anything else is classes.
+        Task of the supervised training. "auto": regression if y contains numbers with a fractional part, and
+        classification otherwise. Only used with `fit_mode` "supervised" and "auto".
     masked_ratio : float, default=0.3
-        Share of the points that are hidden, in (0, 1).
-    output : {"pooled", "sequence"}, default="pooled"
-        Tokens pooled over the whole series, or over `windows` of it.
-    windows : int, ("dyadic", int) or "whole", default=4
-        Windows of ``output="sequence"``: this many equal parts, or all dyadic parts down to a depth. A window without
-        a point of a short series takes the point at its start.
-    n_steps : int, default=300
-        Steps of training.
+        Fraction of the points that are masked, in (0, 1). Only used with `fit_mode` "masked" and "auto".
+    max_epochs : int, default=15
+        Number of epochs of training. An epoch is 20 steps of `batch_size` series: the series are augmented or masked at
+        random, so no pass over them is like another. This and the following parameters of the training, like `dropout`,
+        are not used with ``fit_mode="random"``.
     batch_size : int, default=16
-        Series per step.
+        Number of series per step.
     lr : float or None, default=None
-        Learning rate at its peak; it rises over a tenth of the steps and falls as a cosine. None for 0.001 if y is
-        classes, and 0.003 otherwise.
+        Learning rate at its peak; it rises over a tenth of the steps and then falls as a cosine. None for 0.001 in
+        classification, and 0.003 otherwise.
     weight_decay : float, default=0.01
         Decoupled weight decay.
     validation_fraction : float, default=0.0
-        Share of the series that is held out to stop training early, and to keep the best epoch; 0 for none.
+        Fraction of the series in a validation set for early stopping, by which the best epoch is kept; 0 for none.
     patience : int, default=5
-        Epochs, of 20 steps, without a better loss on the held-out series, after which training stops.
+        Number of epochs without a better loss on the validation set after which training stops. Only used with a
+        positive `validation_fraction`.
     callbacks : list of skorch.callbacks.Callback or None, default=None
-        Given to skorch: checkpoints, loggers. Callbacks of scikit-learn are set by `set_callbacks`.
+        Callbacks of skorch for the training, such as checkpoints and loggers. Callbacks of scikit-learn are set by
+        `set_callbacks`.
     device : str or torch.device, default="cpu"
-        Where to compute. "accelerate": on the device that accelerate gives to this process, which may be one of several
-        that train together (see Notes).
+        Device to compute on. "accelerate": the device that accelerate assigns to this process, which may be one of
+        several that train together (see Notes).
     dtype : {"float32", "float64"} or None, default="float32"
-        Precision to compute in; None for that of X. The features have the dtype of X.
+        Precision of the computation; None for that of X. The features have the dtype of X.
     random_state : int, RandomState instance or None, default=0
-        Of the first weights and of everything random in training.
+        Seed of the first weights and of everything random in training.
     n_jobs : int or None, default=None
-        Threads, in joblib's convention, no more than CPUs.
+        Number of threads, in joblib's convention, at most the number of CPUs.
     verbose : int, default=0
         1 for a progress bar.
 
     Attributes
     ----------
     encoder_ : sigfeat.nn.Encoder
-        The torch module; takes standardised series (batch, length, channels).
+        The torch module. Its input are standardised series (batch, length, channels).
     mean_, scale_ : ndarray of shape (n_channels,)
         Mean and standard deviation of each channel of the training series.
     pooling_ : str
         As `pooling`.
-    objective_ : {"supervised", "masked", "random"}
-        By what it was trained.
+    fit_mode_ : {"supervised", "masked", "random"}
+        How the encoder was trained.
     history_ : dict of ndarray
-        "loss" and "gradient_norm" (before clipping at 1) of each step, and "valid_loss" of each epoch where series are
-        held out; empty if "random".
+        "train_loss" and, with a validation set, "valid_loss" of each epoch; "loss" and "gradient_norm" (before clipping
+        at 1) of each step. Empty with ``fit_mode="random"``.
     n_parameters_ : int
-        Weights of the encoder.
+        Number of weights of the encoder.
     n_channels_ : int
         Number of channels seen at fit.
 
     Raises
     ------
     ImportError
-        If torch or skorch is not installed, or accelerate where the device asks for it.
+        If torch or skorch is not installed, or accelerate with ``device="accelerate"``.
     ValueError
-        If d_model is no multiple of n_heads, y is missing for ``objective="supervised"`` or given and of one class or
-        value only, the device cannot be used, X, y or `batch_size` do not go with the other processes, values are NaN
-        or infinite, training diverges, or the output would not fit into memory.
+        If `d_model` is not a multiple of `n_heads`, y is missing with ``fit_mode="supervised"`` or has a single class
+        or value, the device cannot be used, X, y or `batch_size` are not compatible with the other processes, values
+        are NaN or infinite, training diverges, or the output would not fit into memory.
 
     See Also
     --------
-    HyenaEmbeddingTransformer : A student of it that needs no attention.
+    HyenaEmbeddingTransformer : A student of this embedder without attention.
 
     Notes
     -----
-    A padded series gives what it gives alone. Time O(n_timepoints^2 d_model n_layers) for each series. Embeddings
-    trained on y fit the training series better than others, so judge a classifier on top by series that `fit` has not
-    seen: as part of a `Pipeline` in a cross-validation.
+    Padding does not change the features of a series. Time O(n_timepoints^2 d_model n_layers) for each series.
+    Embeddings that are trained on y fit the training series better than new ones, so evaluate a classifier on top of
+    them on series that `fit` has not seen: as part of a `Pipeline` in a cross-validation.
 
     With ``device="accelerate"`` a script may be started by ``torchrun`` or ``accelerate launch`` as several processes,
-    one on each GPU or several on the CPU. Each must call `fit` with the same series, y and parameters. Of the
-    `batch_size` series of each step, a multiple of the number of processes, every process takes its share, and all end
-    with the same weights: up to rounding those that one process finds, but that values dropped at random are others.
-    `transform` is each process's own affair. Callbacks are called in all processes, and must stop all or none; only the
-    first shows a progress bar and writes skorch's checkpoints. An error ends its own process, and the launcher then
-    ends the others, which would otherwise wait as long as torch's process group allows: by default 10 minutes on GPUs
-    and 30 on the CPU.
+    one on each GPU or several on the CPU. Each must call `fit` with the same series, y and parameters. The `batch_size`
+    series of each step, a multiple of the number of processes, are divided among them, and all processes end with the
+    same weights: up to rounding those of a single process, except that dropout draws other values. `transform` works in
+    each process by itself. Callbacks are called in all processes, and must stop all or none; only the first process
+    shows a progress bar and writes skorch's checkpoints. After an error in one process the launcher ends the others,
+    which would otherwise wait for as long as torch's process group allows: by default 10 minutes on GPUs and 30 on the
+    CPU.
 
     Features are named ``mha[3]|mean``: component 3 of the tokens, their mean; with windows
     ``mha[3]|mean|1/4-2/4``.
@@ -133,17 +139,17 @@ class MHAEmbedder(Embedder):
     ----------
     .. [1] Vaswani et al., "Attention is all you need", 2017, arXiv:1706.03762.
     .. [2] Zerveas et al., "A transformer-based framework for multivariate time series representation learning", 2021,
-       arXiv:2010.02803: training on hidden points.
+       arXiv:2010.02803: training by reconstruction of masked points.
 
     Examples
     --------
     >>> import numpy as np
     >>> from sigfeat import MHAEmbedder
     >>> X = np.random.default_rng(0).standard_normal((10, 3, 50)).cumsum(axis=2)
-    >>> embedder = MHAEmbedder(d_model=16, n_steps=5).fit(X)
+    >>> embedder = MHAEmbedder(d_model=16, max_epochs=1).fit(X)
     >>> embedder.transform(X).shape
     (10, 16)
-    >>> embedder.objective_
+    >>> embedder.fit_mode_
     'masked'
     """
 
@@ -156,7 +162,7 @@ class MHAEmbedder(Embedder):
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "causal": ["boolean"],
         "pooling": [StrOptions(set(trainable_poolings()))],
-        "objective": [StrOptions({"auto", "supervised", "masked", "random"})],
+        "fit_mode": [StrOptions({"auto", "supervised", "masked", "random"})],
         "task": [StrOptions({"auto", "classification", "regression"})],
         "masked_ratio": [Interval(Real, 0, 1, closed="neither")],
         "lr": [Interval(Real, 0, None, closed="neither"), None],
@@ -165,21 +171,39 @@ class MHAEmbedder(Embedder):
         "patience": [Interval(Integral, 1, None, closed="left")],
     }
 
+    _used_only = {
+        "task": OnlyWith("fit_mode", ("auto", "supervised")),
+        "masked_ratio": OnlyWith("fit_mode", ("auto", "masked")),
+        "patience": OnlyWith("validation_fraction"),
+        **dict.fromkeys(
+            (
+                "dropout",
+                "max_epochs",
+                "batch_size",
+                "lr",
+                "weight_decay",
+                "validation_fraction",
+                "callbacks",
+            ),
+            WHEN_TRAINED,
+        ),
+    }
+
     def __init__(
         self,
         d_model=64,
+        *,
         n_heads=4,
         n_layers=2,
         d_ff=None,
         dropout=0.1,
         causal=False,
         pooling="mean",
-        objective="auto",
+        windows="whole",
+        fit_mode="auto",
         task="auto",
         masked_ratio=0.3,
-        output="pooled",
-        windows=4,
-        n_steps=300,
+        max_epochs=15,
         batch_size=16,
         lr=None,
         weight_decay=0.01,
@@ -199,12 +223,11 @@ class MHAEmbedder(Embedder):
         self.dropout = dropout
         self.causal = causal
         self.pooling = pooling
-        self.objective = objective
+        self.windows = windows
+        self.fit_mode = fit_mode
         self.task = task
         self.masked_ratio = masked_ratio
-        self.output = output
-        self.windows = windows
-        self.n_steps = n_steps
+        self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.lr = lr
         self.weight_decay = weight_decay
@@ -226,43 +249,42 @@ class MHAEmbedder(Embedder):
         X : array of shape (n_samples, n_channels, n_timepoints), or any other panel
             Series; see `to_panel`.
         y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
-            Classes or numbers; used by the objectives "supervised" and "auto" only.
+            Classes or numbers; only used with `fit_mode` "supervised" and "auto".
 
         Returns
         -------
         self : MHAEmbedder
         """
         X, lengths = self._begin(X, y)
-        objective = self.objective
-        if objective == "auto":
-            objective = "masked" if y is None else "supervised"
-        mode = f"objective={self.objective!r}" + (" with y" if self.objective == "auto" else "")
-        target = check_target(y, X, self.task, mode) if objective == "supervised" else None
+        fit_mode = self.fit_mode
+        if fit_mode == "auto":
+            fit_mode = "masked" if y is None else "supervised"
+        mode = f"fit_mode={self.fit_mode!r}" + (" with y" if self.fit_mode == "auto" else "")
+        target = check_target(y, X, self.task, mode) if fit_mode == "supervised" else None
         if target is not None:
             processes(self.device).check_same("y", target[1])
-        self._learn_units(X, lengths)
+        self._learn_scaling(X, lengths)
         seed = self._seed()
         generator = torch.Generator().manual_seed(seed)
         encoder = Encoder(self._spec(X.shape[1]), generator=generator, dtype=self._torch_dtype())
-        n_tasks = 0 if objective == "random" else n_epochs(self.n_steps)
-        context = self._init_callback_context(max_subtasks=n_tasks)
+        context = self._init_callback_context(max_subtasks=0 if fit_mode == "random" else self.max_epochs)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         history = {}
-        if objective != "random":
-            network, inputs, classes = self._objective(objective, encoder, X, lengths, target, generator)
-            _, held_out = split_rows(len(X), self.validation_fraction, seed, classes, needed=1)
-            history = self._train_steps(
-                network,
+        if fit_mode != "random":
+            objective, inputs, classes = self._objective(fit_mode, encoder, X, lengths, target, generator)
+            _, validation = split_rows(len(X), self.validation_fraction, seed, classes, needed=1)
+            history = self._train(
+                objective,
                 inputs,
-                held_out,
+                validation,
                 seed,
                 context,
-                lr=self.lr or (RATE if classes is None else RATE_OF_CLASSES),
+                lr=self.lr or (DEFAULT_LR if classes is None else DEFAULT_LR_OF_CLASSES),
                 weight_decay=self.weight_decay,
                 patience=self.patience,
             )
-            encoder = network.average
-        self.history_, self.objective_, self.pooling_ = history, objective, self.pooling
+            encoder = objective.average
+        self.history_, self.fit_mode_, self.pooling_ = history, fit_mode, self.pooling
         self._finish(encoder)
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
@@ -274,29 +296,29 @@ class MHAEmbedder(Embedder):
         Parameters
         ----------
         n_samples : int
-            Number of training series; from 2000 on the encoder is wider and deeper.
+            Number of training series. From 2000 on the encoder is wider and deeper.
         n_timepoints : int
-            Length of the longest. Batches of long series are smaller.
+            Length of the longest series. Batches of long series are smaller.
 
         Returns
         -------
         embedder : MHAEmbedder
-            Batches, steps and sizes are set; everything else has its default.
+            Batch size, epochs and sizes are set; everything else has its default.
         """
         sizes = {"d_model": 128, "n_heads": 8, "n_layers": 3} if n_samples >= MANY_SERIES else {}
-        return cls(**sizes, **recommended_steps(n_samples, n_timepoints, cls().n_steps))
+        return cls(**sizes, **recommended_epochs(n_samples, n_timepoints, cls().max_epochs))
 
-    def _objective(self, objective, encoder, X, lengths, target, generator):
-        """Module to be trained, its inputs, and numbers of the classes or None."""
+    def _objective(self, fit_mode, encoder, X, lengths, target, generator):
+        """Return the objective, its inputs, and numbers of the classes or None."""
         inputs = {"series": self._standardised(X, lengths), "lengths": lengths}
-        if objective == "masked":
+        if fit_mode == "masked":
             return Masked(encoder, self.masked_ratio, generator), inputs, None
         kind, y = target
         if kind == "classification":
-            network = Supervision(encoder, int(y.max()) + 1, True, self.pooling, generator)
-            return network, inputs | {"target": y}, y
-        network = Supervision(encoder, y.shape[1], False, self.pooling, generator)
-        return network, inputs | {"target": standardised_numbers(y).astype(self._compute_dtype)}, None
+            objective = Supervision(encoder, int(y.max()) + 1, True, self.pooling, generator)
+            return objective, inputs | {"target": y}, y
+        objective = Supervision(encoder, y.shape[1], False, self.pooling, generator)
+        return objective, inputs | {"target": standardised_numbers(y).astype(self._compute_dtype)}, None
 
     def _spec(self, n_channels):
         if self.d_model % self.n_heads:
@@ -316,14 +338,14 @@ class MHAEmbedder(Embedder):
         )
 
     def _without_validation(self):
-        if self.objective == "random" or self.validation_fraction > 0:
+        if self.fit_mode == "random" or self.validation_fraction > 0:
             return None
-        return NONE_HELD_OUT
+        return NO_VALIDATION_SET
 
     def _encoder_label(self):
         return "mha"
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.target_tags.required = self.objective == "supervised"
+        tags.target_tags.required = self.fit_mode == "supervised"
         return tags

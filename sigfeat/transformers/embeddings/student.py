@@ -1,7 +1,9 @@
-"""What the students share: a teacher, and distillation."""
+"""Students: embedders that are distilled from a teacher, each with a mixer of its own."""
 
 import copy
 import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
 from numbers import Integral
 
 import numpy as np
@@ -15,23 +17,53 @@ from sigfeat._validation import Interval, _fit_context, check_is_fitted
 from sigfeat.nn.encoder import Encoder, EncoderSpec
 from sigfeat.nn.fidelity import fidelity, skill
 from sigfeat.nn.training.distillation import Distillation, copy_weights
-from sigfeat.nn.training.loop import n_epochs
-from sigfeat.nn.training.supervised import split_rows
+from sigfeat.nn.training.targets import split_rows
 from sigfeat.panel import Panel
 from sigfeat.transformers._contract.nested import DefaultPartsMixin
-from sigfeat.transformers.embeddings._base import Embedder, recommended_steps
+from sigfeat.transformers.embeddings._base import Embedder, recommended_epochs
 from sigfeat.transformers.embeddings.attention import MHAEmbedder
 
 
-class DistilledEmbedder(DefaultPartsMixin, Embedder):
-    """An embedder that learns to give its teacher's tokens.
+@dataclass(frozen=True)
+class StudentMixer:
+    """The mixer of a class of students.
 
-    Subclasses give what their encoder has of its own in `_own_spec`.
+    Parameters
+    ----------
+    name : str
+        Value of `EncoderSpec.mixer`.
+    label : str
+        Start of the names of the features, with fields of the spec in braces.
+    fields : tuple of str
+        Parameters of the embedder that are fields of `EncoderSpec` of the same name.
+    needed_timepoints : callable
+        Least number of points of a series for a spec.
+    what_needs : str
+        What needs them, with fields of the spec in braces.
     """
 
+    name: str
+    label: str
+    fields: tuple[str, ...] = ()
+    needed_timepoints: Callable[[EncoderSpec], int] = lambda spec: 1
+    what_needs: str = ""
+
+
+def hyena_timepoints(spec):
+    """Number of points such that each tap of the short filter meets one of them."""
+    return spec.short_filter if spec.causal else spec.short_filter // 2 + 1
+
+
+class DistilledEmbedder(DefaultPartsMixin, Embedder):
+    """An embedder that learns to reproduce the tokens of its teacher.
+
+    Subclasses set `_mixer`, and have the parameters that it names.
+    """
+
+    _mixer: StudentMixer
     _shared_constraints: dict = {
         **Embedder._shared_constraints,
-        "teacher": "no_validation",  # but below, in a sentence without names of private classes
+        "teacher": "no_validation",  # checked below, with a message without names of private classes
         "d_model": [Interval(Integral, 1, None, closed="left"), None],
         "n_layers": [Interval(Integral, 1, None, closed="left"), None],
         "d_ff": [Interval(Integral, 1, None, closed="left"), None],
@@ -41,14 +73,14 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
-        """Fit the teacher, unless it is frozen, and let the student imitate it.
+        """Fit the teacher, unless it is frozen, and distil the student from it.
 
         Parameters
         ----------
         X : array of shape (n_samples, n_channels, n_timepoints), or any other panel
             Series; see `to_panel`.
         y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
-            Given to the teacher.
+            Passed to the teacher.
 
         Returns
         -------
@@ -56,7 +88,7 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
         """
         X, lengths = self._begin(X, y)
         seed = self._seed()
-        training, held_out = split_rows(len(X), self.validation_fraction, seed, needed=1)
+        training, validation = split_rows(len(X), self.validation_fraction, seed, needed=1)
         is_frozen = isinstance(self.teacher, FrozenEstimator)
         context = self._init_callback_context(max_subtasks=1 + self.control + (not is_frozen))
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
@@ -65,20 +97,20 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
         self.mean_, self.scale_, self.pooling_ = teacher.mean_, teacher.scale_, teacher.pooling_
         example = copy.deepcopy(teacher.encoder_).to(dtype=self._torch_dtype())
         spec = dataclasses.replace(self._spec(X.shape[1]), time_scale=float(lengths.max()))
-        student, history = self._distil(spec, example, X, lengths, held_out, seed, context)
-        if self.control:  # whose training is no concern of checkpoints and loggers
+        student, history = self._distil(spec, example, X, lengths, validation, seed, context)
+        if self.control:  # whose training checkpoints and loggers must not see
             aimless = dataclasses.replace(spec, mixer="pointwise")
-            control, _ = self._distil(aimless, example, X, lengths, held_out, seed, context, callbacks=())
+            control, _ = self._distil(aimless, example, X, lengths, validation, seed, context, callbacks=())
             self.control_ = control.cpu()
         self.encoder_, self.teacher_, self.history_ = student, teacher, history
-        rows = held_out if len(held_out) else training
+        rows = validation if len(validation) else training
         self.fidelity_ = self._fidelity(X[rows], lengths[rows])
         self._finish(student)
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
     def fidelity(self, X):
-        """How close the student is to its teacher on any series.
+        """Figures of how close the student is to its teacher on any series.
 
         Parameters
         ----------
@@ -99,17 +131,17 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
         Parameters
         ----------
         n_samples : int
-            Number of training series; from 2000 on the encoders are wider and deeper.
+            Number of training series. From 2000 on the encoders are wider and deeper.
         n_timepoints : int
-            Length of the longest. Batches of long series are smaller.
+            Length of the longest series. Batches of long series are smaller.
 
         Returns
         -------
         embedder : DistilledEmbedder
-            Teacher, batches and steps are set; everything else has its default.
+            Teacher, batch size and epochs are set; everything else has its default.
         """
         teacher = MHAEmbedder.recommended(n_samples, n_timepoints)
-        return cls(teacher, **recommended_steps(n_samples, n_timepoints, cls().n_steps))
+        return cls(teacher, **recommended_epochs(n_samples, n_timepoints, cls().max_epochs))
 
     def _fidelity(self, X, lengths):
         teacher = copy.deepcopy(self.teacher_.encoder_).to(dtype=self._torch_dtype())
@@ -139,11 +171,11 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
 
     @staticmethod
     def _channel_names(fitted):
-        """Names of the channels seen at fit; None without names, or if those are of the columns of a table."""
+        """Names of the channels seen at fit; None without names, or if they name the columns of a table."""
         return fitted.feature_names_in_ if fitted._has_channel_names() else None
 
     def _teacher(self):
-        """The teacher as it is given, frozen or not, after a check of its parameters."""
+        """Return the teacher as it was passed, frozen or not, after a check of its parameters."""
         if self.teacher is None:
             return self._default_parts()["teacher"]
         if isinstance(self.teacher, FrozenEstimator):
@@ -166,36 +198,26 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
         task = context.subcontext(task_name="teacher")
         with task.propagate_callback_context(teacher):
             task.call_on_fit_task_begin(estimator=self, X=X, y=y)
-            teacher.fit(X.view(Panel), y)  # a panel, whose axes were looked at
+            teacher.fit(X.view(Panel), y)  # a panel, whose axes were checked
             task.call_on_fit_task_end(estimator=self, X=X, y=y)
         return teacher
 
-    def _distil(self, spec, teacher, X, lengths, held_out, seed, context, **settings):
-        """A student and the history of its training."""
+    def _distil(self, spec, teacher, X, lengths, validation, seed, context, **settings):
+        """Return a student and the history of its training."""
         generator = torch.Generator().manual_seed(seed)
         student = Encoder(spec, generator=generator, dtype=self._torch_dtype())
         copy_weights(student, teacher)
-        training = np.setdiff1d(np.arange(len(X)), held_out)
+        training = np.setdiff1d(np.arange(len(X)), validation)
         inputs = {"series": self._standardised(X[training], lengths[training]), "lengths": lengths[training]}
         objective = Distillation(student, teacher, self.pooling_, generator)
-        task = context.subcontext(task_name="distillation", max_subtasks=n_epochs(self.n_steps))
+        task = context.subcontext(task_name="distillation", max_subtasks=self.max_epochs)
         task.call_on_fit_task_begin(estimator=self)
-        history = self._train_steps(
-            objective,
-            inputs,
-            held_out[:0],
-            seed,
-            task,
-            lr=self.lr,
-            weight_decay=0.0,
-            patience=1,
-            **settings,
-        )
+        history = self._train(objective, inputs, validation[:0], seed, task, lr=self.lr, **settings)
         task.call_on_fit_task_end(estimator=self)
         return objective.average.eval(), history
 
     def _compare(self, student, teacher, X, lengths):
-        """Figures of `fidelity` on series."""
+        """Return the figures of `fidelity` on series."""
         student, teacher = student.to(self._where()).eval(), teacher.to(self._where()).eval()
 
         def pairs():
@@ -207,23 +229,36 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
 
     def _spec(self, n_channels):
         teacher = self._teacher()
-        of_teacher = teacher.estimator.encoder_.spec if isinstance(teacher, FrozenEstimator) else None
-        of_teacher = of_teacher or teacher._spec(n_channels)
-        causal = of_teacher.causal if self.causal is None else bool(self.causal)
+        fitted = teacher.estimator.encoder_.spec if isinstance(teacher, FrozenEstimator) else None
+        of_teacher = fitted or teacher._spec(n_channels)
         d_model = int(self.d_model or of_teacher.d_model)
         d_ff = of_teacher.d_ff if d_model == of_teacher.d_model else 2 * d_model
-        return EncoderSpec(
+        kinds = {field.name: type(field.default) for field in dataclasses.fields(EncoderSpec)}
+        spec = EncoderSpec(
+            mixer=self._mixer.name,
             n_channels=n_channels,
             d_model=d_model,
             n_layers=int(self.n_layers or of_teacher.n_layers),
             d_ff=int(self.d_ff or d_ff),
             d_out=of_teacher.d_out,
-            causal=causal,
-            **self._own_spec(causal),
+            causal=of_teacher.causal if self.causal is None else bool(self.causal),
+            **{name: kinds[name](getattr(self, name)) for name in self._mixer.fields},
         )
+        if spec.mixer == "hyena" and not spec.causal and spec.short_filter % 2 == 0:
+            raise ValueError(f"short_filter must be odd unless causal, got {spec.short_filter}")
+        if spec.mixer == "s4" and spec.d_state % 2:
+            raise ValueError(f"d_state must be even, got {spec.d_state}")
+        return spec
+
+    def _check_points(self, lengths, spec):
+        needed, what = self._mixer.needed_timepoints(spec), self._mixer.what_needs
+        self._require_timepoints(lengths, needed, what.format(**dataclasses.asdict(spec)))
+
+    def _encoder_label(self):
+        return self._mixer.label.format(**dataclasses.asdict(self.encoder_.spec))
 
     def _without_validation(self):
-        return "a student is trained for n_steps, all of them, so monitor 'train_loss' in its place"
+        return "a student is trained for all of max_epochs, so monitor 'train_loss' instead"
 
     def _validate_params(self):
         if not isinstance(self.teacher, Embedder | FrozenEstimator | None):

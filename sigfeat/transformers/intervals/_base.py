@@ -1,6 +1,5 @@
-"""What the transformers of intervals share: filters, poolings, thresholds, and the loss of digits."""
+"""Base class of the transformers of intervals: filters, poolings, thresholds, and a warning about rounding errors."""
 
-import importlib
 import math
 import warnings
 from numbers import Integral, Real
@@ -25,9 +24,10 @@ from sigfeat.transformers._contract.base import FeatureTransformer
 from sigfeat.transformers._contract.feature_table import WHOLE, FeatureTableMixin, combined, only_where_used, selected
 from sigfeat.transformers._contract.jobs import N_JOBS, granted_threads
 from sigfeat.transformers._contract.memory import check_fitted_size, check_output_size
-from sigfeat.transformers._contract.targets import check_target
+from sigfeat.transformers._contract.targets import TRAINING_CONSTRAINTS, check_target
+from sigfeat.transformers._contract.unused import TRAINED, OnlyWith
 
-WORTH_A_WARNING = 1e-6  # relative rounding error of the worst feature
+WARNED_ERROR = 1e-6  # relative rounding error of a feature above which there is a warning
 INTERVAL_CONSTRAINTS: dict = {
     "filter": [StrOptions(set(FILTERS))],
     "n_filters": [Interval(Integral, 1, None, closed="left")],
@@ -36,24 +36,30 @@ INTERVAL_CONSTRAINTS: dict = {
     "pooling": [StrOptions(set(POOLINGS)), tuple, list],
     "windows": [StrOptions({"whole"}), Interval(Integral, 1, None, closed="left"), tuple, list],
     "quantile": [Interval(Real, 0, 1, closed="both")],
-    "fit_mode": [StrOptions({"random", "supervised"})],
-    "task": [StrOptions({"auto", "classification", "regression"})],
-    "max_epochs": [Interval(Integral, 1, None, closed="left")],
-    "lr": [Interval(Real, 0, None, closed="neither")],
-    "batch_size": [Interval(Integral, 2, None, closed="left")],
-    "device": "no_validation",  # torch looks at it
+    **TRAINING_CONSTRAINTS,
+    "device": "no_validation",  # torch checks it
     "random_state": ["random_state"],
     "n_jobs": N_JOBS,
+}
+INTERVAL_USED_ONLY = {
+    "quantile": OnlyWith("pooling", threshold_poolings()),
+    **dict.fromkeys(("task", "max_epochs", "batch_size", "lr"), TRAINED),
 }
 
 
 class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
-    """Subclasses give their sources, see `interval_features`, train, and name and describe their rows of values."""
+    """Pooled values of functions of intervals.
+
+    Subclasses return their sources, see `interval_features`, and the layer to train, and name and describe their rows
+    of values.
+    """
+
+    _used_only = INTERVAL_USED_ONLY
 
     def _fit_intervals(self, X, lengths, y, n_outputs, kept=None):
-        """Filters, and what is to be pooled; `n_outputs` real values for each filter at each time.
+        """Draw or train the filters, and set what is pooled: `n_outputs` real values for each filter at each time.
 
-        kept: function that tells which rows of values, of all sources, become features; None for all.
+        kept: function that returns which rows of values, of all sources, become features; None for all.
         """
         names, (n_fine, runs) = check_poolings(self.pooling), fine_windows(self.windows)
         n_rows, n_columns = n_outputs * self.n_filters, len(names) * len(runs)
@@ -67,7 +73,9 @@ class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
             target = check_target(y, X, self.task)[1]
         vars(self).pop("history_", None)
         if needs_torch:
-            importlib.import_module("sigfeat.nn.devices").check_device(self.device)
+            from sigfeat.nn.devices import check_device  # torch is loaded only if it is used
+
+            check_device(self.device)
             self.filters_ = self._trained(X, lengths, target, longest, random_state)
         else:
             self.filters_ = draw_filters(self.filter, self.n_filters, self.filter_rank, longest, random_state)
@@ -119,13 +127,13 @@ class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
         Returns
         -------
         features : ndarray of shape (n_samples, n_features_out), dtype of X
-            Of each function of an interval each filter; of each filter all poolings; of each pooling all windows.
+            For each function of an interval all filters; for each filter all poolings; for each pooling all windows.
 
         Warns
         -----
         RuntimeWarning
-            If rounding errors may reach a millionth of a feature: finite filters over long stretches add up numbers
-            that are far larger than their sum.
+            If rounding errors may exceed a millionth of a feature: finite filters over long stretches add numbers that
+            are far larger than their sum.
         """
         check_is_fitted(self)
         X, lengths = self._check_panel(X, reset=False)
@@ -140,12 +148,12 @@ class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
             found = np.empty((len(X), n_of_each))
             n_threads = granted_threads(self.n_jobs)
             lost = max(lost, pooled_intervals(source, X, lengths, self.filters_, own, n_threads=n_threads, out=found))
-            with np.errstate(over="ignore"):  # told in one sentence
+            with np.errstate(over="ignore"):  # `_check_overflow` reports it
                 out[:, first : first + n_of_each] = found
             first += n_of_each
         out = out if self._kept is None else out[:, self._kept]
         self._check_overflow(out, "sums over intervals overflow", "scale the series, or take a smaller filter_length")
-        if lost > WORTH_A_WARNING:
+        if lost > WARNED_ERROR:
             digits = max(0, math.floor(-math.log10(lost)))
             warnings.warn(
                 f"of the worst feature of {type(self).__name__} {digits} of 16 digits are sure: terms that grow with "
@@ -175,13 +183,15 @@ class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
         raise NotImplementedError
 
     def _trained(self, X, lengths, target, length, random_state):
-        """Filters of torch, trained on a target unless that is None."""
+        """Return filters of torch, trained on a target unless that is None."""
+        from sigfeat.nn.intervals.filters import build_filter
+        from sigfeat.nn.intervals.layers import train_intervals
+
         seed = int(random_state.randint(2**31))
-        filters = importlib.import_module("sigfeat.nn.intervals.filters")
-        built = filters.build_filter(self.filter, self.n_filters, self.filter_rank, length, seed)
+        built = build_filter(self.filter, self.n_filters, self.filter_rank, length, seed)
         if target is not None:
             layer, series = self._layer(X, lengths, built)
-            self.history_ = importlib.import_module("sigfeat.nn.intervals.layers").train_intervals(
+            self.history_ = train_intervals(
                 layer,
                 series,
                 lengths,
@@ -199,17 +209,17 @@ class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
         return built.frozen()
 
     def _layer(self, X, lengths, filters):
-        """Layer to train, and the series that it takes."""
+        """Return the layer to train, and its input."""
         raise NotImplementedError
 
     def _keep(self, layer):
-        """Take over what was trained beside the filters."""
+        """Keep what was trained in addition to the filters."""
 
     def _row_names(self):
         raise NotImplementedError
 
     def _row_columns(self):
-        """Columns of the table of features for the rows of values, in the order of `_row_names`."""
+        """Return columns of the table of features for the rows of values, in the order of `_row_names`."""
         raise NotImplementedError
 
 

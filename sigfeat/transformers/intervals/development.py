@@ -17,7 +17,7 @@ from sigfeat.transformers._contract.jobs import granted_threads
 from sigfeat.transformers._contract.paths import path_increments, path_units
 from sigfeat.transformers.intervals._base import INTERVAL_CONSTRAINTS, IntervalTransformer
 
-LONGER = 3.0  # intervals are shorter than series, and so may turn by more
+STEP_FACTOR = 3.0  # intervals are shorter than series, and so may turn by more
 
 
 class IntervalDevelopmentTransformer(IntervalTransformer):
@@ -37,44 +37,47 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
     dim : int, default=3
         Side of the matrices: from 2 on, from 1 on for "U" and "GL", even for "Sp".
     n_developments : int, default=3
-        Independent developments of each path.
+        Number of independent developments of each path.
+    step_size : float or None, default=None
+        Size of the elements A_c, > 0: the path of a typical training series turns by about `step_size` radians. None
+        for 3, and for 1 in "Sp", "SO(n,1)" and "GL", where entries grow exponentially; intervals are shorter than
+        series.
     filter : {"exponential", "box", "random", "learnt"}, default="exponential"
         See `IntervalISSTransformer`.
     n_filters : int, default=4
-        Filters h; each entry of each development has values for each of them.
+        Number of filters h; each entry of each development has values for each of them.
     filter_rank : int, default=1
-        Products that each filter is a sum of.
+        Number of products whose sum is a filter.
     filter_length : int or None, default=None
         Longest half-life of "exponential" in steps; number of lags of the others. None for half of the median length.
-    scale : float or None, default=None
-        Size of the elements A_c, > 0: the path of a typical training series turns by about `scale` radians. None
-        is 3, and 1 in "Sp", "SO(n,1)" and "GL", where entries grow exponentially: intervals are shorter than series.
     pooling : str or tuple of str, default=("end", "mean", "max", "min")
-        Any of "end" (last value), "mean", "max", "min", "ppv" (fraction of the time above a threshold), "mpv" (mean
-        excess over the threshold while above it), "argmax" (place of the first maximum, 0 at the start of the
-        window and 1 at its end), "mipv" (mean place while above the threshold, as a fraction of the window).
+        Any of "end" (last value), "mean", "max", "min", "ppv" (fraction of time above a threshold), "mpv" (mean
+        excess over the threshold while above it), "mipv" (mean position while above it, as a fraction of the window),
+        "argmax" (position of the first maximum, 0 at the start of the window and 1 at its end).
     windows : "whole", int or ("dyadic", int), default="whole"
         Whole series; this many equal parts; or all dyadic parts down to a depth: 1, 2, 4, ... parts.
     quantile : float, default=0.5
-        The thresholds of "ppv", "mpv" and "mipv" are this quantile of the values on the training series.
+        The thresholds of "ppv", "mpv" and "mipv", which alone use it, are this quantile of the values on the training
+        series.
     fit_mode : {"random", "supervised"}, default="random"
-        "random": filters and elements as drawn. "supervised": both trained with a linear head on y, which is thrown
-        away. Needs y.
+        "random": filters and elements as drawn. "supervised": both are then trained together with a linear head that
+        predicts y, and the head is discarded. The parameters of the training are only used with "supervised".
     task : {"auto", "classification", "regression"}, default="auto"
-        What supervised training takes y for. "auto": numbers with a fractional part are targets of a regression,
-        anything else is classes.
+        Task of the training. "auto": regression if y contains numbers with a fractional part, and classification
+        otherwise.
     max_epochs : int, default=30
-        Passes over the training series in supervised training.
-    lr : float, default=0.01
-        Its learning rate at the peak.
+        Number of passes over the training series.
     batch_size : int, default=32
-        Series per step, at least 2.
+        Number of series per step, at least 2.
+    lr : float, default=0.01
+        Learning rate at its peak.
     device : str or torch.device, default="cpu"
-        Where the training runs.
+        Device of the training.
     random_state : int, RandomState instance or None, default=0
-        Of the elements, the filters, and the training.
+        Seed of the elements and the filters, and of everything random in training.
     n_jobs : int or None, default=None
-        Threads over series, in joblib's convention, no more than CPUs. The features do not depend on it.
+        Number of threads over series, in joblib's convention, at most the number of CPUs. The features do not depend
+        on it.
 
     Attributes
     ----------
@@ -83,21 +86,21 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
     filters_ : ExponentialFilters or FiniteFilters
         The filters, see `sigfeat.filters`.
     units_ : ndarray of shape (n_channels,)
-        Unit of each channel, by which `scale` is relative to the training data.
+        Unit of each channel, by which `step_size` is relative to the training data.
     thresholds_ : ndarray of shape (n_rows,)
-        Thresholds of "ppv", "mpv" and "mipv"; zeros where none of them is asked for.
-    history_ : list of dict
-        "epoch", "train_loss" of each epoch; in supervised mode only.
+        Thresholds of "ppv", "mpv" and "mipv"; zeros if `pooling` has none of them.
+    history_ : dict of ndarray
+        "train_loss" of each epoch; only with ``fit_mode="supervised"``.
     n_channels_ : int
         Number of channels seen at fit.
 
     Raises
     ------
     ImportError
-        If torch, or skorch for supervised training, is not installed.
+        If torch or skorch is not installed.
     ValueError
         If the group has no matrices of side `dim`, the device cannot be used, values are NaN or infinite, y is missing
-        in supervised mode, developments overflow, or the output would not fit into memory.
+        with ``fit_mode="supervised"``, developments overflow, or the output would not fit into memory.
 
     See Also
     --------
@@ -109,7 +112,7 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
     X(s, s') is a product of matrices, and so O(t) = sum over i of (f_i * X^-1)(t) (g_i * X)(t), with the group's
     inverse in closed form; by real FFTs in O(T log T), over stretches of four filters' length, or by a recurrence in
     O(T) for exponential filters, see `IntervalISSTransformer`. All is computed in float64. Entries that are the same in
-    all elements of a group, such as the last row of "SE", are left out.
+    all elements of a group, such as the last row of "SE", are omitted.
 
     References
     ----------
@@ -132,27 +135,28 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
         "group": [StrOptions(set(GROUPS))],
         "dim": [Interval(Integral, 1, None, closed="left")],
         "n_developments": [Interval(Integral, 1, None, closed="left")],
-        "scale": [Interval(Real, 0, None, closed="neither"), None],
+        "step_size": [Interval(Real, 0, None, closed="neither"), None],
     }
 
     def __init__(
         self,
         group="SO",
+        *,
         dim=3,
         n_developments=3,
+        step_size=None,
         filter="exponential",
         n_filters=4,
         filter_rank=1,
         filter_length=None,
-        scale=None,
         pooling=("end", "mean", "max", "min"),
         windows="whole",
         quantile=0.5,
         fit_mode="random",
         task="auto",
         max_epochs=30,
-        lr=0.01,
         batch_size=32,
+        lr=0.01,
         device="cpu",
         random_state=0,
         n_jobs=None,
@@ -160,33 +164,33 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
         self.group = group
         self.dim = dim
         self.n_developments = n_developments
+        self.step_size = step_size
         self.filter = filter
         self.n_filters = n_filters
         self.filter_rank = filter_rank
         self.filter_length = filter_length
-        self.scale = scale
         self.pooling = pooling
         self.windows = windows
         self.quantile = quantile
         self.fit_mode = fit_mode
         self.task = task
         self.max_epochs = max_epochs
-        self.lr = lr
         self.batch_size = batch_size
+        self.lr = lr
         self.device = device
         self.random_state = random_state
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
-        """Draw the elements of the Lie algebra and the filters, and train them in supervised mode.
+        """Draw the elements of the Lie algebra and the filters, and train them with ``fit_mode="supervised"``.
 
         Parameters
         ----------
         X : array of shape (n_samples, n_channels, n_timepoints), or any other panel
             Series; see `to_panel`.
         y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
-            Classes or numbers; used in supervised mode only.
+            Classes or numbers; only used with ``fit_mode="supervised"``.
 
         Returns
         -------
@@ -198,13 +202,13 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
         workspace = 4 * self.n_developments * X.shape[1] * group.dim**2 * 16 + 4 * X.shape[2] * group.dim**2 * 16
         remedy = "take a smaller dim or lower n_filters"
         self._check_size(X, lengths, n_outputs, group.dim**2, workspace, remedy, itemsize=8 * (1 + group.is_complex))
-        scale = LONGER * group.usual_scale if self.scale is None else self.scale
+        step_size = STEP_FACTOR * group.usual_scale if self.step_size is None else self.step_size
         generator = torch.Generator().manual_seed(int(check_random_state(self.random_state).randint(2**31)))
         elements = random_algebra(group, 1, self.n_developments * X.shape[1], generator=generator, dtype=torch.float64)
         elements = elements.reshape(self.n_developments, X.shape[1], group.dim, group.dim).numpy()
         self.units_ = path_units(X, lengths)
         self._group, self._n_parts = group, 1 + group.is_complex
-        self._sizes = scale / X.shape[1] ** 0.5 / self.units_
+        self._sizes = step_size / X.shape[1] ** 0.5 / self.units_
         self.algebra_ = elements * self._sizes[:, np.newaxis, np.newaxis]
         varying = group.varying().numpy().reshape(-1, 1, 1)  # entries, filters, parts
         repeats = self.n_developments, self.n_filters, self._n_parts
@@ -224,7 +228,7 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
             self.n_developments,
             filters,
             n_threads=granted_threads(self.n_jobs),
-            generator=torch.Generator(),  # replaced at once, but torch's own must not be drawn from
+            generator=torch.Generator(),  # torch's own generator must not be used
         )
         layer.development.weight.data = torch.from_numpy(self.algebra_ / self._sizes[:, np.newaxis, np.newaxis])
         return layer, path_increments(X.astype(np.float64), lengths) * self._sizes
@@ -262,12 +266,14 @@ class StepsOf:
         plan = Plan(self.elements[np.newaxis], self.group.involution, self.group.is_compact)
         increments = path_increments(series.astype(np.float64), lengths)
         n_samples, n_steps, n_channels = increments.shape
-        # matrices in the lanes of one vector are rounded alike: no series is to share one with another
+        # matrices in the lanes of one vector are rounded alike, so no two series may share one
         filled = np.zeros((n_samples, -(-n_steps // plan.shape[2]) * plan.shape[2], n_channels))
         filled[:, :n_steps] = increments
         matrices = plan.matrices(plan.path(filled.reshape(-1, 1, n_channels)))
         matrices = matrices.reshape(*filled.shape[:2], self.group.dim, self.group.dim)
         steps = np.ascontiguousarray(matrices[:, :n_steps])
         if not np.isfinite(steps).all():
-            raise ValueError(f"developments in {self.group.label} overflow float64: scale the series, or lower scale")
+            raise ValueError(
+                f"developments in {self.group.label} overflow float64: scale the series, or lower step_size"
+            )
         return steps, np.ascontiguousarray(self.group.inverse(torch.from_numpy(steps)).numpy())

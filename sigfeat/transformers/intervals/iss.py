@@ -1,6 +1,5 @@
 """Iterated sums over all intervals as a scikit-learn transformer."""
 
-import importlib
 from numbers import Integral
 
 import numpy as np
@@ -8,11 +7,11 @@ import numpy as np
 from sigfeat._kernels.interval_features import Sums
 from sigfeat._validation import Interval, StrOptions, _fit_context
 from sigfeat.pooling import check_poolings, fine_windows
-from sigfeat.semirings import SEMIRINGS
 from sigfeat.transformers._contract.feature_table import combined, word_columns
 from sigfeat.transformers._contract.moments import channel_moments
+from sigfeat.transformers._contract.unused import OnlyWith
 from sigfeat.transformers._words import chosen_words
-from sigfeat.transformers.intervals._base import INTERVAL_CONSTRAINTS, IntervalTransformer
+from sigfeat.transformers.intervals._base import INTERVAL_CONSTRAINTS, INTERVAL_USED_ONLY, IntervalTransformer
 
 WORD_BYTES = 2000  # of one Word object and its part of the plan of sums, measured from above
 FEWER_WORDS = "lower the depth or n_filters or choose words"
@@ -29,53 +28,53 @@ class IntervalISSTransformer(IntervalTransformer):
 
     Parameters
     ----------
+    depth : int, default=2
+        Largest length or weight of the words; only used if `words` is "length" or "weight".
     words : {"length", "weight"} or list of str, default="weight"
         "length": all words of 1 to `depth` single channels. "weight": all words of monomials of total degree
         1 to `depth`. A list: exactly these words, as texts such as "[1][1,2]" with channels counted from 1, or
         "[speed][speed,temp]" with the names of the channels of a panel that has them.
-    depth : int, default=2
-        Largest length or weight of the words; not used where `words` is a list.
     filter : {"exponential", "box", "random", "learnt"}, default="exponential"
-        "exponential": two fading weights; time is linear, and no digit is lost however long the series. "box": the
-        beginning in one stretch of lags, the end in another. "random": Gaussian weights. "learnt": a small network of
-        the lag times an exponential; not trained, it is a smooth random filter.
+        "exponential": products of two exponentially decaying weights; time is linear in the length, and there are no
+        rounding errors from long series. "box": one stretch of lags for the start of an interval and another for its
+        end. "random": Gaussian weights. "learnt": a small network of the lag times an exponential; without training a
+        smooth random filter.
     n_filters : int, default=8
-        Filters h; each word has values for each of them.
+        Number of filters h; each word has values for each of them.
     filter_rank : int, default=1
-        Products that each filter is a sum of.
+        Number of products whose sum is a filter.
     filter_length : int or None, default=None
         Longest half-life of "exponential" in steps; number of lags of the others. None for half of the median length.
     pooling : str or tuple of str, default=("end", "mean", "max", "min")
-        Any of "end" (last value), "mean", "max", "min", "ppv" (fraction of the time above a threshold), "mpv" (mean
-        excess over the threshold while above it), "argmax" (place of the first maximum, 0 at the start of the
-        window and 1 at its end), "mipv" (mean place while above the threshold, as a fraction of the window).
+        Any of "end" (last value), "mean", "max", "min", "ppv" (fraction of time above a threshold), "mpv" (mean
+        excess over the threshold while above it), "mipv" (mean position while above it, as a fraction of the window),
+        "argmax" (position of the first maximum, 0 at the start of the window and 1 at its end).
     windows : "whole", int or ("dyadic", int), default="whole"
         Whole series; this many equal parts; or all dyadic parts down to a depth: 1, 2, 4, ... parts.
-    quantile : float, default=0.5
-        The thresholds of "ppv", "mpv" and "mipv" are this quantile of the values on the training series.
-    semiring : {"real"}, default="real"
-        Sums of other semirings have no inverses, and so no low rank over intervals; they are refused.
     scale : {"standard", "std", None}, default="standard"
-        What is learnt at fit and done to each channel: subtract the mean and divide by the standard
-        deviation; divide only; nothing.
+        Scaling of each channel, learnt at fit: subtract the mean and divide by the standard deviation; divide only; or
+        none.
+    quantile : float, default=0.5
+        The thresholds of "ppv" and "mpv", which alone use it, are this quantile of the values on the training series.
     fit_mode : {"random", "supervised"}, default="random"
-        "random": filters as drawn. "supervised": the same, then trained with a linear head on y, which is thrown away.
-        Needs y and torch.
+        "random": filters as drawn. "supervised": these are then trained together with a linear head that predicts y,
+        and the head is discarded. This needs y and torch. The parameters of the training are only used with it.
     task : {"auto", "classification", "regression"}, default="auto"
-        What supervised training takes y for. "auto": numbers with a fractional part are targets of a regression,
-        anything else is classes.
+        Task of the training. "auto": regression if y contains numbers with a fractional part, and classification
+        otherwise.
     max_epochs : int, default=30
-        Passes over the training series in supervised training.
-    lr : float, default=0.01
-        Its learning rate at the peak.
+        Number of passes over the training series.
     batch_size : int, default=32
-        Series per step, at least 2.
+        Number of series per step, at least 2.
+    lr : float, default=0.01
+        Learning rate at its peak.
     device : str or torch.device, default="cpu"
-        Where the training runs.
+        Device of the training.
     random_state : int, RandomState instance or None, default=0
-        Of the filters, and of the training.
+        Seed of the filters, and of everything random in training.
     n_jobs : int or None, default=None
-        Threads over series, in joblib's convention, no more than CPUs. The features do not depend on it.
+        Number of threads over series, in joblib's convention, at most the number of CPUs. The features do not depend
+        on it.
 
     Attributes
     ----------
@@ -83,12 +82,12 @@ class IntervalISSTransformer(IntervalTransformer):
         The words, in the order of the features.
     filters_ : ExponentialFilters or FiniteFilters
         The filters, see `sigfeat.filters`.
-    shift_, scale_ : ndarray of shape (n_channels_,)
-        A channel is used as (x - shift_) * scale_.
+    mean_, scale_ : ndarray of shape (n_channels_,)
+        A channel is used as (x - mean_) / scale_.
     thresholds_ : ndarray of shape (n_words * n_filters,)
-        Thresholds of "ppv", "mpv" and "mipv"; zeros where none of them is asked for.
-    history_ : list of dict
-        "epoch", "train_loss" of each epoch; in supervised mode only.
+        Thresholds of "ppv", "mpv" and "mipv"; zeros if `pooling` has none of them.
+    history_ : dict of ndarray
+        "train_loss" of each epoch; only with ``fit_mode="supervised"``.
     n_channels_ : int
         Number of channels seen at fit.
 
@@ -97,8 +96,8 @@ class IntervalISSTransformer(IntervalTransformer):
     ImportError
         If torch, for learnt filters and supervised training, or skorch for the latter, is not installed.
     ValueError
-        If a word cannot be read or names a missing channel, the semiring is not "real", values are NaN or infinite, y
-        is missing in supervised mode, sums overflow, or the output would not fit into memory.
+        If a word cannot be parsed or names a missing channel, values are NaN or infinite, y is missing with
+        ``fit_mode="supervised"``, sums overflow, or the output would not fit into memory.
 
     See Also
     --------
@@ -107,6 +106,8 @@ class IntervalISSTransformer(IntervalTransformer):
 
     Notes
     -----
+    Sums of other semirings than the real one have no inverses, and so no such factorisation over intervals.
+
     By Chen's identity S_w(s, s') is the sum over splits w = uv of p_u(s) q_v(s'), where q_v are the sums from a fixed
     time and p_u the coefficients of their inverse, given by the antipode of the quasi-shuffle algebra: a rank of k + 1
     for a word of length k. So O(t) = sum over i, uv of (f_i * p_u)(t) (g_i * q_v)(t), by real FFTs in O(T log T) for T
@@ -118,7 +119,7 @@ class IntervalISSTransformer(IntervalTransformer):
     >>> import numpy as np
     >>> from sigfeat import IntervalISSTransformer
     >>> X = np.random.default_rng(0).standard_normal((10, 2, 50))
-    >>> intervals = IntervalISSTransformer(["[1]", "[1][2]"], n_filters=3, pooling="mean").fit(X)
+    >>> intervals = IntervalISSTransformer(words=["[1]", "[1][2]"], n_filters=3, pooling="mean").fit(X)
     >>> intervals.transform(X).shape
     (10, 6)
     >>> intervals.get_feature_names_out()[-1]
@@ -126,50 +127,49 @@ class IntervalISSTransformer(IntervalTransformer):
     """
 
     _parameter_constraints: dict = INTERVAL_CONSTRAINTS | {
-        "words": [StrOptions({"length", "weight"}), list, tuple],
         "depth": [Interval(Integral, 1, None, closed="left")],
-        "semiring": [StrOptions(set(SEMIRINGS))],
+        "words": [StrOptions({"length", "weight"}), list, tuple],
         "scale": [StrOptions({"standard", "std"}), None],
     }
+    _used_only = INTERVAL_USED_ONLY | {"depth": OnlyWith("words", ("length", "weight"))}
 
     def __init__(
         self,
-        words="weight",
         depth=2,
+        *,
+        words="weight",
         filter="exponential",
         n_filters=8,
         filter_rank=1,
         filter_length=None,
         pooling=("end", "mean", "max", "min"),
         windows="whole",
-        quantile=0.5,
-        semiring="real",
         scale="standard",
+        quantile=0.5,
         fit_mode="random",
         task="auto",
         max_epochs=30,
-        lr=0.01,
         batch_size=32,
+        lr=0.01,
         device="cpu",
         random_state=0,
         n_jobs=None,
     ):
-        self.words = words
         self.depth = depth
+        self.words = words
         self.filter = filter
         self.n_filters = n_filters
         self.filter_rank = filter_rank
         self.filter_length = filter_length
         self.pooling = pooling
         self.windows = windows
-        self.quantile = quantile
-        self.semiring = semiring
         self.scale = scale
+        self.quantile = quantile
         self.fit_mode = fit_mode
         self.task = task
         self.max_epochs = max_epochs
-        self.lr = lr
         self.batch_size = batch_size
+        self.lr = lr
         self.device = device
         self.random_state = random_state
         self.n_jobs = n_jobs
@@ -183,17 +183,13 @@ class IntervalISSTransformer(IntervalTransformer):
         X : array of shape (n_samples, n_channels, n_timepoints), or any other panel
             Series; see `to_panel`.
         y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
-            Classes or numbers; used in supervised mode only.
+            Classes or numbers; only used with ``fit_mode="supervised"``.
 
         Returns
         -------
         self : IntervalISSTransformer
         """
         X, lengths = self._check_panel(X, y, reset=True)
-        if self.semiring != "real":
-            raise ValueError(
-                f'semiring must be "real" for sums over intervals, got {self.semiring!r}: its sums have no inverses'
-            )
         n_columns = self.n_filters * len(check_poolings(self.pooling)) * len(fine_windows(self.windows)[1])
         labels = self._channel_labels()
         shape = X.shape[1], n_columns, len(X), X.dtype, type(self).__name__
@@ -203,23 +199,24 @@ class IntervalISSTransformer(IntervalTransformer):
         n_runs = sum(word.length * (word.length + 1) // 2 for word in self.words_)
         n_factors = 1 + (len(self.words_) if isinstance(self.words, str) else n_runs)
         self._check_size(X, lengths, len(self.words_), n_factors)
-        self.shift_, self.scale_ = np.zeros(X.shape[1]), np.ones(X.shape[1])
+        self.mean_, self.scale_ = np.zeros(X.shape[1]), np.ones(X.shape[1])
         if self.scale is not None:
-            mean, deviation = channel_moments(X, lengths)
-            self.shift_, self.scale_ = mean if self.scale == "standard" else self.shift_, 1.0 / deviation
+            mean, self.scale_ = channel_moments(X, lengths)
+            self.mean_ = mean if self.scale == "standard" else self.mean_
         self._fit_intervals(X, lengths, y, len(self.words_))
         return self
 
     def _sources(self):
-        return [Sums(self.words_, self.shift_, self.scale_)]
+        return [Sums(self.words_, self.mean_, 1.0 / self.scale_)]
 
     def _layer(self, X, lengths, filters):
-        layer = importlib.import_module("sigfeat.nn.intervals.layers").IntervalSums(self.words_, filters)
+        from sigfeat.nn.intervals.layers import IntervalSums
+
         with np.errstate(over="ignore"):
-            series = ((X - self.shift_[:, np.newaxis]) * self.scale_[:, np.newaxis]).swapaxes(1, 2)
+            series = ((X - self.mean_[:, np.newaxis]) * (1.0 / self.scale_)[:, np.newaxis]).swapaxes(1, 2)
         if np.isinf(series).any():
-            raise ValueError("X overflows float64 where it is shifted and scaled: scale the series")
-        return layer, series
+            raise ValueError("X overflows float64 when it is standardised: scale the series")
+        return IntervalSums(self.words_, filters), series
 
     def _row_names(self):
         labels = self._channel_labels()

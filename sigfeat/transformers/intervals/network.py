@@ -11,20 +11,22 @@ from sklearn.utils.multiclass import check_classification_targets
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted, validate_panel
 from sigfeat.nn.devices import check_device, thread_limit
 from sigfeat.nn.intervals.networks import HEAD_RATE, PooledSequence, interval_hyena, stacked_intervals
-from sigfeat.nn.training.supervised import TrainingSettings, train
+from sigfeat.nn.training.settings import TrainingSettings
+from sigfeat.nn.training.supervised import train_features
 from sigfeat.transformers._contract.jobs import N_JOBS, granted_threads
 from sigfeat.transformers._contract.moments import channel_moments
 from sigfeat.transformers._contract.targets import check_target
+from sigfeat.transformers._contract.unused import OnlyWith, refuse_unused
 from sigfeat.transformers.embeddings._states import ModuleStateMixin
 
 SERIES_AT_ONCE = 64  # in predictions
 
 
 class IntervalNetworkClassifier(ModuleStateMixin, ClassifierMixin, BaseEstimator):
-    """A network whose layers are sums over all intervals of what the layer before found, trained as a whole.
+    """A network whose layers are sums over all intervals of the output of the previous layer, trained as a whole.
 
-    For tasks in which one event tells which other event counts. Series are standardised; mean, largest and last value
-    of what the last layer gives are the features of a linear classifier.
+    For tasks in which one event determines which other event is relevant. Series are standardised; mean, maximum and
+    last value of the output of the last layer are the features of a linear classifier.
 
     Parameters
     ----------
@@ -32,25 +34,26 @@ class IntervalNetworkClassifier(ModuleStateMixin, ClassifierMixin, BaseEstimator
         "stack": interval layer, projection, interval layer, projection. "hyena": interval layer, projection, two blocks
         of Hyena.
     d_model : int, default=6
-        Channels between the layers.
+        Number of channels between the layers.
     n_filters : int, default=4
-        Learnt filters of the second layer of "stack", whose first has three times as many, or of the one of "hyena".
+        Number of learnt filters of the second layer of "stack", whose first has three times as many, or of the interval
+        layer of "hyena".
     order : int, default=2
-        Of Hyena.
+        Order of Hyena; only used with ``layers="hyena"``.
     max_epochs : int, default=20
-        Passes over the training series.
-    lr : float, default=0.01
-        Learning rate at the peak.
+        Number of passes over the training series.
     batch_size : int, default=32
-        Series per step, at least 2.
+        Number of series per step, at least 2.
+    lr : float, default=0.01
+        Learning rate at its peak.
     device : str or torch.device, default="cpu"
-        Where to train and predict.
+        Device of training and prediction.
     dtype : {"float32", "float64"}, default="float32"
-        Precision to train and predict in; the factors of intervals are computed in float64.
+        Precision of training and prediction; the factors of intervals are computed in float64.
     random_state : int, RandomState instance or None, default=0
-        Of the first weights, and of the order of the series.
+        Seed of the first weights, and of the order of the series.
     n_jobs : int or None, default=None
-        Threads of torch and BLAS, in joblib's convention, no more than CPUs.
+        Number of threads of torch and BLAS, in joblib's convention, at most the number of CPUs.
 
     Attributes
     ----------
@@ -58,10 +61,10 @@ class IntervalNetworkClassifier(ModuleStateMixin, ClassifierMixin, BaseEstimator
         Features and linear head.
     classes_ : ndarray of shape (n_classes,)
         Classes.
-    history_ : list of dict
-        "epoch" and "train_loss" of each epoch.
-    shift_, scale_ : ndarray of shape (n_channels,)
-        A channel is used as (x - shift_) * scale_.
+    history_ : dict of ndarray
+        "train_loss" of each epoch.
+    mean_, scale_ : ndarray of shape (n_channels,)
+        A channel is used as (x - mean_) / scale_.
     n_channels_ : int
         Number of channels seen at fit.
 
@@ -104,15 +107,18 @@ class IntervalNetworkClassifier(ModuleStateMixin, ClassifierMixin, BaseEstimator
         "n_jobs": N_JOBS,
     }
 
+    _used_only = {"order": OnlyWith("layers", ("hyena",))}
+
     def __init__(
         self,
         layers="stack",
+        *,
         d_model=6,
         n_filters=4,
         order=2,
         max_epochs=20,
-        lr=0.01,
         batch_size=32,
+        lr=0.01,
         device="cpu",
         dtype="float32",
         random_state=0,
@@ -123,8 +129,8 @@ class IntervalNetworkClassifier(ModuleStateMixin, ClassifierMixin, BaseEstimator
         self.n_filters = n_filters
         self.order = order
         self.max_epochs = max_epochs
-        self.lr = lr
         self.batch_size = batch_size
+        self.lr = lr
         self.device = device
         self.dtype = dtype
         self.random_state = random_state
@@ -152,8 +158,7 @@ class IntervalNetworkClassifier(ModuleStateMixin, ClassifierMixin, BaseEstimator
         check_classification_targets(y)
         check_device(self.device)
         self.classes_ = np.unique(np.asarray(y))
-        mean, deviation = channel_moments(X, lengths)
-        self.shift_, self.scale_ = mean, 1.0 / deviation
+        self.mean_, self.scale_ = channel_moments(X, lengths)
         seed = int(check_random_state(self.random_state).randint(2**31))
         sizes = {"d_model": self.d_model, "n_filters": self.n_filters, "seed": seed}
         sizes["dtype"] = getattr(torch, self.dtype)
@@ -165,18 +170,15 @@ class IntervalNetworkClassifier(ModuleStateMixin, ClassifierMixin, BaseEstimator
         settings = TrainingSettings(
             max_epochs=self.max_epochs,
             lr=self.lr,
-            weight_decay=0.0,
             batch_size=self.batch_size,
-            validation_fraction=0.0,
-            patience=1,
-            callbacks=(),
-            device=self.device,
             seed=seed,
-            stretching=0.0,
-            head_rate=HEAD_RATE,
+            passes=True,
+            device=self.device,
         )
         with thread_limit(granted_threads(self.n_jobs)):
-            self.history_, network = train(PooledSequence(body), self._scaled(X), lengths, target, settings)
+            self.history_, network = train_features(
+                PooledSequence(body), self._scaled(X), lengths, target, settings, stretching=0.0, head_rate=HEAD_RATE
+            )
         self.network_ = network.eval().cpu()
         return self
 
@@ -240,9 +242,13 @@ class IntervalNetworkClassifier(ModuleStateMixin, ClassifierMixin, BaseEstimator
         return np.concatenate(found)
 
     def _scaled(self, X):
-        """Standardised series, (n_samples, n_timepoints, n_channels) zeros behind the end."""
-        scaled = (X - self.shift_[:, np.newaxis]) * self.scale_[:, np.newaxis]
+        """Standardised series of shape (n_samples, n_timepoints, n_channels), padded with zeros."""
+        scaled = (X - self.mean_[:, np.newaxis]) * (1.0 / self.scale_)[:, np.newaxis]
         return np.ascontiguousarray(np.nan_to_num(scaled).swapaxes(1, 2), np.dtype(self.dtype))
+
+    def _validate_params(self):
+        super()._validate_params()
+        refuse_unused(self, self._used_only)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,4 +1,4 @@
-"""Fitted estimators in folders: their values as JSON, arrays and weights as safetensors, with checksums."""
+"""Folders of fitted estimators: a file of values, one of arrays and weights, with checksums."""
 
 import hashlib
 import json
@@ -14,7 +14,9 @@ from sigfeat._validation import check_is_fitted
 from sigfeat.nn.devices import check_device
 from sigfeat.nn.folders import is_saved, write_folder
 from sigfeat.nn.training.processes import processes
-from sigfeat.transformers.embeddings._values import Reader, Writer, check_fields
+from sigfeat.transformers.embeddings._persistence.checks import check_fields
+from sigfeat.transformers.embeddings._persistence.reader import Reader
+from sigfeat.transformers.embeddings._persistence.writer import Writer
 
 FORMAT, VERSION = "sigfeat estimator", 1
 VALUES, WEIGHTS = "estimator.json", "weights.safetensors"

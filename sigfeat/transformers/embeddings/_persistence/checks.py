@@ -1,0 +1,132 @@
+"""Which values an estimator in a folder may have, and checks of them, as if every file were forged."""
+
+import dataclasses
+import inspect
+import math
+import re
+import reprlib
+
+import numpy as np
+import torch
+from sklearn.frozen import FrozenEstimator
+
+import sigfeat
+from sigfeat.nn.encoder import Encoder, EncoderSpec
+from sigfeat.nn.mixers import MIXERS
+from sigfeat.nn.mixers.s4 import KINDS
+from sigfeat.transformers._contract.base import PanelTransformer
+
+ESTIMATOR_FIELDS = {"class": str, "parameters": dict, "attributes": dict}
+RANDOM_STATE_FIELDS = {"position": int, "has_gauss": int, "gauss": float}
+STRINGS_FIELDS = {"shape": list, "values": list}
+SPEC_FIELDS = {field.name: field.type for field in dataclasses.fields(EncoderSpec)}
+NOT_KEPT = {"_skl_callbacks", "_skl_callbacks_to_teardown", "_parent_callback_ctx", "_callback_fit_ctx"}
+DTYPES = re.compile(r"[<>|](b1|[iu][1248]|f[248]|c8|c16|U[1-9]\d{0,5})")
+LARGEST_STATE = 1024  # of "dplr", whose construction takes a time that grows with the cube
+
+
+def public_class(name):
+    """Return the class of this name, or None if a file must not contain it."""
+    if name == "FrozenEstimator":
+        return FrozenEstimator
+    found = getattr(sigfeat, name) if name in sigfeat.__all__ else None
+    return found if inspect.isclass(found) and issubclass(found, PanelTransformer) else None
+
+
+def cannot_save(place, what):
+    return TypeError(f"{place} cannot be saved: it is of type {what}")
+
+
+def inside(place, name):
+    """Place of a named value; no two values have the same."""
+    name = name.encode("unicode_escape").decode().replace(".", r"\x2e")
+    return f"{place}.{name}" if place else name
+
+
+def stored_as(dtype):
+    """Dtype that safetensors knows, and the axis that it adds: parts of complex numbers, characters of strings."""
+    if dtype.kind == "c":
+        return np.dtype(f"<f{dtype.itemsize // 2}"), (2,)
+    if dtype.kind == "U":
+        return np.dtype("<u4"), (dtype.itemsize // 4,)
+    return dtype.newbyteorder("<"), ()
+
+
+def check_parameters(estimator):
+    if isinstance(estimator, PanelTransformer):
+        estimator._validate_params()
+    elif not isinstance(estimator.estimator, PanelTransformer):
+        raise ValueError(f"FrozenEstimator must hold a transformer of sigfeat, got {reprlib.repr(estimator.estimator)}")
+
+
+def check_names(cls, attributes, *taken):
+    """Raise if an attribute would hide a parameter, a method or another attribute of the class."""
+    for name in attributes:
+        if name in taken or hasattr(cls, name):
+            raise ValueError(f"{name!r} is an attribute of the class {cls.__name__}, and no fitted one")
+
+
+def check_fields(node, types, place):
+    """The node, if it has these fields, of these types, and no others."""
+    if type(node) is not dict or node.keys() != types.keys():
+        fields = reprlib.repr(sorted(node) if type(node) is dict else node)
+        raise ValueError(f"{place} must have the fields {', '.join(types)}, got {fields}")
+    for name, kind in types.items():
+        if type(node[name]) is not kind:
+            raise ValueError(f"{name} of {place} must be of type {kind.__name__}, got {reprlib.repr(node[name])}")
+    return node
+
+
+def check_spec(node, place):
+    """Fields of an EncoderSpec, if they make sense by themselves."""
+    check_fields(node, SPEC_FIELDS, place)
+    allowed = {
+        **{name: 0 < node[name] < 2**31 for name, kind in SPEC_FIELDS.items() if kind is int},
+        "mixer": node["mixer"] in MIXERS,
+        "kind": node["kind"] in KINDS,
+        "dropout": 0 <= node["dropout"] < 1,
+        "time_scale": 0 < node["time_scale"] < math.inf,
+        "n_heads": 0 < node["n_heads"] < 2**31
+        and (node["mixer"] != "attention" or node["d_model"] % node["n_heads"] == 0),
+    }
+    for name, good in allowed.items():
+        if not good:
+            raise ValueError(f"{name} of {place} is out of range, got {reprlib.repr(node[name])}")
+    return node
+
+
+def empty_encoder(spec, weights, place):
+    """An encoder without values, if the weights are finite and are those of its spec."""
+    _check_sizes(spec, len(weights), sum(weight.size for weight in weights.values()), place)
+    dtype = torch.float64 if any(weight.dtype == np.float64 for weight in weights.values()) else torch.float32
+    try:
+        with torch.device("meta"):
+            encoder = Encoder(spec, generator=torch.Generator(), dtype=dtype)
+    except (ValueError, RuntimeError, OverflowError) as error:
+        raise ValueError(f"{place} has no encoder: {error}") from error
+    expected = encoder.state_dict()
+    for name in sorted(expected.keys() | weights.keys()):
+        if name not in weights:
+            raise ValueError(f"tensor {place}.{name} is missing")
+        if name not in expected:
+            raise ValueError(f"tensor {place}.{name} belongs to no part of the encoder")
+        found, wanted = weights[name], expected[name]
+        kind = str(wanted.dtype).removeprefix("torch.")
+        if found.shape != wanted.shape or found.dtype != kind:
+            raise ValueError(
+                f"tensor {place}.{name} must be {kind} of shape {tuple(wanted.shape)}, "
+                f"got {found.dtype} of shape {found.shape}"
+            )
+        if not np.isfinite(found).all():
+            raise ValueError(f"tensor {place}.{name} must be finite")
+    return encoder
+
+
+def _check_sizes(spec, n_weights, n_values, place):
+    """Raise where construction takes far longer, or more memory, than weights of this number and size justify."""
+    sized = spec.n_layers <= n_weights
+    if spec.mixer == "s4":  # makes first values wherever its weights are to lie
+        sized = spec.n_layers * spec.d_model * spec.d_state <= n_values
+        sized = sized and (spec.kind != "dplr" or spec.d_state <= LARGEST_STATE)
+    if not sized:
+        raise ValueError(f"{place} is too large for its {n_weights} tensors of {n_values} values: {spec}")

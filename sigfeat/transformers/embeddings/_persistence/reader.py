@@ -1,0 +1,168 @@
+"""Values of fitted estimators from JSON and arrays.
+
+Reading runs no code from the files: what can be built is in a fixed list, and classes are looked up among the public
+names. Everything is checked as if it were forged.
+"""
+
+import math
+import reprlib
+
+import numpy as np
+import torch
+
+from sigfeat._validation import check_is_fitted
+from sigfeat.nn.encoder import EncoderSpec
+from sigfeat.nn.training.processes import processes
+from sigfeat.transformers.embeddings._persistence.checks import (
+    DTYPES,
+    ESTIMATOR_FIELDS,
+    RANDOM_STATE_FIELDS,
+    STRINGS_FIELDS,
+    check_fields,
+    check_names,
+    check_parameters,
+    check_spec,
+    empty_encoder,
+    inside,
+    public_class,
+    stored_as,
+)
+
+
+class Reader:
+    """Values from their JSON; every array is taken out of `arrays`."""
+
+    def __init__(self, arrays, device):
+        self.arrays, self._device, self._known = arrays, device, {}
+        self._readers = {
+            "array": self._array,
+            "device": self._torch_device,
+            "dict": self._dict,
+            "dtype": self._dtype,
+            "encoder": self._encoder,
+            "estimator": self._estimator,
+            "float": self._float,
+            "random_state": self._random_state,
+            "same": self._same,
+            "scalar": self._scalar,
+            "spec": lambda node, place: EncoderSpec(**check_spec(node, place)),
+            "strings": self._strings,
+            "tuple": lambda node, place: tuple(self._items(node, place)),
+        }
+
+    def whole(self, node, cls):
+        """The estimator; a fitted one of this class or one that is derived from it."""
+        estimator = self._estimator(node, "")
+        if not isinstance(estimator, cls):
+            raise ValueError(f"it is of class {type(estimator).__name__}, not of {cls.__name__}")
+        check_is_fitted(estimator)
+        return estimator
+
+    def _value(self, node, place):
+        if node is None or type(node) in (bool, int, float, str):
+            return node
+        if type(node) is list:
+            return self._items(node, place)
+        kind = next(iter(node)) if len(node) == 1 else None
+        if kind not in self._readers:
+            raise ValueError(f"{place} must be a value of a known kind, got {reprlib.repr(node)}")
+        return self._readers[kind](node[kind], place)
+
+    def _estimator(self, node, place):
+        cls = public_class(check_fields(node, ESTIMATOR_FIELDS, place or "it")["class"])
+        if cls is None:
+            raise ValueError(f"there is no class {reprlib.repr(node['class'])} that could be loaded")
+        names = set(cls._get_param_names())
+        wrong = sorted(names ^ node["parameters"].keys())
+        if wrong:
+            what = "no" if wrong[0] in names else "an unknown"
+            raise ValueError(f"{place or 'it'} has {what} parameter {wrong[0]!r} of {cls.__name__}")
+        check_names(cls, node["attributes"], *names)
+        parameters = self._dict(node["parameters"], place)
+        if self._device is not None and "device" in names:
+            parameters["device"] = self._device
+        estimator = cls(**parameters)
+        check_parameters(estimator)
+        vars(estimator).update(self._dict(node["attributes"], place))
+        self._known[place] = estimator
+        return estimator
+
+    def _same(self, node, place):
+        if type(node) is not str or node not in self._known:
+            raise ValueError(f"{place} must be the same as an earlier estimator, got {reprlib.repr(node)}")
+        return self._known[node]
+
+    def _items(self, node, place):
+        if type(node) is not list:
+            raise ValueError(f"{place} must be a list, got {reprlib.repr(node)}")
+        return [self._value(item, f"{place}.{i}") for i, item in enumerate(node)]
+
+    def _dict(self, node, place):
+        if type(node) is not dict:
+            raise ValueError(f"{place} must be an object, got {reprlib.repr(node)}")
+        return {name: self._value(value, inside(place, name)) for name, value in node.items()}
+
+    def _float(self, node, place):
+        if node not in ("nan", "inf", "-inf"):
+            raise ValueError(f"{place} must be a number, or nan, inf or -inf, got {reprlib.repr(node)}")
+        return float(node)
+
+    def _torch_device(self, node, place):
+        try:
+            return torch.device(str(node))
+        except RuntimeError as error:
+            raise ValueError(f"{place} must be a device of torch, got {reprlib.repr(node)}") from error
+
+    def _dtype(self, node, place):
+        if type(node) is not str or not (node == "|O" or DTYPES.fullmatch(node)):
+            raise ValueError(f"{place} must be a dtype of numbers or strings, got {reprlib.repr(node)}")
+        return np.dtype(node)
+
+    def _array(self, node, place):
+        dtype = self._dtype(node, place)
+        stored, sides = stored_as(dtype)
+        array = self._take(place)
+        n_axes = array.ndim - len(sides)
+        if array.dtype != stored or array.shape[n_axes:] != sides:
+            raise ValueError(f"tensor {place} must be of {stored}, for values of {dtype}, got {array.dtype}")
+        limit = {"b": 1, "U": 0x10FFFF}.get(dtype.kind)  # other bits NumPy trusts, but must not
+        if limit is not None and (largest := array.view(f"u{stored.itemsize}").max(initial=0)) > limit:
+            raise ValueError(f"tensor {place} must hold values of {dtype}, got {largest}")
+        return array.reshape(-1).view(dtype.newbyteorder("<")).reshape(array.shape[:n_axes]).astype(dtype)
+
+    def _scalar(self, node, place):
+        array = self._array(node, place)
+        if array.ndim:
+            raise ValueError(f"tensor {place} must be a scalar, got shape {array.shape}")
+        return array[()]
+
+    def _strings(self, node, place):
+        check_fields(node, STRINGS_FIELDS, place)
+        shape, values = node["shape"], node["values"]
+        is_shape = all(type(side) is int and side >= 0 for side in shape) and math.prod(shape) == len(values)
+        if not is_shape or any(type(value) is not str for value in values):
+            raise ValueError(f"{place} must hold strings, as many as in its shape {reprlib.repr(shape)}")
+        return np.array(values, dtype=object).reshape(shape)
+
+    def _random_state(self, node, place):
+        check_fields(node, RANDOM_STATE_FIELDS, place)
+        position, has_gauss, gauss = (node[name] for name in RANDOM_STATE_FIELDS)
+        key = self._take(place)
+        if key.dtype != np.uint32 or key.shape != (624,) or not 0 <= position <= 624 or has_gauss not in (0, 1):
+            raise ValueError(f"{place} must be the state of a Mersenne twister")
+        random_state = np.random.RandomState(0)  # noqa: NPY002
+        random_state.set_state(("MT19937", key, position, has_gauss, gauss))
+        return random_state
+
+    def _encoder(self, node, place):
+        spec = EncoderSpec(**check_spec(node, place))
+        start = f"{place}."
+        weights = {name.removeprefix(start): self._take(name) for name in list(self.arrays) if name.startswith(start)}
+        encoder = empty_encoder(spec, weights, place)
+        encoder.load_state_dict({name: torch.tensor(weight) for name, weight in weights.items()}, assign=True)
+        return encoder.eval().requires_grad_(False).to(processes(self._device or "cpu").device)
+
+    def _take(self, place):
+        if place not in self.arrays:
+            raise ValueError(f"tensor {place} is missing")
+        return self.arrays.pop(place)

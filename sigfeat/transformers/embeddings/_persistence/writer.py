@@ -1,0 +1,130 @@
+"""Values of fitted estimators as JSON, and arrays for what is too large for it."""
+
+import dataclasses
+import math
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+
+from sigfeat.nn.encoder import Encoder, EncoderSpec
+from sigfeat.transformers.embeddings._persistence.checks import (
+    DTYPES,
+    NOT_KEPT,
+    cannot_save,
+    check_names,
+    check_parameters,
+    check_spec,
+    empty_encoder,
+    inside,
+    public_class,
+    stored_as,
+)
+
+
+class Writer:
+    """Values as JSON; what is too large for it goes into `arrays`, by its place."""
+
+    def __init__(self):
+        self.arrays, self._known = {}, {}
+        self._writers = {
+            dict: ("dict", self._dict),
+            float: ("float", lambda value, place: str(value)),
+            tuple: ("tuple", self._items),
+            torch.device: ("device", lambda value, place: str(value)),
+            np.random.RandomState: ("random_state", self._random_state),
+            EncoderSpec: ("spec", self._spec),
+            Encoder: ("encoder", self._encoder),
+        }
+
+    def value(self, value, place):
+        """JSON of any value."""
+        if value is None or type(value) in (bool, int, str) or (type(value) is float and math.isfinite(value)):
+            return value
+        if type(value) is list:
+            return self._items(value, place)
+        if id(value) in self._known:
+            return {"same": self._known[id(value)]}
+        kind, write = self._writer(value, place)
+        return {kind: write(value, place)}
+
+    def estimator(self, estimator, place):
+        """JSON of an estimator."""
+        cls = type(estimator)
+        if public_class(cls.__name__) is not cls:
+            raise cannot_save(place or "it", cls.__name__)
+        check_parameters(estimator)
+        parameters = estimator.get_params(deep=False)
+        if "callbacks" in parameters:
+            parameters["callbacks"] = None
+        attributes = {name: value for name, value in vars(estimator).items() if name not in {*parameters, *NOT_KEPT}}
+        check_names(cls, attributes)
+        written = {
+            "class": cls.__name__,
+            "parameters": self._dict(parameters, place),
+            "attributes": self._dict(attributes, place),
+        }
+        self._known[id(estimator)] = place
+        return written
+
+    def _writer(self, value, place):
+        if isinstance(value, BaseEstimator):
+            return "estimator", self.estimator
+        if isinstance(value, np.dtype):
+            return "dtype", self._dtype
+        if isinstance(value, np.generic):
+            return "scalar", self._array
+        if type(value) is np.ndarray:
+            return ("strings", self._strings) if value.dtype == object else ("array", self._array)
+        if type(value) not in self._writers:
+            raise cannot_save(place, type(value).__name__)
+        return self._writers[type(value)]
+
+    def _items(self, values, place):
+        return [self.value(value, f"{place}.{i}") for i, value in enumerate(values)]
+
+    def _dict(self, values, place):
+        for name in values:
+            if type(name) is not str:
+                raise cannot_save(place, f"dict with keys such as {name!r}")
+        return {name: self.value(value, inside(place, name)) for name, value in values.items()}
+
+    def _dtype(self, dtype, place):
+        if dtype.kind != "O" and not DTYPES.fullmatch(dtype.str):
+            raise cannot_save(place, f"dtype {dtype}")
+        return dtype.str
+
+    def _array(self, array, place):
+        array = np.asarray(array)
+        name = self._dtype(array.dtype, place)
+        stored, sides = stored_as(array.dtype)
+        values = np.array(array, dtype=array.dtype.newbyteorder("<"), order="C")
+        self.arrays[place] = values.reshape(-1).view(stored).reshape(array.shape + sides)
+        return name
+
+    def _strings(self, array, place):
+        values = array.ravel().tolist()
+        for value in values:
+            if type(value) is not str:
+                raise cannot_save(place, f"object array with a {type(value).__name__}")
+        return {"shape": list(array.shape), "values": values}
+
+    def _random_state(self, random_state, place):
+        state = random_state.get_state(legacy=False)
+        if state["bit_generator"] != "MT19937":
+            raise cannot_save(place, f"RandomState of {state['bit_generator']}")
+        self.arrays[place] = state["state"]["key"]
+        return {"position": state["state"]["pos"], "has_gauss": state["has_gauss"], "gauss": state["gauss"]}
+
+    def _spec(self, spec, place):
+        return check_spec(dataclasses.asdict(spec), place)
+
+    def _encoder(self, encoder, place):
+        written, weights = self._spec(encoder.spec, place), {}
+        for name, tensor in encoder.state_dict().items():
+            if tensor.dtype not in (torch.float32, torch.float64):
+                raise cannot_save(f"{place}.{name}", f"tensor of {tensor.dtype}")
+            weights[name] = np.array(tensor.cpu().numpy(), order="C")
+        empty_encoder(encoder.spec, weights, place)
+        self.arrays |= {f"{place}.{name}": weight for name, weight in weights.items()}
+        return written
