@@ -126,7 +126,7 @@ TABLES = {
     "words": ISSTransformer(pooling=("end", "ppv", "max")),
     "tropical words": ISSTransformer(words="length", semiring="min_plus", pooling=("end", "argmax")),
     "plain words": ISSTransformer(words="length", decay=0, pooling="end", windows="whole", scale=None),
-    "low rank": ISSTransformer(functionals="low_rank", n_functionals=30, depth=3, pooling=POOLINGS, windows=2),
+    "low rank": ISSTransformer(functionals="low_rank", n_functionals=30, depth=3, pooling=tuple(POOLINGS), windows=2),
     "competing": ISSTransformer(functionals="competing", n_functionals=20),
     "interval sums": IntervalISSTransformer(n_filters=2, pooling=("ppv", "end"), windows=2),
     "signature": SignatureTransformer(windows=2),

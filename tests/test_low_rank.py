@@ -189,7 +189,7 @@ def test_competing_letters_are_counted_by_the_definition():
 
 SETTINGS = {
     "ppv": {},
-    "all poolings, windows": {"pooling": POOLINGS, "windows": ("dyadic", 1), "n_functionals": 5},
+    "all poolings, windows": {"pooling": tuple(POOLINGS), "windows": ("dyadic", 1), "n_functionals": 5},
     "three semirings, three letters": {"semiring": RINGS, "depth": 3, "n_functionals": 9},
     "own dilations, quantile and decay": {"dilations": (1, 4), "quantile": 0.5, "decay": 0.2, "n_thresholds": 1},
     "one letter of one point": {"depth": 1, "n_lags": 1},
