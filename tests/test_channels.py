@@ -127,7 +127,7 @@ TABLES = {
     "words": ISSTransformer(pooling=("end", "ppv", "max")),
     "tropical words": ISSTransformer(words="length", semiring="min_plus", pooling=("end", "argmax")),
     "plain words": ISSTransformer(words="length", decay=0, pooling="end", windows="whole", scale=None),
-    "low rank": LowRankISSTransformer(n_functionals=30, depth=3, pooling=POOLINGS, windows=2),
+    "low rank": LowRankISSTransformer(n_functionals=30, depth=3, pooling=tuple(POOLINGS), windows=2),
     "interval sums": IntervalISSTransformer(n_filters=2, pooling=("ppv", "end"), windows=2),
     "signature": SignatureTransformer(windows=2),
     "logarithm": SignatureTransformer(kind="logsignature"),

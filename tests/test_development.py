@@ -325,7 +325,7 @@ def test_pooled_entries_follow_the_definition(name, dtype, rng):
         path = plan.path(np.ascontiguousarray(increments.numpy()[series : series + 1, first:stop]))[0]
         expected = pooled_by_definition(path if len(path) else start, thresholds)
         close = 1e-12 if dtype == torch.float64 else 1e-4
-        smooth = [POOLINGS.index(name) for name in ("end", "mean", "max", "min")]
+        smooth = [list(POOLINGS).index(name) for name in ("end", "mean", "max", "min")]
         check_close(values[..., smooth], expected[..., smooth], close)
         if dtype == torch.float64:  # rounding moves places and shares
             np.testing.assert_allclose(values, expected, rtol=1e-10, atol=1e-12)

@@ -132,7 +132,7 @@ def test_low_rank_sums(depth, dtype):
 
     X = noise(lengths=np.array([60, 41, 60, 9, 33, 4, 50])).astype(dtype)
     iss = LowRankISSTransformer(40, depth=depth, semiring=RINGS, windows=("dyadic", 2))
-    iss.set_params(pooling=list(POOLINGS)).fit(X)
+    iss.set_params(pooling=tuple(POOLINGS)).fit(X)
     expected = iss.transform(X)
     assert_alike(iss, iss.set_params(device="cuda").transform(X), expected)
     there = clone(iss).fit(X)

@@ -133,7 +133,7 @@ def test_pooled_values_equal_pooling_the_running_values(name, strict):
     thresholds = np.random.default_rng(2).normal(size=len(WORDS))
     trees = PrefixTrees(WORDS, 2)
     out = np.empty((len(X), len(WORDS), len(POOLINGS), len(RUNS)))
-    how = POOLINGS, thresholds, N_FINE, RUNS
+    how = tuple(POOLINGS), thresholds, N_FINE, RUNS
     flat = out.reshape(len(X), -1)
     pooled_values(X, LENGTHS, trees, ring, how, n_threads=2, out=flat, **arguments(ring, strict, 0.1))
     running = running_values(X, LENGTHS, trees.trees[0], ring, **arguments(ring, strict, 0.1))

@@ -158,7 +158,7 @@ def test_pooled_values_are_those_of_the_definition(equal):
 
 SETTINGS = {
     "ppv": {},
-    "all poolings, windows": {"pooling": POOLINGS, "windows": ("dyadic", 1), "n_functionals": 5},
+    "all poolings, windows": {"pooling": tuple(POOLINGS), "windows": ("dyadic", 1), "n_functionals": 5},
     "three semirings, three letters": {"semiring": RINGS, "depth": 3, "n_functionals": 9},
     "own dilations, quantile and decay": {"dilations": (1, 4), "quantiles": 0.5, "decay": 0.2},
     "one letter of one point": {"depth": 1, "n_lags": 1},

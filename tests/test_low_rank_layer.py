@@ -220,7 +220,7 @@ WAYS = {
 @pytest.mark.parametrize("way", WAYS)
 def test_operations_of_torch_give_the_features_of_the_compiled_loops(way, dtype, monkeypatch):
     X = panel(lengths=LONGER).astype(dtype)
-    iss = LowRankISSTransformer(n_functionals=40, semiring=RINGS, pooling=list(POOLINGS))
+    iss = LowRankISSTransformer(n_functionals=40, semiring=RINGS, pooling=tuple(POOLINGS))
     iss.set_params(**WAYS[way]).fit(X[:, :, :50])
     expected, found = iss.transform(X), on("cpu", iss, X)
     assert found.dtype == dtype

@@ -70,7 +70,13 @@ def test_names_tell_development_group_entry_pooling_and_window():
 @every_group
 def test_features_follow_the_definition(group):
     series, dim = ragged(), DIMS[group][1]
-    parameters = {"dim": dim, "n_developments": 2, "pooling": POOLINGS, "windows": ("dyadic", 2), "quantile": 0.7}
+    parameters = {
+        "dim": dim,
+        "n_developments": 2,
+        "pooling": tuple(POOLINGS),
+        "windows": ("dyadic", 2),
+        "quantile": 0.7,
+    }
     transformer = PathDevelopmentTransformer(group=group, **parameters).fit(padded(series))
     whole = [running_entries(transformer, s, 0, s.shape[1]) for s in series]
     ordered = np.sort(np.concatenate(whole), axis=0)
@@ -139,7 +145,7 @@ def test_other_devices_give_the_same(group, device, monkeypatch):
 
 def test_more_windows_than_points():
     X = padded(ragged(lengths=(1, 2, 5)))
-    for pooling in ("end", POOLINGS):
+    for pooling in ("end", tuple(POOLINGS)):
         features = PathDevelopmentTransformer(dim=3, pooling=pooling, windows=("dyadic", 3)).fit_transform(X)
         assert np.isfinite(features).all()
     of_one_point = PathDevelopmentTransformer(pooling="end", **SMALL).fit(X).transform(X)[0]
