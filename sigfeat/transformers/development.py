@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from sklearn.utils import check_random_state
 
+from sigfeat import _devices
 from sigfeat._kernels.path_development import Plan, segments_of
 from sigfeat._kernels.pooling import POOLINGS
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted
@@ -348,7 +349,7 @@ class PathDevelopmentTransformer(FeatureTableMixin, FeatureTransformer):
 
     def _features(self, increments, lengths):
         """Poolings of all entries, (n_samples, n_developments, entries, n_poolings, n_windows)."""
-        if torch.device(self.device).type != "cpu":
+        if not _devices.uses_loops(self.device):
             return self._features_on_device(increments, lengths)
         plan, (n_fine, windows) = self._plan(increments.dtype), self._windows
         n_samples, n_windows = len(increments), len(windows)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
+from sigfeat import _devices
 from sigfeat._kernels.low_rank import (
     LOW_RANK_POOLINGS,
     LOW_RANK_SEMIRINGS,
@@ -156,7 +157,7 @@ class LowRank:
             fits = competing_low_rank(
                 X, lengths, self.functionals, self.n_fine, self.windows, n_threads=n_threads, **how
             )
-        elif is_cpu(device):
+        elif _devices.uses_loops(device):
             fits = pooled_low_rank(X, lengths, self.functionals, pooling, n_threads=n_threads, **how)
         else:
             pooled = importlib.import_module("sigfeat.nn.pooled_low_rank").pooled_on_device
