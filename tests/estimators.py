@@ -3,7 +3,7 @@
 from sigfeat import MHAEmbedder
 
 HOW_TO_COMPUTE = {"n_jobs", "device", "verbose"}  # may be changed after fit; features do not depend on them
-OTHER_VALUES = {  # of which at least one is not the value of any transformer above
+OTHER_VALUES = {  # valid ones, of which at least one is not the value of any transformer of tests.test_contract
     "transformer_list": ([("raw", "passthrough")],),
     **dict.fromkeys(["basepoint", "with_mean", "with_std", "strict", "causal", "gate_norm", "control"], (True, False)),
     **dict.fromkeys(["depth", "n_lags", "dilation", "n_filters", "n_developments", "n_functionals"], (2, 4)),
@@ -21,13 +21,18 @@ OTHER_VALUES = {  # of which at least one is not the value of any transformer ab
     "functionals": ("low_rank", "words"),
     "group": ("SO", "SE"),
     "kind": ("logsignature", "dplr", "signature"),
+    "layers": ("hyena", "stack"),
     "method": ("forward", "zero"),
     "objective": ("random", "masked"),
     "output": ("pooled", "sequence"),
     "pooling": ("max", "end", "mean"),
+    "power": (0.5, 1.0),
+    "quantiles": (2, 0.25),
     "random_state": (7,),
     "scale": (0.5, None, "std"),
     "semiring": ("real", "max_plus"),
+    "sparse": (True, False),
+    "step_size": (0.5, 0.25),
     "task": ("regression",),
     "teacher": (MHAEmbedder(d_model=8, n_heads=1),),
     "unit": ("series", "step"),
