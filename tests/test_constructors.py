@@ -240,8 +240,7 @@ def has_effect(name, chosen, parameter, before):
     try:
         return differ(fingerprint(name, chosen), before)
     except ValueError as error:
-        assert re.search(rf"\b{parameter}\b", str(error)), f"{parameter}: {error}"
-        return True
+        return re.search(rf"\b{parameter}\b", str(error)) is not None
 
 
 def settings(name):
