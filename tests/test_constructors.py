@@ -244,10 +244,14 @@ def has_effect(name, chosen, parameter, before):
 
 
 def settings(name):
+    """The default setting, and those that may decide about another parameter."""
     own = parameters(name)
     yield {}
     for parameter, values in CHOICES.items():
-        yield from ({parameter: value} for value in values if parameter in own and value != own[parameter].default)
+        about_thresholds = parameter in SUMMARY and not {"quantile", "quantiles"} & set(own)
+        about_patience = parameter == "validation_fraction" and "patience" not in own
+        if parameter in own and not about_thresholds and not about_patience:
+            yield from ({parameter: value} for value in values if value != own[parameter].default)
 
 
 @pytest.mark.usefixtures("short_epochs")
