@@ -10,7 +10,7 @@ import inspect
 import numpy as np
 import pytest
 
-from sigfeat import ISSTransformer, PathDevelopmentTransformer
+from sigfeat import LowRankISSTransformer, PathDevelopmentTransformer
 from sigfeat.adapters._estimators import ADAPTED, CLASSES, FEATURES, NUMBERS
 from sigfeat.nn import GROUPS
 from tests.panels import padded, ragged
@@ -19,13 +19,16 @@ LENGTHS = (30, 25, 30, 18, 27, 30, 22, 30, 29, 30)
 X = padded(ragged(LENGTHS, 2))
 TRAINED = {"fit_mode": "supervised", "max_epochs": 2, "batch_size": 4}
 MORE = {  # parameters under which compiled loops could run, beside the examples of the table
-    "low rank, trained": functools.partial(ISSTransformer, functionals="low_rank", n_functionals=8, **TRAINED),
+    "low rank, trained": functools.partial(LowRankISSTransformer, n_functionals=8, **TRAINED),
     "development, trained": functools.partial(PathDevelopmentTransformer, dim=3, n_developments=2, **TRAINED),
 }
 for name in GROUPS:
     dim = 3 if name == "SE" else 2
     MORE[f"development, {name}"] = functools.partial(PathDevelopmentTransformer, name, dim=dim, n_developments=2)
-LOOPS = {"ISSTransformer", "PathDevelopmentTransformer"}  # what a direct use of them runs, until they get a `device`
+LOOPS = {
+    "LowRankISSTransformer",
+    "PathDevelopmentTransformer",
+}  # what a direct use of them runs, until they get a `device`
 
 
 def parameters(name):
