@@ -63,9 +63,7 @@ def n_parameters(function):
 
 
 def has_the_parameters_of_an_estimator(file, function):
-    """Constructors of estimators, and the one function that trains as they do."""
-    if function.name == "train_language_model":
-        return True
+    """Whether it is the constructor of an estimator."""
     return function.name == "__init__" and file.startswith(("sigfeat/transformers/", "sigfeat/classifiers/"))
 
 

@@ -64,11 +64,8 @@ def train_language_model(
     seconds: float | int | None = None,
     batch_size: int = 16,
     lr: float | int = 3e-3,
-    length: int | None = None,
     validation_fraction: float | int = 0.1,
     weight_decay: float | int = 0.0,
-    averaging: float = 0.99,
-    patience: int | None = None,
     seed: int = 0,
     callbacks: Sequence[Any] = (),
     device: torch.device | str = "cpu",
@@ -85,7 +82,8 @@ def train_language_model(
     tokens : bytes, str, or integer array or tensor of shape (n_tokens,)
         One long text.
     max_epochs : int or None, default=None
-        Number of epochs; an epoch is 20 steps of `batch_size` windows, which start at random places of the text.
+        Number of epochs; an epoch is 20 steps of `batch_size` windows of the length of the model's context, which start
+        at random places of the text.
     seconds : float or None, default=None
         Time after which training ends, at the end of the nearest epoch; the learning rate has then decreased to 0. At
         least one of `max_epochs` and `seconds` is required; training ends when the first of them is reached.
@@ -93,16 +91,10 @@ def train_language_model(
         Number of windows per step.
     lr : float, default=3e-3
         Maximum of the learning rate, which rises over a tenth of the training and then falls as a cosine.
-    length : int or None, default=None
-        Number of tokens in a window; None for the model's context.
     validation_fraction : float, default=0.1
         Fraction of the text, at its end, that is not trained on and is the validation set; 0 for none.
     weight_decay : float, default=0.0
         Decoupled weight decay.
-    averaging : float, default=0.99
-        Decay factor of the running average of the weights.
-    patience : int or None, default=None
-        Number of epochs without improvement of the validation loss after which training stops; None trains to the end.
     seed : int, default=0
         Seed of the windows and of dropout.
     callbacks : sequence of skorch.callbacks.Callback, default=()
@@ -138,8 +130,8 @@ def train_language_model(
     True
     """
     text = _checked_text(model, tokens)
-    length = model.config.context if length is None else length
-    _check(model, max_epochs, seconds, batch_size, length, validation_fraction)
+    length = model.config.context
+    _check(max_epochs, seconds, batch_size, validation_fraction)
     n_training, window = len(text) - int(validation_fraction * len(text)), length + 1
     if n_training < window:
         raise ValueError(f"tokens must have at least {window} to train on, got {n_training}")
@@ -157,8 +149,7 @@ def train_language_model(
         batch_size=batch_size,
         seed=seed,
         weight_decay=weight_decay,
-        averaging=averaging,
-        patience=ENDLESS if patience is None else patience,
+        patience=ENDLESS,  # the best epoch is kept, and learning rates fall towards the end
         callbacks=callbacks,
         device=device,
         bar=f"{model.config.mixer} language model" if verbose else "",
@@ -240,11 +231,9 @@ def _checked_text(model: HyenaLM, tokens: Any) -> Int[Tensor, " length"]:
 
 
 def _check(
-    model: HyenaLM,
     max_epochs: int | None,
     seconds: float | int | None,
     batch_size: int,
-    length: int,
     validation_fraction: float | int,
 ) -> None:
     if max_epochs is None and seconds is None:
@@ -255,7 +244,5 @@ def _check(
         raise ValueError(f"seconds must be more than 0, got {seconds}")
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-    if not 1 <= length <= model.config.context:
-        raise ValueError(f"length must be from 1 to the context of {model.config.context}, got {length}")
     if not 0 <= validation_fraction < 1:
         raise ValueError(f"validation_fraction must be in [0, 1), got {validation_fraction}")
