@@ -1,9 +1,19 @@
 """Networks of intervals as pipelines."""
 
+from typing import Any
+
+import numpy as np
 from sklearn.pipeline import Pipeline
 
 
-def interval_stack_classifier(*, d_model=6, n_filters=4, max_epochs=20, n_jobs=None, random_state=0):
+def interval_stack_classifier(
+    *,
+    d_model: int = 6,
+    n_filters: int = 4,
+    max_epochs: int = 20,
+    n_jobs: int | None = None,
+    random_state: int | np.random.RandomState | None = 0,
+) -> Any:
     """Two interval layers, one on what the other found, trained as a whole; see `IntervalNetworkClassifier`.
 
     Parameters
@@ -40,7 +50,15 @@ def interval_stack_classifier(*, d_model=6, n_filters=4, max_epochs=20, n_jobs=N
     return _network("stack", n_jobs=n_jobs, random_state=random_state, **how)
 
 
-def interval_hyena_classifier(*, d_model=16, n_filters=4, order=2, max_epochs=20, n_jobs=None, random_state=0):
+def interval_hyena_classifier(
+    *,
+    d_model: int = 16,
+    n_filters: int = 4,
+    order: int = 2,
+    max_epochs: int = 20,
+    n_jobs: int | None = None,
+    random_state: int | np.random.RandomState | None = 0,
+) -> Any:
     """An interval layer and two blocks of Hyena, trained as a whole; see `IntervalNetworkClassifier`.
 
     Parameters
@@ -79,7 +97,7 @@ def interval_hyena_classifier(*, d_model=16, n_filters=4, order=2, max_epochs=20
     return _network("hyena", n_jobs=n_jobs, random_state=random_state, **how)
 
 
-def _network(layers, **parameters):
+def _network(layers: str, **parameters: Any) -> Any:
     from sigfeat import IntervalNetworkClassifier  # loads torch
 
     return Pipeline([("classifier", IntervalNetworkClassifier(layers, **parameters))])

@@ -1,8 +1,11 @@
 """Ridge regression on classes, for many more features than series."""
 
+from collections.abc import Iterator
 from numbers import Real
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import eigh
 from scipy.special import softmax
 from sklearn.base import BaseEstimator
@@ -122,12 +125,12 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
-    def __init__(self, alphas=ALPHAS, *, class_weight=None):
+    def __init__(self, alphas: Any = ALPHAS, *, class_weight: Any = None) -> None:
         self.alphas = alphas
         self.class_weight = class_weight
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the weights.
 
         Parameters
@@ -167,10 +170,10 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
         self.left_out_margins_ = margins
         return self
 
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         return "coef_" in vars(self)
 
-    def _fit_present(self, X, y, alphas, weights):
+    def _fit_present(self, X: Any, y: Any, alphas: Any, weights: Any) -> Any:
         """Fit on series all of whose weights are above zero; returns their left-out margins."""
         self.classes_, labels = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
@@ -204,7 +207,7 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
         self.intercept_ = intercept.astype(X.dtype)
         return margins.astype(X.dtype, copy=False)
 
-    def decision_function(self, X):
+    def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Scores of the classes; the largest, or the sign for two classes, is predicted.
 
         Parameters
@@ -221,7 +224,7 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
         scores = X @ self.coef_.T + self.intercept_
         return scores.ravel() if scores.shape[1] == 1 else scores
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probabilities of the classes, at least the spacing of their dtype at 1, so that their logarithms are finite.
 
         Parameters
@@ -243,7 +246,7 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
         probabilities[tied, predicted[tied]] = np.nextafter(probabilities[tied].max(axis=1), 1)
         return probabilities
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
         """Logarithms of the probabilities of the classes.
 
         Parameters
@@ -258,7 +261,7 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
         return np.log(self.predict_proba(X))
 
 
-def _sample_weights(sample_weight, class_weight, X, y):
+def _sample_weights(sample_weight: Any, class_weight: Any, X: Any, y: Any) -> Any:
     """Weights of the series, those of their classes included; None if there are no weights."""
     if sample_weight is None and class_weight is None:
         return None
@@ -281,14 +284,14 @@ def _sample_weights(sample_weight, class_weight, X, y):
     return product
 
 
-def _column_means(X, weights):
+def _column_means(X: Any, weights: Any) -> Any:
     if weights is None:
         return X.mean(axis=0, dtype=np.float64)
     parts = [weights @ X[:, columns] for columns in _column_parts(X.shape[1])]
     return np.concatenate(parts) / weights.sum()
 
 
-def _left_singular(X, mean, roots):
+def _left_singular(X: Any, mean: Any, roots: Any) -> Any:
     """Left singular vectors of the centred features, and the squares of their singular values, without zeros.
 
     `roots` of the weights multiply the rows of the centred features.
@@ -309,7 +312,9 @@ def _left_singular(X, mean, roots):
     return centred @ (right / np.sqrt(squares)), squares
 
 
-def _left_out_residuals(vectors, squares, along, beside, constant_part, alphas):
+def _left_out_residuals(
+    vectors: Any, squares: Any, along: Any, beside: Any, constant_part: Any, alphas: Any
+) -> Iterator[Any]:
     """For each penalty, the weighted residuals of all series, each left out.
 
     `along` and `beside` are the parts of the weighted target in and outside the span of the singular vectors.
@@ -322,7 +327,7 @@ def _left_out_residuals(vectors, squares, along, beside, constant_part, alphas):
         yield alpha, residual
 
 
-def _coefficients(X, mean, roots, dual):
+def _coefficients(X: Any, mean: Any, roots: Any, dual: Any) -> Any:
     """The product of the transposed centred features with the dual weights."""
     coefficients = np.empty((X.shape[1], dual.shape[1]))
     for columns in _column_parts(X.shape[1]):
@@ -330,12 +335,12 @@ def _coefficients(X, mean, roots, dual):
     return coefficients
 
 
-def _centred(X, mean, roots, columns):
+def _centred(X: Any, mean: Any, roots: Any, columns: Any) -> Any:
     part = X[:, columns] - mean[columns]
     if np.ndim(roots):
         part *= roots
     return part
 
 
-def _column_parts(n_columns):
+def _column_parts(n_columns: int) -> Any:
     return (slice(first, first + COLUMNS_AT_ONCE) for first in range(0, n_columns, COLUMNS_AT_ONCE))

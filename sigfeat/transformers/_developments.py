@@ -1,7 +1,10 @@
 """Features of fitted developments: their values, names and descriptions."""
 
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from sigfeat import _devices
 from sigfeat._kernels.path_development import Plan, segments_of
@@ -22,7 +25,7 @@ from sigfeat.transformers._contract.paths import path_increments
 class DevelopmentFeatures(FeatureTableMixin, FeatureTransformer):
     """Features of developments whose elements, group, poolings and windows the subclass sets in `fit`."""
 
-    def _features(self, increments, lengths):
+    def _features(self, increments: Any, lengths: NDArray[np.int64]) -> Any:
         """Poolings of all entries, (n_samples, n_developments, entries, n_poolings, n_windows)."""
         if not _devices.uses_loops(self.device):
             return self._features_on_device(increments, lengths)
@@ -46,21 +49,21 @@ class DevelopmentFeatures(FeatureTableMixin, FeatureTransformer):
         values = values.transpose(0, 2, 3, 5, 4, 6, 1)  # series, development, row, column, part, pooling, window
         return values.reshape(*values.shape[:2], dim * dim * n_parts, -1, n_windows)
 
-    def _features_on_device(self, increments, lengths):
+    def _features_on_device(self, increments: Any, lengths: NDArray[np.int64]) -> Any:
         layer = development_of(self._group, self._elements, increments.dtype, granted_threads(self.n_jobs))
         network = PooledDevelopment(layer, self._pooling, *self._windows, self.thresholds_)
         return developed_on_device(network, increments, lengths, torch.device(self.device))
 
-    def _overflow(self):
+    def _overflow(self) -> Any:
         """Return what overflows, and a remedy."""
         remedy = f"lower step_size, now {self._step_size:g}, or take a compact group such as SO"
         return f"developments in {self._group.label} overflow", remedy
 
-    def _plan(self, dtype):
+    def _plan(self, dtype: Any) -> Any:
         algebra = self._elements.astype(np.result_type(dtype, np.complex64) if self._group.is_complex else dtype)
         return Plan(algebra, self._group.involution, self._group.is_compact, granted_threads(self.n_jobs))
 
-    def _increments(self, X, lengths):
+    def _increments(self, X: Any, lengths: NDArray[np.int64]) -> Any:
         """Steps of the paths in units of the algebra elements, in the precision to compute in."""
         increments = path_increments(X, lengths)
         with np.errstate(over="ignore"):
@@ -69,7 +72,7 @@ class DevelopmentFeatures(FeatureTableMixin, FeatureTransformer):
         self._check_overflow(increments, "steps of the paths overflow", "scale the series, or lower step_size")
         return increments
 
-    def _feature_names(self):
+    def _feature_names(self) -> list[str]:
         label, dim, n_parts = self._group.label, self._group.dim, 1 + self._group.is_complex
         entries = []
         for k in self._varying.tolist():
@@ -80,7 +83,7 @@ class DevelopmentFeatures(FeatureTableMixin, FeatureTransformer):
         developments = range(1, len(self._elements) + 1)
         return [f"dev{d}{entry}{ending}" for d in developments for entry in entries for ending in endings]
 
-    def _feature_columns(self):
+    def _feature_columns(self) -> Any:
         sizes = len(self._elements), self._group.dim, 1 + self._group.is_complex
         entries = entry_columns(self._group.label, *sizes, self._channel_labels())
         entries |= {"threshold": self.thresholds_.ravel().tolist()}

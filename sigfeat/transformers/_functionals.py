@@ -1,6 +1,8 @@
 """Which functionals of rank one a transformer uses: its parameters, checked, and the names of its features."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Any
 
 from sigfeat._kernels.low_rank import LOW_RANK_SEMIRINGS, MAX_THRESHOLDS
 from sigfeat._messages import plain
@@ -8,7 +10,7 @@ from sigfeat.functionals import MAX_CHANNELS, n_parts
 from sigfeat.pooling import window_names
 
 
-def checked_semirings(semiring):
+def checked_semirings(semiring: str | Sequence[str]) -> Any:
     """Names of semirings as a tuple."""
     semirings = (semiring,) if isinstance(semiring, str) else tuple(semiring)
     if not semirings or any(name not in LOW_RANK_SEMIRINGS for name in semirings):
@@ -16,7 +18,7 @@ def checked_semirings(semiring):
     return semirings
 
 
-def checked_dilations(dilations):
+def checked_dilations(dilations: Sequence[int] | None) -> Any:
     """Steps between the points of a window as a tuple, or None."""
     if dilations is None:
         return None
@@ -26,7 +28,7 @@ def checked_dilations(dilations):
     return steps
 
 
-def checked_quantiles(quantiles):
+def checked_quantiles(quantiles: int | float | Sequence[float]) -> Any:
     """Number of random quantiles, or a tuple of given ones."""
     if isinstance(quantiles, Integral):
         if 1 <= quantiles <= MAX_THRESHOLDS:
@@ -41,14 +43,16 @@ def checked_quantiles(quantiles):
     )
 
 
-def functionals_workspace(n_functionals, depth, n_lags, n_thresholds, n_channels, n_timepoints):
+def functionals_workspace(
+    n_functionals: int, depth: int, n_lags: int, n_thresholds: Any, n_channels: int, n_timepoints: int
+) -> Any:
     """Bytes, about, in which the functionals are drawn and kept: weights, order of channels, thresholds."""
     n_taps = min(n_channels, MAX_CHANNELS) * min(n_lags, n_timepoints)
     letter_bytes = 40 * n_taps + 24 * n_channels
     return n_functionals * (depth * letter_bytes + 24 * n_parts(depth) * n_thresholds)
 
 
-def functional_names(functionals, columns, windows):
+def functional_names(functionals: Any, columns: Any, windows: Any) -> list[Any]:
     """Names of the features.
 
     columns: pairs of the name of a pooling and the number of its threshold.
@@ -66,11 +70,11 @@ def functional_names(functionals, columns, windows):
     ]
 
 
-def _is_count(value):
+def _is_count(value: Any) -> Any:
     """Whether this is a whole number >= 1, also as a float."""
     return isinstance(value, Real) and not isinstance(value, bool) and float(value) >= 1 and float(value).is_integer()
 
 
-def _is_fraction(value):
+def _is_fraction(value: Any) -> Any:
     """Whether this is a float from 0 to 1."""
     return isinstance(value, Real) and not isinstance(value, Integral) and 0 <= value <= 1

@@ -1,5 +1,8 @@
 """Which words a transformer runs along."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from sigfeat._messages import plain
 from sigfeat.transformers._contract.memory import MAX_DEPTH, WORD_BYTES, check_word_count
 from sigfeat.words import Word, count_words, words_of_length, words_of_weight
@@ -8,19 +11,19 @@ FEWER_WORDS = "lower the depth, choose words or use LowRankISSTransformer"
 
 
 def chosen_words(
-    words,
-    depth,
-    n_channels,
-    n_columns,
-    n_samples,
-    dtype,
-    name,
+    words: str | Sequence[str],
+    depth: int,
+    n_channels: int,
+    n_columns: int,
+    n_samples: int,
+    dtype: Any,
+    name: str,
     *,
-    labels=(),
-    workspace=0,
-    word_bytes=WORD_BYTES,
-    remedy=FEWER_WORDS,
-):
+    labels: Any = (),
+    workspace: int = 0,
+    word_bytes: int = WORD_BYTES,
+    remedy: str = FEWER_WORDS,
+) -> Any:
     """Words, as a tuple, that `words` and `depth` ask for, of `n_columns` features each.
 
     labels: of the channels, by which words may name them; see `Word.parse`.

@@ -1,9 +1,12 @@
 """Path developments in matrix groups as a scikit-learn transformer."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted
@@ -193,28 +196,28 @@ class PathDevelopmentTransformer(DevelopmentFeatures):
 
     def __init__(
         self,
-        group="SO",
+        group: str = "SO",
         *,
-        dim=6,
-        n_developments=6,
-        step_size=None,
-        pooling=("end", "mean", "max", "min"),
-        windows=("dyadic", 2),
-        quantile=0.5,
-        fit_mode="random",
-        task="auto",
-        max_epochs=30,
-        batch_size=32,
-        lr=0.05,
-        weight_decay=0.0,
-        validation_fraction=0.0,
-        patience=10,
-        callbacks=None,
-        device="cpu",
-        dtype=None,
-        random_state=0,
-        n_jobs=None,
-    ):
+        dim: int = 6,
+        n_developments: int = 6,
+        step_size: float | None = None,
+        pooling: str | Sequence[str] = ("end", "mean", "max", "min"),
+        windows: Any = ("dyadic", 2),
+        quantile: float = 0.5,
+        fit_mode: str = "random",
+        task: str = "auto",
+        max_epochs: int = 30,
+        batch_size: int = 32,
+        lr: float = 0.05,
+        weight_decay: float = 0.0,
+        validation_fraction: float = 0.0,
+        patience: int = 10,
+        callbacks: Sequence[Any] | None = None,
+        device: Any = "cpu",
+        dtype: Any = None,
+        random_state: int | np.random.RandomState | None = 0,
+        n_jobs: int | None = None,
+    ) -> None:
         self.group = group
         self.dim = dim
         self.n_developments = n_developments
@@ -237,7 +240,7 @@ class PathDevelopmentTransformer(DevelopmentFeatures):
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Draw the elements of the Lie algebra, and train them with ``fit_mode="supervised"``.
 
         Parameters
@@ -288,7 +291,7 @@ class PathDevelopmentTransformer(DevelopmentFeatures):
         self._n_features_out = n_columns
         return self
 
-    def transform(self, X):
+    def transform(self, X: Any) -> NDArray[Any]:
         """Entries of the developments, pooled.
 
         Parameters
@@ -313,7 +316,7 @@ class PathDevelopmentTransformer(DevelopmentFeatures):
         self._check_overflow(features, *self._overflow())
         return features
 
-    def stream(self):
+    def stream(self) -> Any:
         """A series that grows, and its features after each point.
 
         Returns
@@ -351,7 +354,7 @@ class PathDevelopmentTransformer(DevelopmentFeatures):
         group = self._group
         return DevelopmentStream(plan, self._sizes, self._pooling, self.thresholds_, self._varying, group.label)
 
-    def _train(self, increments, lengths, target, elements, seed):
+    def _train(self, increments: Any, lengths: NDArray[np.int64], target: Any, elements: Any, seed: int) -> Any:
         """Set `history_`, and return the trained elements, float64."""
         n_threads = granted_threads(self.n_jobs)
         layer = development_of(self._group, elements, increments.dtype, n_threads)
@@ -372,7 +375,7 @@ class PathDevelopmentTransformer(DevelopmentFeatures):
         )
         return layer.algebra.detach().cpu().numpy().astype(elements.dtype)
 
-    def _learn_thresholds(self, X, lengths):
+    def _learn_thresholds(self, X: Any, lengths: NDArray[np.int64]) -> Any:
         """Quantile of each entry's running values over some of the series, (n_developments, entries)."""
         dim, n_parts = self._group.dim, 1 + self._group.is_complex
         thresholds = np.zeros((len(self._elements), dim * dim * n_parts))
@@ -387,7 +390,7 @@ class PathDevelopmentTransformer(DevelopmentFeatures):
         of_rows = np.apply_along_axis(threshold_between, 0, known, self.quantile).reshape(-1, dim, n_parts, dim)
         return of_rows.swapaxes(2, 3).reshape(thresholds.shape)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = self.fit_mode == "supervised"
         return tags

@@ -1,8 +1,11 @@
 """Iterated sums of series along words, as a scikit-learn transformer."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sigfeat._kernels.iterated_sums import WORDS_PER_TREE, PrefixTrees, end_values, pooled_values, running_values
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted
@@ -158,18 +161,18 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
 
     def __init__(
         self,
-        depth=2,
+        depth: int = 2,
         *,
-        words="weight",
-        semiring="real",
-        strict=True,
-        decay=0.1,
-        pooling=("end", "mean", "max", "min"),
-        windows=("dyadic", 2),
-        scale="standard",
-        quantile=0.5,
-        n_jobs=None,
-    ):
+        words: str | Sequence[str] = "weight",
+        semiring: str | Sequence[str] = "real",
+        strict: bool = True,
+        decay: float = 0.1,
+        pooling: str | Sequence[str] = ("end", "mean", "max", "min"),
+        windows: Any = ("dyadic", 2),
+        scale: str | None = "standard",
+        quantile: float = 0.5,
+        n_jobs: int | None = None,
+    ) -> None:
         self.depth = depth
         self.words = words
         self.semiring = semiring
@@ -182,7 +185,7 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the scaling of the channels and the thresholds.
 
         Parameters
@@ -225,7 +228,7 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
         self._n_features_out = len(words) * n_columns
         return self
 
-    def transform(self, X):
+    def transform(self, X: Any) -> NDArray[Any]:
         """Pooled iterated sums.
 
         Parameters
@@ -252,7 +255,7 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
         self._check_overflow(out, f"iterated sums of weight {self._weight} overflow")
         return out
 
-    def stream(self):
+    def stream(self) -> Any:
         """A series that grows, and its features after each point.
 
         Returns
@@ -285,25 +288,25 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
         needed, (pooling, thresholds, _, _) = self._needed_timepoints(), self._pooled
         return WordStream(self.words_, self._semiring, pooling, thresholds, needed=needed, **self._loop)
 
-    def _feature_names(self):
+    def _feature_names(self) -> list[str]:
         labels, windows = self._channel_labels(), [f"|{name}" if name else "" for name in window_names(self._windows)]
         endings = [f"|{self._semiring.name}|{name}{window}" for name in self._pooled[0] for window in windows]
         return [f"{word.spell(labels)}{ending}" for word in self.words_ for ending in endings]
 
-    def _feature_columns(self):
+    def _feature_columns(self) -> Any:
         how = {"semiring": [self._semiring.name], "decay": [self._decay]}
         words = word_columns(self.words_, self._channel_labels()) | {"threshold": self.thresholds_.tolist()}
         columns = combined(words, how, {"pooling": list(self._pooled[0])}, window_columns(self._windows))
         return only_where_used(columns)
 
-    def _needed_timepoints(self):
+    def _needed_timepoints(self) -> Any:
         return 2 if self._strict and self._n_letters > 1 else 1
 
-    def _is_full(self, pooling):
+    def _is_full(self, pooling: str | Sequence[str]) -> Any:
         """Whether the matrix product of `end_values` computes all features."""
         return self.words == "length" and self.semiring == "real" and pooling == ("end",) and self._windows == "whole"
 
-    def _learn_scale(self, X, lengths):
+    def _learn_scale(self, X: Any, lengths: NDArray[np.int64]) -> Any:
         """Value subtracted from each channel, and value by which it is divided."""
         zeros, ones = np.zeros(X.shape[1]), np.ones(X.shape[1])
         if self.scale is None:
@@ -311,7 +314,7 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
         mean, deviation = channel_moments(X, lengths)
         return (mean if self.scale == "standard" and not self._semiring.non_negative else zeros), deviation
 
-    def _check_sign(self, X):
+    def _check_sign(self, X: Any) -> None:
         if self._semiring.non_negative and np.nanmin(X) < 0:
             i, c, t = np.argwhere(X < 0)[0]
             place = f"in series {i} (from 0), channel {c + 1} (from 1), time {t} (from 0)"
@@ -320,7 +323,7 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
                 f"got {X[i, c, t]:.6g} {place}"
             )
 
-    def _learn_thresholds(self, X, lengths):
+    def _learn_thresholds(self, X: Any, lengths: NDArray[np.int64]) -> Any:
         bytes_of_one = max(len(tree[2]) for tree in self._trees.trees) * X.shape[2] * X.itemsize
         chosen = threshold_series(len(X), bytes_of_one)
         thresholds = np.empty(len(self.words_))
@@ -333,7 +336,7 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
                 thresholds[place] = quantile_of(known, self.quantile) if known.size else 0.0
         return thresholds
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         semiring = SEMIRINGS.get(self.semiring) if isinstance(self.semiring, str) else None
         tags.input_tags.positive_only = semiring is not None and semiring.non_negative

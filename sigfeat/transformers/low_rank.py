@@ -1,8 +1,11 @@
 """Iterated sums of low rank as a scikit-learn transformer."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from sigfeat import _devices
@@ -182,26 +185,26 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
 
     def __init__(
         self,
-        n_functionals=1000,
+        n_functionals: int = 1000,
         *,
-        depth=2,
-        n_lags=9,
-        dilations=None,
-        semiring="real",
-        decay=None,
-        pooling="ppv",
-        windows="whole",
-        scale="standard",
-        quantiles=3,
-        fit_mode="random",
-        task="auto",
-        max_epochs=30,
-        batch_size=32,
-        lr=0.01,
-        device="cpu",
-        random_state=0,
-        n_jobs=None,
-    ):
+        depth: int = 2,
+        n_lags: int = 9,
+        dilations: Sequence[int] | None = None,
+        semiring: str | Sequence[str] = "real",
+        decay: float = None,
+        pooling: str | Sequence[str] = "ppv",
+        windows: Any = "whole",
+        scale: str | None = "standard",
+        quantiles: int | float | Sequence[float] = 3,
+        fit_mode: str = "random",
+        task: str = "auto",
+        max_epochs: int = 30,
+        batch_size: int = 32,
+        lr: float = 0.01,
+        device: Any = "cpu",
+        random_state: int | np.random.RandomState | None = 0,
+        n_jobs: int | None = None,
+    ) -> None:
         self.n_functionals = n_functionals
         self.depth = depth
         self.n_lags = n_lags
@@ -222,7 +225,7 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Draw or train the functionals, and learn the scaling of the channels and the thresholds.
 
         Parameters
@@ -266,7 +269,7 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
         self._n_features_out = n_features
         return self
 
-    def transform(self, X):
+    def transform(self, X: Any) -> NDArray[Any]:
         """Pooled values of the functionals.
 
         Parameters
@@ -298,7 +301,7 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
         self._check_overflow(out, "low-rank iterated sums overflow", "scale the series, or raise decay")
         return out
 
-    def stream(self):
+    def stream(self) -> Any:
         """A series that grows, and its features after each point.
 
         Returns
@@ -329,14 +332,14 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
         how = {"shift": self.mean_, "scale": self._factors()}
         return LowRankStream(self.functionals_, self._pooling_columns, self.thresholds_, **how)
 
-    def _feature_names(self):
+    def _feature_names(self) -> list[str]:
         return functional_names(self.functionals_, self._pooling_columns, self._windows)
 
-    def _feature_columns(self):
+    def _feature_columns(self) -> Any:
         labels = self._channel_labels()
         return functional_columns(self.functionals_, self.thresholds_, self._pooling_columns, self._windows, labels)
 
-    def _learn_scale(self, X, lengths):
+    def _learn_scale(self, X: Any, lengths: NDArray[np.int64]) -> None:
         """Set what is subtracted from the channels, and what they and their differences are divided by."""
         zeros, ones = np.zeros(X.shape[1]), np.ones(X.shape[1])
         self.mean_, self.scale_, self.difference_scale_ = zeros, ones, ones.copy()
@@ -349,11 +352,18 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
         if long_enough.any():
             self.difference_scale_ = difference_deviations(X[long_enough], lengths[long_enough])
 
-    def _factors(self):
+    def _factors(self) -> Any:
         """Factors of the channels and of their differences, shape (2, n_channels)."""
         return 1.0 / np.stack([self.scale_, self.difference_scale_])
 
-    def _trained(self, functionals, X, lengths, target, random_state):
+    def _trained(
+        self,
+        functionals: Any,
+        X: Any,
+        lengths: NDArray[np.int64],
+        target: Any,
+        random_state: int | np.random.RandomState | None,
+    ) -> Any:
         """Functionals whose weights are trained on the target."""
         from sigfeat.nn.low_rank import train_functionals
 
@@ -363,7 +373,14 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
         functionals, self.history_ = train_functionals(functionals, X, lengths, target, self.mean_, factors, **training)
         return functionals
 
-    def _learn_thresholds(self, X, lengths, pooling, quantiles, random_state):
+    def _learn_thresholds(
+        self,
+        X: Any,
+        lengths: NDArray[np.int64],
+        pooling: str | Sequence[str],
+        quantiles: int | float | Sequence[float],
+        random_state: int | np.random.RandomState | None,
+    ) -> Any:
         """Quantiles of the values on a random training series for each chain."""
         functionals, given = self.functionals_, isinstance(quantiles, tuple)
         shape = functionals.n_chains, n_parts(functionals.depth), len(quantiles) if given else quantiles
@@ -377,13 +394,13 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
         how = {"shift": self.mean_, "scale": self._factors()}
         return low_rank_thresholds(X, lengths, functionals, rows, fractions, **how)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = self.fit_mode == "supervised"
         return tags
 
 
-def _check_device(device):
+def _check_device(device: Any) -> None:
     """Raise a ValueError unless low-rank sums can be computed there; only a device other than the CPU needs torch."""
     if not _devices.uses_loops(device):
         from sigfeat.nn.devices import check_device

@@ -1,6 +1,8 @@
 """What each feature of a transformer looks at, as a table with one row per feature."""
 
 import itertools
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +17,7 @@ WHOLE = "0/1-1/1"
 class FeatureTableMixin:
     """For a transformer that gives the columns of its table, each one value per feature, in `_feature_columns`."""
 
-    def feature_table(self):
+    def feature_table(self) -> Any:
         """What each feature looks at.
 
         Returns
@@ -53,11 +55,11 @@ class FeatureTableMixin:
         names = pd.Index(self.get_feature_names_out(), name="feature")
         return pd.DataFrame(self._feature_columns(), index=names)
 
-    def _feature_columns(self):
+    def _feature_columns(self) -> None:
         raise NotImplementedError
 
 
-def combined(*tables):
+def combined(*tables: Any) -> dict[Any, Any]:
     """Columns for all combinations of a row of each table; the rows of the last table change fastest."""
     sizes = [len(next(iter(table.values()))) for table in tables]
     places = list(itertools.product(*map(range, sizes)))
@@ -66,12 +68,12 @@ def combined(*tables):
     }
 
 
-def window_columns(windows):
+def window_columns(windows: Any) -> Any:
     """The windows."""
     return {"window": [name or WHOLE for name in window_names(windows)]}
 
 
-def word_columns(words, labels):
+def word_columns(words: str | Sequence[str], labels: Any) -> Any:
     """Words, and the labels of their channels."""
     return {
         "word": [word.spell(labels) for word in words],
@@ -81,7 +83,7 @@ def word_columns(words, labels):
     }
 
 
-def entry_columns(label, n_developments, dim, n_parts, labels, *between):
+def entry_columns(label: str, n_developments: int, dim: int, n_parts: Any, labels: Any, *between: Any) -> Any:
     """Entries of developments, which all depend on all channels; tables `between` run faster than an entry's place."""
     places = list(itertools.product(range(1, dim + 1), repeat=2))
     columns = combined(
@@ -95,23 +97,23 @@ def entry_columns(label, n_developments, dim, n_parts, labels, *between):
     return {"word": words, "channels": [tuple(labels)] * len(words)} | columns
 
 
-def selected(columns, places):
+def selected(columns: Any, places: Any) -> dict[Any, Any]:
     """Rows of a table at some places."""
     return {name: [values[place] for place in places] for name, values in columns.items()}
 
 
-def labels_of(channels, labels):
+def labels_of(channels: Any, labels: Any) -> Any:
     """Labels of some channels, in the order of the channels."""
     return tuple(labels[c] for c in sorted(channels))
 
 
-def only_where_used(columns):
+def only_where_used(columns: Any) -> Any:
     """The columns, with NaN as threshold where the pooling has none."""
     pairs, with_threshold = zip(columns["pooling"], columns["threshold"], strict=True), threshold_poolings()
     return columns | {"threshold": [float(value) if name in with_threshold else np.nan for name, value in pairs]}
 
 
-def functional_columns(functionals, thresholds, columns, windows, labels):
+def functional_columns(functionals: Any, thresholds: Any, columns: Any, windows: Any, labels: Any) -> Any:
     """Features of functionals of rank one, in their order.
 
     columns: pairs of the name of a pooling and the number of its threshold.

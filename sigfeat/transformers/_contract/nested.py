@@ -1,5 +1,7 @@
 """Default estimators that None stands for, and their parameters."""
 
+from typing import Any, Self
+
 
 class DefaultPartsMixin:
     """Estimators with a parameter whose value None stands for a default estimator with parameters of its own.
@@ -10,7 +12,7 @@ class DefaultPartsMixin:
     Subclasses return the default estimators from `_default_parts`.
     """
 
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Get the parameters, and those of estimators among them.
 
         Parameters
@@ -27,7 +29,7 @@ class DefaultPartsMixin:
             params |= {f"{name}__{key}": value for key, value in part.get_params().items()}
         return params
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, and those of estimators among them.
 
         Parameters
@@ -55,6 +57,6 @@ class DefaultPartsMixin:
                 super().set_params(**{name: part})
         return super().set_params(**params)
 
-    def _default_parts(self):
+    def _default_parts(self) -> dict[str, Any]:
         """Names of the parameters that are None, and a fresh estimator for each."""
         return {}

@@ -1,6 +1,7 @@
 """Targets of supervised training, and the parameters that all supervised transformers have."""
 
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from sklearn.utils import check_array
@@ -19,7 +20,7 @@ TRAINING_CONSTRAINTS: dict = {
 KINDS = ("binary", "multiclass", "continuous", "continuous-multioutput")
 
 
-def check_target(y, X, task, mode="fit_mode='supervised'"):
+def check_target(y: Any, X: Any, task: str, mode: str = "fit_mode='supervised'") -> Any:
     """Return the task, "classification" or "regression", and y as an array: class numbers, or numbers (n, n_targets).
 
     Raises a ValueError, which names the `mode` that requires y, unless y has one entry per series, without missing
@@ -49,7 +50,7 @@ def check_target(y, X, task, mode="fit_mode='supervised'"):
     return task, numbers
 
 
-def _as_array(y, n_samples, mode):
+def _as_array(y: Any, n_samples: int, mode: str) -> Any:
     """The target as an array of one entry per series, all known and of one type."""
     what = f"y must be one class or number per series for {mode}"
     values = of_objects(y)
@@ -63,7 +64,7 @@ def _as_array(y, n_samples, mode):
     return check_array(y, ensure_2d=False, dtype=None, ensure_all_finite=True, input_name="y")
 
 
-def _as_numbers(y, mode):
+def _as_numbers(y: Any, mode: str) -> Any:
     """Targets of a regression, (n, n_targets)."""
     try:
         numbers = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")

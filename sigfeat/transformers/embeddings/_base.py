@@ -1,10 +1,13 @@
 """Base class of the embedders: tokens of series by an encoder, pooled to features."""
 
 import contextlib
+from collections.abc import Iterator
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.utils import check_random_state, check_scalar
 
 from sigfeat._validation import CallbackSupportMixin, Interval, StrOptions, check_is_fitted
@@ -62,7 +65,7 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
         "verbose": ["verbose"],
     }
 
-    def transform(self, X):
+    def transform(self, X: Any) -> NDArray[Any]:
         """Pooled tokens.
 
         Parameters
@@ -89,7 +92,7 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
         self._check_tokens(features)
         return features
 
-    def tokens(self, X):
+    def tokens(self, X: Any) -> Any:
         """Tokens of all time points, as a panel.
 
         Parameters
@@ -115,7 +118,7 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
                 panel[rows, :, : series.shape[1]] = np.where(real.transpose(1, 2).cpu().numpy(), values, np.nan)
         return panel
 
-    def save(self, path):
+    def save(self, path: Any) -> None:
         """Write the fitted embedder into a folder, as JSON and safetensors.
 
         Parameters
@@ -135,7 +138,7 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
         save_estimator(self, path)
 
     @classmethod
-    def load(cls, path, device=None):
+    def load(cls, path: Any, device: Any = None) -> Any:
         """Load an embedder that was written by `save`. No code from the files is run.
 
         Parameters
@@ -164,7 +167,7 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
             raise ValueError(f"{path} contains no fitted {cls.__name__}: {what}")
         return embedder
 
-    def param_count(self, n_channels):
+    def param_count(self, n_channels: int) -> Any:
         """Number of weights of the encoder for a number of channels, without creating them.
 
         Parameters
@@ -180,7 +183,7 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
         check_scalar(n_channels, "n_channels", Integral, min_val=1)
         return n_parameters(self._spec(n_channels))
 
-    def output_size(self):
+    def output_size(self) -> Any:
         """Number of features, without fitting.
 
         Returns
@@ -190,15 +193,15 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
         self._validate_params()
         return self._spec(1).d_out * len(self._chosen_windows()[1])
 
-    def _check_tokens(self, values):
+    def _check_tokens(self, values: Any) -> None:
         what = f"tokens of {type(self).__name__} overflow in {self._compute_dtype} or as"
         self._check_overflow(values, what, "scale the series or take dtype='float64'")
 
-    def _chosen_windows(self):
+    def _chosen_windows(self) -> Any:
         """Number of equal parts and the windows as runs of them."""
         return fine_windows(self.windows)
 
-    def _begin(self, X, y):
+    def _begin(self, X: Any, y: Any) -> Any:
         """Return panel and lengths, cut to the longest series, and delete the results of an earlier fit."""
         X, lengths = self._check_panel(X, y, reset=True)
         for name in [name for name in vars(self) if name.endswith("_") and name not in INPUT_ATTRIBUTES]:
@@ -221,7 +224,7 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
         check_fitted_size(len(X), self.output_size(), X.dtype, what, workspace, REMEDY)
         return X, lengths
 
-    def _finish(self, encoder):
+    def _finish(self, encoder: Any) -> Any:
         """Set the fitted attributes; `transform` uses these and not the parameters, which may change later."""
         self.encoder_ = encoder.eval().requires_grad_(False).cpu()
         self.n_parameters_ = sum(weight.numel() for weight in encoder.parameters())
@@ -232,7 +235,7 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
         self._n_features_out = encoder.spec.d_out * len(self._endings)
         return self
 
-    def _check_new(self, X):
+    def _check_new(self, X: Any) -> Any:
         """Return panel and lengths of series to transform."""
         check_is_fitted(self)
         X, lengths = self._check_panel(X, reset=False)
@@ -240,12 +243,12 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
         check_device(self._where())
         return X, lengths
 
-    def _learn_scaling(self, X, lengths):
+    def _learn_scaling(self, X: Any, lengths: NDArray[np.int64]) -> None:
         """Set mean and standard deviation of each channel, and the precision of the computation."""
         self.mean_, self.scale_ = channel_moments(X, lengths)
         self._compute_dtype = np.dtype(self.dtype or X.dtype)
 
-    def _standardised(self, X, lengths):
+    def _standardised(self, X: Any, lengths: NDArray[np.int64]) -> Any:
         """Standardised series of shape (n_samples, n_timepoints, n_channels), padded with zeros."""
         with np.errstate(over="ignore"):
             standard = ((X - self.mean_[:, np.newaxis]) / self.scale_[:, np.newaxis]).astype(self._compute_dtype)
@@ -254,7 +257,7 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
             standard[np.arange(X.shape[2]) >= lengths[:, np.newaxis]] = 0.0
         return standard
 
-    def _batches(self, X, lengths):
+    def _batches(self, X: Any, lengths: NDArray[np.int64]) -> Iterator[Any]:
         """Rows, standardised series, lengths and mask of batches of series of similar lengths."""
         where = self._where()
         width = max(self.encoder_.spec.d_ff, (2 + self.encoder_.spec.order) * self.encoder_.spec.d_model)
@@ -271,7 +274,7 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
             first += n_together
 
     @contextlib.contextmanager
-    def _computing(self):
+    def _computing(self) -> Iterator[Any]:
         """Move weights to their device, limit threads, disable gradients, and forget spectra of filters at the end."""
         self.encoder_.to(self._where())
         with thread_limit(granted_threads(self.n_jobs)), torch.no_grad():
@@ -280,18 +283,18 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
             finally:
                 forget_spectra(self.encoder_)
 
-    def _where(self):
+    def _where(self) -> Any:
         """Return the device of torch to compute on."""
         return processes(self.device).device
 
-    def _seed(self):
+    def _seed(self) -> Any:
         """Return the seed of `fit`, the same in all processes that train together."""
         return processes(self.device).of_first(int(check_random_state(self.random_state).randint(2**31)))
 
-    def _torch_dtype(self):
+    def _torch_dtype(self) -> Any:
         return torch.float32 if self._compute_dtype == np.float32 else torch.float64
 
-    def _train(self, objective, inputs, validation, seed, context, **settings):
+    def _train(self, objective: Any, inputs: Any, validation: Any, seed: int, context: Any, **settings: Any) -> Any:
         """Train an objective on the rows of the inputs outside the validation set, and return the history."""
         settings = {"callbacks": self.callbacks or ()} | settings
         settings = TrainingSettings(
@@ -306,19 +309,19 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
         with thread_limit(granted_threads(self.n_jobs)):
             return train(objective, inputs, validation, settings)
 
-    def _check_points(self, lengths, spec):
+    def _check_points(self, lengths: NDArray[np.int64], spec: Any) -> None:
         pass
 
-    def _without_validation(self):
+    def _without_validation(self) -> None:
         """Explain why there is no validation loss, and what to do; None if there is one, or no training."""
         raise NotImplementedError
 
-    def _feature_names(self):
+    def _feature_names(self) -> list[str]:
         n_components = self._n_features_out // len(self._endings)
         return [f"{self._label}[{k + 1}]{ending}" for k in range(n_components) for ending in self._endings]
 
 
-def recommended_epochs(n_samples, n_timepoints, max_epochs):
+def recommended_epochs(n_samples: int, n_timepoints: int, max_epochs: int) -> Any:
     """Batch size and epochs for data of a size: at least `max_epochs`, and ten passes over the series up to a limit.
 
     A batch has 16 series, 64 if there are many, and at most 2^16 points, so that a step takes at most some seconds.
@@ -333,11 +336,11 @@ def recommended_epochs(n_samples, n_timepoints, max_epochs):
 class _EpochTasks:
     """Epochs as tasks for the callbacks of scikit-learn."""
 
-    def __init__(self, estimator, context):
+    def __init__(self, estimator: Any, context: Any) -> None:
         self.estimator, self.context = estimator, context
 
-    def begin(self):
+    def begin(self) -> None:
         self.task = self.context.subcontext(task_name="epoch").call_on_fit_task_begin(estimator=self.estimator)
 
-    def end(self):
+    def end(self) -> Any:
         return self.task.call_on_fit_task_end(estimator=self.estimator)

@@ -1,5 +1,7 @@
 """Pickles of estimators that hold modules of torch."""
 
+from typing import Any
+
 from sigfeat.nn.states import pack_modules, unpack_modules
 
 
@@ -9,8 +11,8 @@ class ModuleStateMixin:
     A cached fit of a pipeline is found by this hash, in this process or another.
     """
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return pack_modules(super().__getstate__())
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: Any) -> None:
         super().__setstate__(unpack_modules(state))

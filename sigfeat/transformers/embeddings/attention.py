@@ -1,8 +1,12 @@
 """Embeddings by multi-head attention."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Any, Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from sigfeat._validation import Interval, StrOptions, _fit_context
 from sigfeat.nn.encoder import Encoder, EncoderSpec
@@ -191,31 +195,31 @@ class MHAEmbedder(Embedder):
 
     def __init__(
         self,
-        d_model=64,
+        d_model: int = 64,
         *,
-        n_heads=4,
-        n_layers=2,
-        d_ff=None,
-        dropout=0.1,
-        causal=False,
-        pooling="mean",
-        windows="whole",
-        fit_mode="auto",
-        task="auto",
-        masked_ratio=0.3,
-        max_epochs=15,
-        batch_size=16,
-        lr=None,
-        weight_decay=0.01,
-        validation_fraction=0.0,
-        patience=5,
-        callbacks=None,
-        device="cpu",
-        dtype="float32",
-        random_state=0,
-        n_jobs=None,
-        verbose=0,
-    ):
+        n_heads: int = 4,
+        n_layers: int = 2,
+        d_ff: int | None = None,
+        dropout: float = 0.1,
+        causal: bool = False,
+        pooling: str | Sequence[str] = "mean",
+        windows: Any = "whole",
+        fit_mode: str = "auto",
+        task: str = "auto",
+        masked_ratio: float = 0.3,
+        max_epochs: int = 15,
+        batch_size: int = 16,
+        lr: float = None,
+        weight_decay: float = 0.01,
+        validation_fraction: float = 0.0,
+        patience: int = 5,
+        callbacks: Sequence[Any] | None = None,
+        device: Any = "cpu",
+        dtype: Any = "float32",
+        random_state: int | np.random.RandomState | None = 0,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.d_model = d_model
         self.n_heads = n_heads
         self.n_layers = n_layers
@@ -241,7 +245,7 @@ class MHAEmbedder(Embedder):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Train the encoder.
 
         Parameters
@@ -290,7 +294,7 @@ class MHAEmbedder(Embedder):
         return self
 
     @classmethod
-    def recommended(cls, n_samples, n_timepoints):
+    def recommended(cls, n_samples: int, n_timepoints: int) -> Any:
         """Unfitted embedder with settings for data of a size.
 
         Parameters
@@ -308,7 +312,9 @@ class MHAEmbedder(Embedder):
         sizes = {"d_model": 128, "n_heads": 8, "n_layers": 3} if n_samples >= MANY_SERIES else {}
         return cls(**sizes, **recommended_epochs(n_samples, n_timepoints, cls().max_epochs))
 
-    def _objective(self, fit_mode, encoder, X, lengths, target, generator):
+    def _objective(
+        self, fit_mode: str, encoder: Any, X: Any, lengths: NDArray[np.int64], target: Any, generator: Any
+    ) -> Any:
         """Return the objective, its inputs, and numbers of the classes or None."""
         inputs = {"series": self._standardised(X, lengths), "lengths": lengths}
         if fit_mode == "masked":
@@ -320,7 +326,7 @@ class MHAEmbedder(Embedder):
         objective = Supervision(encoder, y.shape[1], False, self.pooling, generator)
         return objective, inputs | {"target": standardised_numbers(y).astype(self._compute_dtype)}, None
 
-    def _spec(self, n_channels):
+    def _spec(self, n_channels: int) -> Any:
         if self.d_model % self.n_heads:
             raise ValueError(
                 f"d_model must be a multiple of n_heads, got d_model={self.d_model} and n_heads={self.n_heads}"
@@ -337,15 +343,15 @@ class MHAEmbedder(Embedder):
             n_heads=int(self.n_heads),
         )
 
-    def _without_validation(self):
+    def _without_validation(self) -> Any:
         if self.fit_mode == "random" or self.validation_fraction > 0:
             return None
         return NO_VALIDATION_SET
 
-    def _encoder_label(self):
+    def _encoder_label(self) -> str:
         return "mha"
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = self.fit_mode == "supervised"
         return tags

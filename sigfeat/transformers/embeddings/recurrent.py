@@ -1,5 +1,10 @@
 """Embeddings by gated recurrent units."""
 
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
 from sigfeat.transformers.embeddings.student import DistilledEmbedder, StudentMixer
 
 
@@ -128,25 +133,25 @@ class RecurrentEmbeddingTransformer(DistilledEmbedder):
 
     def __init__(
         self,
-        teacher=None,
+        teacher: Any = None,
         *,
-        d_model=None,
-        n_layers=None,
-        d_ff=None,
-        causal=None,
-        windows="whole",
-        max_epochs=30,
-        batch_size=16,
-        lr=0.003,
-        validation_fraction=0.2,
-        callbacks=None,
-        control=False,
-        device="cpu",
-        dtype="float32",
-        random_state=0,
-        n_jobs=None,
-        verbose=0,
-    ):
+        d_model: int = None,
+        n_layers: int = None,
+        d_ff: int | None = None,
+        causal: bool = None,
+        windows: Any = "whole",
+        max_epochs: int = 30,
+        batch_size: int = 16,
+        lr: float = 0.003,
+        validation_fraction: float = 0.2,
+        callbacks: Sequence[Any] | None = None,
+        control: bool = False,
+        device: Any = "cpu",
+        dtype: Any = "float32",
+        random_state: int | np.random.RandomState | None = 0,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.teacher = teacher
         self.d_model = d_model
         self.n_layers = n_layers

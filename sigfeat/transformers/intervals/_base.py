@@ -3,8 +3,10 @@
 import math
 import warnings
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from sigfeat._kernels.interval_features import SHORTEST, STRETCH, WindowPooling, interval_values, pooled_intervals
@@ -56,7 +58,7 @@ class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
 
     _used_only = INTERVAL_USED_ONLY
 
-    def _fit_intervals(self, X, lengths, y, n_outputs, kept=None):
+    def _fit_intervals(self, X: Any, lengths: NDArray[np.int64], y: Any, n_outputs: Any, kept: Any = None) -> None:
         """Draw or train the filters, and set what is pooled: `n_outputs` real values for each filter at each time.
 
         kept: function that returns which rows of values, of all sources, become features; None for all.
@@ -89,7 +91,16 @@ class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
         self._filter_names = [f"|{self.filter}{j + 1}" for j in range(self.n_filters)]
         self._n_features_out = n_rows * n_columns if self._kept is None else len(self._kept)
 
-    def _check_size(self, X, lengths, n_outputs, n_factors, workspace=0, remedy="lower n_filters", itemsize=8):
+    def _check_size(
+        self,
+        X: Any,
+        lengths: NDArray[np.int64],
+        n_outputs: Any,
+        n_factors: Any,
+        workspace: int = 0,
+        remedy: str = "lower n_filters",
+        itemsize: int = 8,
+    ) -> None:
         """Raise unless features fit into memory: `n_outputs` real values for each filter, of `n_factors` factors."""
         names, n_windows = check_poolings(self.pooling), len(fine_windows(self.windows)[1])
         n_rows, longest = n_outputs * self.n_filters, X.shape[2]
@@ -106,7 +117,7 @@ class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
         what = f"{type(self).__name__} with n_filters={self.n_filters}"
         check_fitted_size(len(X), n_features, X.dtype, what, workspace, remedy)
 
-    def _learn_thresholds(self, X, lengths, n_rows):
+    def _learn_thresholds(self, X: Any, lengths: NDArray[np.int64], n_rows: Any) -> Any:
         """Quantile of each row of values over some of the series."""
         chosen = threshold_series(len(X), X.shape[2] * n_rows * 8)
         per_series = []
@@ -116,7 +127,7 @@ class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
         known = np.concatenate(per_series, axis=1)
         return np.array([threshold_between(row, self.quantile) for row in known])
 
-    def transform(self, X):
+    def transform(self, X: Any) -> NDArray[Any]:
         """Pooled values of the intervals.
 
         Parameters
@@ -163,26 +174,33 @@ class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
             )
         return out
 
-    def _feature_names(self):
+    def _feature_names(self) -> list[str]:
         names = [f"{row}{ending}" for row in self._row_names() for ending in self._endings]
         return names if self._kept is None else [names[k] for k in self._kept]
 
-    def _feature_columns(self):
+    def _feature_columns(self) -> Any:
         endings = [ending.split("|")[1:] for ending in self._endings]
         pooled = {"pooling": [ending[0] for ending in endings], "window": [(*ending, WHOLE)[1] for ending in endings]}
         rows = self._row_columns() | {"threshold": self.thresholds_.tolist()}
         columns = only_where_used(combined(rows, pooled))
         return columns if self._kept is None else selected(columns, self._kept)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = self.fit_mode == "supervised"
         return tags
 
-    def _sources(self):
+    def _sources(self) -> None:
         raise NotImplementedError
 
-    def _trained(self, X, lengths, target, length, random_state):
+    def _trained(
+        self,
+        X: Any,
+        lengths: NDArray[np.int64],
+        target: Any,
+        length: Any,
+        random_state: int | np.random.RandomState | None,
+    ) -> Any:
         """Return filters of torch, trained on a target unless that is None."""
         from sigfeat.nn.intervals.filters import build_filter
         from sigfeat.nn.intervals.layers import train_intervals
@@ -208,22 +226,22 @@ class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
             self._keep(layer)
         return built.frozen()
 
-    def _layer(self, X, lengths, filters):
+    def _layer(self, X: Any, lengths: NDArray[np.int64], filters: Any) -> None:
         """Return the layer to train, and its input."""
         raise NotImplementedError
 
-    def _keep(self, layer):
+    def _keep(self, layer: Any) -> None:
         """Keep what was trained in addition to the filters."""
 
-    def _row_names(self):
+    def _row_names(self) -> None:
         raise NotImplementedError
 
-    def _row_columns(self):
+    def _row_columns(self) -> None:
         """Return columns of the table of features for the rows of values, in the order of `_row_names`."""
         raise NotImplementedError
 
 
-def _real_rows(values):
+def _real_rows(values: Any) -> Any:
     """Rows of values (n_outputs, n_filters, n), complex ones as real and imaginary part."""
     rows = values.reshape(-1, values.shape[-1])
     return np.stack([rows.real, rows.imag], axis=1).reshape(-1, rows.shape[-1]) if np.iscomplexobj(rows) else rows

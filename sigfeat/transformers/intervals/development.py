@@ -1,9 +1,12 @@
 """Developments over all intervals as a scikit-learn transformer."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from sigfeat._kernels.interval_features import Developments
@@ -140,27 +143,27 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
 
     def __init__(
         self,
-        group="SO",
+        group: str = "SO",
         *,
-        dim=3,
-        n_developments=3,
-        step_size=None,
-        filter="exponential",
-        n_filters=4,
-        filter_rank=1,
-        filter_length=None,
-        pooling=("end", "mean", "max", "min"),
-        windows="whole",
-        quantile=0.5,
-        fit_mode="random",
-        task="auto",
-        max_epochs=30,
-        batch_size=32,
-        lr=0.01,
-        device="cpu",
-        random_state=0,
-        n_jobs=None,
-    ):
+        dim: int = 3,
+        n_developments: int = 3,
+        step_size: float | None = None,
+        filter: str = "exponential",
+        n_filters: int = 4,
+        filter_rank: int = 1,
+        filter_length: int | None = None,
+        pooling: str | Sequence[str] = ("end", "mean", "max", "min"),
+        windows: Any = "whole",
+        quantile: float = 0.5,
+        fit_mode: str = "random",
+        task: str = "auto",
+        max_epochs: int = 30,
+        batch_size: int = 32,
+        lr: float = 0.01,
+        device: Any = "cpu",
+        random_state: int | np.random.RandomState | None = 0,
+        n_jobs: int | None = None,
+    ) -> None:
         self.group = group
         self.dim = dim
         self.n_developments = n_developments
@@ -182,7 +185,7 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Draw the elements of the Lie algebra and the filters, and train them with ``fit_mode="supervised"``.
 
         Parameters
@@ -215,13 +218,13 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
         self._fit_intervals(X, lengths, y, n_outputs, lambda: np.tile(varying, repeats).ravel())
         return self
 
-    def _sources(self):
+    def _sources(self) -> list[Any]:
         return [
             Developments(StepsOf(self._group, elements), self._group.dim, self._group.is_complex)
             for elements in self.algebra_
         ]
 
-    def _layer(self, X, lengths, filters):
+    def _layer(self, X: Any, lengths: NDArray[np.int64], filters: Any) -> Any:
         layer = IntervalDevelopment(
             self._group,
             X.shape[1],
@@ -233,11 +236,11 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
         layer.development.weight.data = torch.from_numpy(self.algebra_ / self._sizes[:, np.newaxis, np.newaxis])
         return layer, path_increments(X.astype(np.float64), lengths) * self._sizes
 
-    def _keep(self, layer):
+    def _keep(self, layer: Any) -> None:
         elements = layer.development.algebra.detach().cpu().numpy()
         self.algebra_ = elements * self._sizes[:, np.newaxis, np.newaxis]
 
-    def _row_names(self):
+    def _row_names(self) -> list[Any]:
         label, dim = self._group.label, self._group.dim
         parts = ("|re", "|im") if self._n_parts > 1 else ("",)
         return [
@@ -249,7 +252,7 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
             for part in parts
         ]
 
-    def _row_columns(self):
+    def _row_columns(self) -> Any:
         filters = {"filter": [name.removeprefix("|") for name in self._filter_names]}
         sizes = len(self.algebra_), self._group.dim, self._n_parts
         return entry_columns(self._group.label, *sizes, self._channel_labels(), filters)
@@ -258,10 +261,10 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
 class StepsOf:
     """Steps exp(sum over c of A_c dx_c(t)) of series, and their inverses."""
 
-    def __init__(self, group, elements):
+    def __init__(self, group: str, elements: Any) -> None:
         self.group, self.elements = group, elements
 
-    def __call__(self, series, lengths):
+    def __call__(self, series: Any, lengths: NDArray[np.int64]) -> Any:
         """Matrices of shape (n_samples, n_timepoints, dim, dim), float64 or complex128, the first I."""
         plan = Plan(self.elements[np.newaxis], self.group.involution, self.group.is_compact)
         increments = path_increments(series.astype(np.float64), lengths)

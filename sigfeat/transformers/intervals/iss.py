@@ -1,8 +1,11 @@
 """Iterated sums over all intervals as a scikit-learn transformer."""
 
+from collections.abc import Sequence
 from numbers import Integral
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sigfeat._kernels.interval_features import Sums
 from sigfeat._validation import Interval, StrOptions, _fit_context
@@ -135,26 +138,26 @@ class IntervalISSTransformer(IntervalTransformer):
 
     def __init__(
         self,
-        depth=2,
+        depth: int = 2,
         *,
-        words="weight",
-        filter="exponential",
-        n_filters=8,
-        filter_rank=1,
-        filter_length=None,
-        pooling=("end", "mean", "max", "min"),
-        windows="whole",
-        scale="standard",
-        quantile=0.5,
-        fit_mode="random",
-        task="auto",
-        max_epochs=30,
-        batch_size=32,
-        lr=0.01,
-        device="cpu",
-        random_state=0,
-        n_jobs=None,
-    ):
+        words: str | Sequence[str] = "weight",
+        filter: str = "exponential",
+        n_filters: int = 8,
+        filter_rank: int = 1,
+        filter_length: int | None = None,
+        pooling: str | Sequence[str] = ("end", "mean", "max", "min"),
+        windows: Any = "whole",
+        scale: str | None = "standard",
+        quantile: float = 0.5,
+        fit_mode: str = "random",
+        task: str = "auto",
+        max_epochs: int = 30,
+        batch_size: int = 32,
+        lr: float = 0.01,
+        device: Any = "cpu",
+        random_state: int | np.random.RandomState | None = 0,
+        n_jobs: int | None = None,
+    ) -> None:
         self.depth = depth
         self.words = words
         self.filter = filter
@@ -175,7 +178,7 @@ class IntervalISSTransformer(IntervalTransformer):
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the scaling and the thresholds, and draw or train the filters.
 
         Parameters
@@ -206,10 +209,10 @@ class IntervalISSTransformer(IntervalTransformer):
         self._fit_intervals(X, lengths, y, len(self.words_))
         return self
 
-    def _sources(self):
+    def _sources(self) -> Any:
         return [Sums(self.words_, self.mean_, 1.0 / self.scale_)]
 
-    def _layer(self, X, lengths, filters):
+    def _layer(self, X: Any, lengths: NDArray[np.int64], filters: Any) -> Any:
         from sigfeat.nn.intervals.layers import IntervalSums
 
         with np.errstate(over="ignore"):
@@ -218,10 +221,10 @@ class IntervalISSTransformer(IntervalTransformer):
             raise ValueError("X overflows float64 when it is standardised: scale the series")
         return IntervalSums(self.words_, filters), series
 
-    def _row_names(self):
+    def _row_names(self) -> list[Any]:
         labels = self._channel_labels()
         return [f"{word.spell(labels)}{name}" for word in self.words_ for name in self._filter_names]
 
-    def _row_columns(self):
+    def _row_columns(self) -> Any:
         filters = {"filter": [name.removeprefix("|") for name in self._filter_names]}
         return combined(word_columns(self.words_, self._channel_labels()), filters)

@@ -1,9 +1,11 @@
 """Networks of interval layers as a scikit-learn classifier."""
 
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
@@ -111,19 +113,19 @@ class IntervalNetworkClassifier(ModuleStateMixin, ClassifierMixin, BaseEstimator
 
     def __init__(
         self,
-        layers="stack",
+        layers: str = "stack",
         *,
-        d_model=6,
-        n_filters=4,
-        order=2,
-        max_epochs=20,
-        batch_size=32,
-        lr=0.01,
-        device="cpu",
-        dtype="float32",
-        random_state=0,
-        n_jobs=None,
-    ):
+        d_model: int = 6,
+        n_filters: int = 4,
+        order: int = 2,
+        max_epochs: int = 20,
+        batch_size: int = 32,
+        lr: float = 0.01,
+        device: Any = "cpu",
+        dtype: Any = "float32",
+        random_state: int | np.random.RandomState | None = 0,
+        n_jobs: int | None = None,
+    ) -> None:
         self.layers = layers
         self.d_model = d_model
         self.n_filters = n_filters
@@ -137,7 +139,7 @@ class IntervalNetworkClassifier(ModuleStateMixin, ClassifierMixin, BaseEstimator
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y):
+    def fit(self, X: Any, y: Any) -> Self:
         """Train the network.
 
         Parameters
@@ -182,7 +184,7 @@ class IntervalNetworkClassifier(ModuleStateMixin, ClassifierMixin, BaseEstimator
         self.network_ = network.eval().cpu()
         return self
 
-    def decision_function(self, X):
+    def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Scores of the classes.
 
         Parameters
@@ -198,7 +200,7 @@ class IntervalNetworkClassifier(ModuleStateMixin, ClassifierMixin, BaseEstimator
         scores = self._scores(X)
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probabilities of the classes.
 
         Parameters
@@ -212,7 +214,7 @@ class IntervalNetworkClassifier(ModuleStateMixin, ClassifierMixin, BaseEstimator
         """
         return torch.from_numpy(self._scores(X)).softmax(dim=1).numpy()
 
-    def predict(self, X):
+    def predict(self, X: Any) -> NDArray[Any]:
         """Most probable classes.
 
         Parameters
@@ -227,7 +229,7 @@ class IntervalNetworkClassifier(ModuleStateMixin, ClassifierMixin, BaseEstimator
         largest = self._scores(X).argmax(axis=1)
         return self.classes_[largest]
 
-    def _scores(self, X):
+    def _scores(self, X: Any) -> Any:
         check_is_fitted(self, "network_")
         X, lengths = validate_panel(self, X, reset=False)
         check_device(self.device)
@@ -241,16 +243,16 @@ class IntervalNetworkClassifier(ModuleStateMixin, ClassifierMixin, BaseEstimator
             found = [network(series.to(self.device), own.to(self.device)).cpu().numpy() for series, own in parts]
         return np.concatenate(found)
 
-    def _scaled(self, X):
+    def _scaled(self, X: Any) -> Any:
         """Standardised series of shape (n_samples, n_timepoints, n_channels), padded with zeros."""
         scaled = (X - self.mean_[:, np.newaxis]) * (1.0 / self.scale_)[:, np.newaxis]
         return np.ascontiguousarray(np.nan_to_num(scaled).swapaxes(1, 2), np.dtype(self.dtype))
 
-    def _validate_params(self):
+    def _validate_params(self) -> None:
         super()._validate_params()
         refuse_unused(self, self._used_only)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags

@@ -4,6 +4,7 @@ import hashlib
 import json
 import reprlib
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.numpy import load as arrays_of_bytes
@@ -23,7 +24,7 @@ VALUES, WEIGHTS = "estimator.json", "weights.safetensors"
 HEADER = {"format": str, "version": int, "sigfeat": str, "estimator": dict, "weights": str, "sha256": str}
 
 
-def save_estimator(estimator, path):
+def save_estimator(estimator: Any, path: Any) -> None:
     """Write a fitted estimator into a folder; one that was saved there before is replaced as a whole.
 
     `callbacks` are left out. Raises a TypeError for values of other kinds, a FileExistsError if something else is at
@@ -43,7 +44,7 @@ def save_estimator(estimator, path):
     write_folder(Path(path).resolve(), {VALUES: values, WEIGHTS: weights}, _is_saved_estimator, "a saved estimator")
 
 
-def load_estimator(cls, path, device=None):
+def load_estimator(cls, path: Any, device: Any = None) -> Any:
     """Estimator of class `cls` that `save_estimator` wrote. Encoders come in evaluation mode, without gradients.
 
     A device replaces every `device` parameter; without one they stay, and encoders are on the CPU. Raises a ValueError
@@ -63,21 +64,21 @@ def load_estimator(cls, path, device=None):
     return estimator
 
 
-def _checksum(document):
+def _checksum(document: Any) -> Any:
     text = json.dumps(document, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _read_bytes(file):
+def _read_bytes(file: Any) -> Any:
     if not file.is_file():
         raise FileNotFoundError(f"there is no file {file}")
     return file.read_bytes()
 
 
-def _parse(data):
+def _parse(data: Any) -> Any:
     """Document of this format."""
 
-    def refuse(constant):
+    def refuse(constant: Any) -> None:
         raise ValueError(f"{constant} is not allowed")
 
     try:
@@ -89,7 +90,7 @@ def _parse(data):
     return document
 
 
-def _read_values(file):
+def _read_values(file: Any) -> Any:
     data = _read_bytes(file)
     try:
         document = _parse(data)
@@ -103,7 +104,7 @@ def _read_values(file):
     return document
 
 
-def _read_arrays(file, checksum):
+def _read_arrays(file: Any, checksum: Any) -> Any:
     data = _read_bytes(file)
     if hashlib.sha256(data).hexdigest() != checksum:
         raise ValueError(f"{file} cannot be loaded: its checksum is not that in {VALUES}")
@@ -113,5 +114,5 @@ def _read_arrays(file, checksum):
         raise ValueError(f"{file} cannot be loaded: it is not safetensors of numbers ({error})") from error
 
 
-def _is_saved_estimator(folder):
+def _is_saved_estimator(folder: Any) -> Any:
     return is_saved(folder, VALUES, WEIGHTS, _parse)
