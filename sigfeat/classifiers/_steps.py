@@ -8,13 +8,13 @@ from sklearn.pipeline import Pipeline
 from sigfeat.linear_model import ALPHAS, LeaveOneOutRidgeClassifier
 
 
-def with_classifier(features: Any, classifier: Any) -> Any:
+def with_classifier(features: Any, classifier: Any) -> Pipeline:
     """Pipeline of features and a classifier, by default ridge regression."""
     last = LeaveOneOutRidgeClassifier() if classifier is None else classifier
     return Pipeline([("features", features), ("classifier", last)])
 
 
-def with_regressor(features: Any, regressor: Any) -> Any:
+def with_regressor(features: Any, regressor: Any) -> Pipeline:
     """Pipeline of features and a regressor, by default ridge regression."""
     last = RidgeCV(ALPHAS) if regressor is None else regressor
     return Pipeline([("features", features), ("regressor", last)])

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-import numpy as np
-from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 
+from sigfeat._validation import RandomState
 from sigfeat.classifiers._steps import with_classifier, with_regressor
 from sigfeat.classifiers.iss import iss_features
 from sigfeat.transformers.augmentation import AddTime
@@ -12,8 +12,8 @@ from sigfeat.transformers.scaling import FeatureScaler
 
 
 def path_development_classifier(
-    *, classifier: Any = None, n_jobs: int | None = None, random_state: int | np.random.RandomState | None = 0
-) -> Any:
+    *, classifier: Any = None, n_jobs: int | None = None, random_state: RandomState = 0
+) -> Pipeline:
     """Random developments of the series with time as a channel, and a ridge classifier.
 
     Parameters
@@ -46,8 +46,8 @@ def path_development_classifier(
 
 
 def path_development_regressor(
-    *, regressor: Any = None, n_jobs: int | None = None, random_state: int | np.random.RandomState | None = 0
-) -> Any:
+    *, regressor: Any = None, n_jobs: int | None = None, random_state: RandomState = 0
+) -> Pipeline:
     """The regression twin of `path_development_classifier`.
 
     Parameters
@@ -77,8 +77,8 @@ def iss_development_classifier(
     n_functionals: int = 1000,
     classifier: Any = None,
     n_jobs: int | None = None,
-    random_state: int | np.random.RandomState | None = 0,
-) -> Any:
+    random_state: RandomState = 0,
+) -> Pipeline:
     """The features of `iss_classifier` and of `path_development_classifier` side by side, and a ridge classifier.
 
     Parameters
@@ -117,8 +117,8 @@ def iss_development_regressor(
     n_functionals: int = 1000,
     regressor: Any = None,
     n_jobs: int | None = None,
-    random_state: int | np.random.RandomState | None = 0,
-) -> Any:
+    random_state: RandomState = 0,
+) -> Pipeline:
     """The regression twin of `iss_development_classifier`.
 
     Parameters
@@ -143,14 +143,14 @@ def iss_development_regressor(
     return with_regressor(_iss_development(n_functionals, n_jobs, random_state), regressor)
 
 
-def _development(n_jobs: int | None, random_state: int | np.random.RandomState | None) -> Any:
+def _development(n_jobs: int | None, random_state: RandomState) -> Pipeline:
     from sigfeat import PathDevelopmentTransformer  # loads torch
 
     development = PathDevelopmentTransformer(n_jobs=n_jobs, random_state=random_state)
     return make_pipeline(AddTime(), development, FeatureScaler())
 
 
-def _iss_development(n_functionals: int, n_jobs: int | None, random_state: int | np.random.RandomState | None) -> Any:
+def _iss_development(n_functionals: int, n_jobs: int | None, random_state: RandomState) -> FeatureUnion:
     return FeatureUnion(
         [
             ("iss", iss_features(n_functionals, n_jobs, random_state)),

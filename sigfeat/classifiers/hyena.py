@@ -2,9 +2,9 @@
 
 from typing import Any
 
-import numpy as np
-from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 
+from sigfeat._validation import RandomState
 from sigfeat.classifiers._steps import with_classifier, with_regressor
 from sigfeat.classifiers.iss import iss_features
 from sigfeat.transformers.scaling import FeatureScaler
@@ -17,8 +17,8 @@ def hyena_classifier(
     max_epochs: int = 30,
     classifier: Any = None,
     n_jobs: int | None = None,
-    random_state: int | np.random.RandomState | None = 0,
-) -> Any:
+    random_state: RandomState = 0,
+) -> Pipeline:
     """Embeddings of a Hyena that was distilled from attention trained on the classes, and a ridge classifier.
 
     Parameters
@@ -63,8 +63,8 @@ def hyena_regressor(
     max_epochs: int = 30,
     regressor: Any = None,
     n_jobs: int | None = None,
-    random_state: int | np.random.RandomState | None = 0,
-) -> Any:
+    random_state: RandomState = 0,
+) -> Pipeline:
     """The regression twin of `hyena_classifier`.
 
     Parameters
@@ -97,8 +97,8 @@ def iss_hyena_classifier(
     max_epochs: int = 30,
     classifier: Any = None,
     n_jobs: int | None = None,
-    random_state: int | np.random.RandomState | None = 0,
-) -> Any:
+    random_state: RandomState = 0,
+) -> Pipeline:
     """The features of `iss_classifier` and of `hyena_classifier` side by side, and a ridge classifier.
 
     Parameters
@@ -142,8 +142,8 @@ def iss_hyena_regressor(
     max_epochs: int = 30,
     regressor: Any = None,
     n_jobs: int | None = None,
-    random_state: int | np.random.RandomState | None = 0,
-) -> Any:
+    random_state: RandomState = 0,
+) -> Pipeline:
     """The regression twin of `iss_hyena_classifier`.
 
     Parameters
@@ -168,12 +168,10 @@ def iss_hyena_regressor(
     return with_regressor(_iss_hyena(n_functionals, order, teacher, max_epochs, n_jobs, random_state), regressor)
 
 
-def _hyena(
-    order: int, teacher: Any, max_epochs: int, n_jobs: int | None, random_state: int | np.random.RandomState | None
-) -> Any:
+def _hyena(order: int, teacher: Any, max_epochs: int, n_jobs: int | None, random_state: RandomState) -> Pipeline:
     from sigfeat import HyenaEmbeddingTransformer  # loads torch
 
-    how = {"order": order, "max_epochs": max_epochs, "n_jobs": n_jobs, "random_state": random_state}
+    how: dict[str, Any] = {"order": order, "max_epochs": max_epochs, "n_jobs": n_jobs, "random_state": random_state}
     return make_pipeline(HyenaEmbeddingTransformer(teacher, **how), FeatureScaler())
 
 
@@ -183,7 +181,7 @@ def _iss_hyena(
     teacher: Any,
     max_epochs: int,
     n_jobs: int | None,
-    random_state: int | np.random.RandomState | None,
-) -> Any:
+    random_state: RandomState,
+) -> FeatureUnion:
     hyena = _hyena(order, teacher, max_epochs, n_jobs, random_state)
     return FeatureUnion([("iss", iss_features(n_functionals, n_jobs, random_state)), ("hyena", hyena)])

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-import numpy as np
 from sklearn.pipeline import Pipeline
+
+from sigfeat._validation import RandomState
 
 
 def interval_stack_classifier(
@@ -12,8 +13,8 @@ def interval_stack_classifier(
     n_filters: int = 4,
     max_epochs: int = 20,
     n_jobs: int | None = None,
-    random_state: int | np.random.RandomState | None = 0,
-) -> Any:
+    random_state: RandomState = 0,
+) -> Pipeline:
     """Two interval layers, one on what the other found, trained as a whole; see `IntervalNetworkClassifier`.
 
     Parameters
@@ -46,7 +47,7 @@ def interval_stack_classifier(
     >>> interval_stack_classifier(max_epochs=2).fit(X, y).predict(X).shape
     (20,)
     """
-    how = {"d_model": d_model, "n_filters": n_filters, "max_epochs": max_epochs}
+    how: dict[str, Any] = {"d_model": d_model, "n_filters": n_filters, "max_epochs": max_epochs}
     return _network("stack", n_jobs=n_jobs, random_state=random_state, **how)
 
 
@@ -57,8 +58,8 @@ def interval_hyena_classifier(
     order: int = 2,
     max_epochs: int = 20,
     n_jobs: int | None = None,
-    random_state: int | np.random.RandomState | None = 0,
-) -> Any:
+    random_state: RandomState = 0,
+) -> Pipeline:
     """An interval layer and two blocks of Hyena, trained as a whole; see `IntervalNetworkClassifier`.
 
     Parameters
@@ -93,11 +94,11 @@ def interval_hyena_classifier(
     >>> interval_hyena_classifier(max_epochs=2).fit(X, y).predict(X).shape
     (20,)
     """
-    how = {"d_model": d_model, "n_filters": n_filters, "order": order, "max_epochs": max_epochs}
+    how: dict[str, Any] = {"d_model": d_model, "n_filters": n_filters, "order": order, "max_epochs": max_epochs}
     return _network("hyena", n_jobs=n_jobs, random_state=random_state, **how)
 
 
-def _network(layers: str, **parameters: Any) -> Any:
+def _network(layers: str, **parameters: Any) -> Pipeline:
     from sigfeat import IntervalNetworkClassifier  # loads torch
 
     return Pipeline([("classifier", IntervalNetworkClassifier(layers, **parameters))])

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-import numpy as np
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 
+from sigfeat._validation import RandomState
 from sigfeat.classifiers._steps import with_classifier, with_regressor
 from sigfeat.transformers.low_rank import LowRankISSTransformer
 from sigfeat.transformers.scaling import FeatureScaler
@@ -15,8 +15,8 @@ def iss_classifier(
     n_functionals: int = 1000,
     classifier: Any = None,
     n_jobs: int | None = None,
-    random_state: int | np.random.RandomState | None = 0,
-) -> Any:
+    random_state: RandomState = 0,
+) -> Pipeline:
     """Low-rank iterated sums and a ridge classifier: the default of the library.
 
     Parameters
@@ -56,8 +56,8 @@ def iss_regressor(
     n_functionals: int = 1000,
     regressor: Any = None,
     n_jobs: int | None = None,
-    random_state: int | np.random.RandomState | None = 0,
-) -> Any:
+    random_state: RandomState = 0,
+) -> Pipeline:
     """The regression twin of `iss_classifier`: the same features, and a ridge regression.
 
     Parameters
@@ -82,7 +82,7 @@ def iss_regressor(
     return with_regressor(iss_features(n_functionals, n_jobs, random_state), regressor)
 
 
-def iss_features(n_functionals: int, n_jobs: int | None, random_state: int | np.random.RandomState | None) -> Any:
+def iss_features(n_functionals: int, n_jobs: int | None, random_state: RandomState) -> Pipeline:
     """Low-rank iterated sums, scaled: a part of other pipelines too."""
     low_rank = LowRankISSTransformer(n_functionals, n_jobs=n_jobs, random_state=random_state)
     return make_pipeline(low_rank, FeatureScaler(power=0.5))

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-import numpy as np
-from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 
+from sigfeat._validation import RandomState
 from sigfeat.classifiers._steps import with_classifier, with_regressor
 from sigfeat.classifiers.iss import iss_features
 from sigfeat.transformers.low_rank import LowRankISSTransformer
@@ -19,8 +19,8 @@ def sigfeat_classifier(
     max_epochs: int = 30,
     classifier: Any = None,
     n_jobs: int | None = None,
-    random_state: int | np.random.RandomState | None = 0,
-) -> Any:
+    random_state: RandomState = 0,
+) -> Pipeline:
     """The union that we recommend: low-rank iterated sums, many random ones and a few that are trained on the classes.
 
     Parameters
@@ -67,8 +67,8 @@ def sigfeat_regressor(
     max_epochs: int = 30,
     regressor: Any = None,
     n_jobs: int | None = None,
-    random_state: int | np.random.RandomState | None = 0,
-) -> Any:
+    random_state: RandomState = 0,
+) -> Pipeline:
     """The regression twin of `sigfeat_classifier`.
 
     Parameters
@@ -93,10 +93,13 @@ def sigfeat_regressor(
     return with_regressor(_union(n_functionals, max_epochs, n_jobs, random_state), regressor)
 
 
-def _union(
-    n_functionals: int, max_epochs: int, n_jobs: int | None, random_state: int | np.random.RandomState | None
-) -> Any:
-    how = {"fit_mode": "supervised", "max_epochs": max_epochs, "n_jobs": n_jobs, "random_state": random_state}
+def _union(n_functionals: int, max_epochs: int, n_jobs: int | None, random_state: RandomState) -> FeatureUnion:
+    how: dict[str, Any] = {
+        "fit_mode": "supervised",
+        "max_epochs": max_epochs,
+        "n_jobs": n_jobs,
+        "random_state": random_state,
+    }
     trained = LowRankISSTransformer(N_TRAINED, **how)
     return FeatureUnion(
         [

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-import numpy as np
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 
+from sigfeat._validation import RandomState
 from sigfeat.classifiers._steps import with_classifier, with_regressor
 from sigfeat.transformers.augmentation import AddTime
 from sigfeat.transformers.scaling import FeatureScaler
@@ -16,8 +16,8 @@ def signature_classifier(
     depth: int = 3,
     classifier: Any = None,
     n_jobs: int | None = None,
-    random_state: int | np.random.RandomState | None = 0,
-) -> Any:
+    random_state: RandomState = 0,
+) -> Pipeline:
     """Signatures of the series with time as a channel, over dyadic windows, and a ridge classifier.
 
     Parameters
@@ -54,8 +54,8 @@ def signature_regressor(
     depth: int = 3,
     regressor: Any = None,
     n_jobs: int | None = None,
-    random_state: int | np.random.RandomState | None = 0,
-) -> Any:
+    random_state: RandomState = 0,
+) -> Pipeline:
     """The regression twin of `signature_classifier`.
 
     Parameters
@@ -80,5 +80,5 @@ def signature_regressor(
     return with_regressor(_signature(depth), regressor)
 
 
-def _signature(depth: int) -> Any:
+def _signature(depth: int) -> Pipeline:
     return make_pipeline(AddTime(), SignatureTransformer(depth=depth, windows=("dyadic", 2)), FeatureScaler(power=0.5))

@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache, reduce
 from typing import Any
 
@@ -67,7 +67,7 @@ def check_points(n_channels: int, n_timepoints: int) -> None:
 
 
 @lru_cache(maxsize=16)
-def prepared(n_channels: int, depth: int) -> Any:
+def prepared(n_channels: int, depth: int) -> tuple[str, Any]:
     """Prepare iisignature; what it gives cannot be pickled, so the process keeps it and not the estimator."""
     method = "A" if depth <= 2 else "S"
     if method == "S":
@@ -83,7 +83,7 @@ def prepared(n_channels: int, depth: int) -> Any:
 
 
 @lru_cache(maxsize=16)
-def preparation_cost(n_channels: int, depth: int) -> Any:
+def preparation_cost(n_channels: int, depth: int) -> tuple[float, int]:
     """Seconds and bytes that iisignature needs, about, to prepare logarithms of depth 3 and more.
 
     Lyndon words with the same letters, as often, form a group, for which it lists the terms of their brackets, fills a
@@ -108,7 +108,7 @@ def preparation_cost(n_channels: int, depth: int) -> Any:
     return seconds, math.ceil(size)
 
 
-def _check_count(formula: Any, count: Any, kind: str, n_channels: int, depth: int) -> None:
+def _check_count(formula: str, count: int | str, kind: str, n_channels: int, depth: int) -> None:
     if isinstance(count, str) or count > MAX_COUNT:
         raise ValueError(
             f'{formula} must be at most {MAX_COUNT} for SignatureTransformer with kind="{kind}", for iisignature '
@@ -121,14 +121,14 @@ def _preparation(n_channels: int, depth: int) -> str:
     return f'the preparation of kind="logsignature" with n_channels={n_channels}, depth={depth}'
 
 
-def _duration(seconds: Any) -> str:
+def _duration(seconds: float) -> str:
     for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} seconds"
 
 
-def _patterns(total: Any, n_parts: Any, largest: Any = None) -> Iterator[Any]:
+def _patterns(total: int, n_parts: int, largest: int | None = None) -> Iterator[tuple[int, ...]]:
     """Ways to write `total` as a sum of at most `n_parts` positive numbers, in falling order."""
     if total == 0:
         yield ()
@@ -138,24 +138,24 @@ def _patterns(total: Any, n_parts: Any, largest: Any = None) -> Iterator[Any]:
                 yield (first, *rest)
 
 
-def _count_groups(pattern: Any, n_channels: int) -> Any:
+def _count_groups(pattern: tuple[int, ...], n_channels: int) -> int:
     """Count the choices of letters that occur as often as the pattern says."""
     repeats = (pattern.count(number) for number in set(pattern))
     return math.perm(n_channels, len(pattern)) // math.prod(map(math.factorial, repeats))
 
 
-def _count_lyndon(pattern: Any) -> Any:
+def _count_lyndon(pattern: tuple[int, ...]) -> int:
     """Count Lyndon words whose letters occur as often as the pattern says (Witt's formula)."""
     common = reduce(math.gcd, pattern)
     parts = (_moebius(k) * _multinomial([n // k for n in pattern]) for k in range(1, common + 1) if common % k == 0)
     return sum(parts) // sum(pattern)
 
 
-def _multinomial(pattern: Any) -> Any:
+def _multinomial(pattern: Sequence[int]) -> int:
     return math.factorial(sum(pattern)) // math.prod(map(math.factorial, pattern))
 
 
-def _moebius(number: Any) -> Any:
+def _moebius(number: int) -> int:
     sign = 1
     for prime in range(2, number + 1):
         if number % prime == 0:

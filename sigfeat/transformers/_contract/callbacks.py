@@ -10,7 +10,7 @@ VALIDATION_MONITORS = ("valid_loss", "valid_loss_best")
 NO_VALIDATION_SET = "there is no validation set, so set validation_fraction, which is 0, to 0.2 for example"
 
 
-def check_callbacks(callbacks: Sequence[Any] | None, without_validation: Any = None) -> None:
+def check_callbacks(callbacks: Sequence[Any] | None, without_validation: str | None = None) -> None:
     """Raise a ValueError for anything that is no callback of skorch, and for one that monitors a missing loss.
 
     `without_validation` explains why there is no validation loss, and what to do; None if there is one.
@@ -28,7 +28,7 @@ def check_callbacks(callbacks: Sequence[Any] | None, without_validation: Any = N
             raise ValueError(f"callbacks: {name} monitors {monitored!r}, which is not computed: {without_validation}")
 
 
-def _monitored(callback: Any) -> Any:
+def _monitored(callback: Any) -> str | None:
     """Name of the figure that a callback, or a class of them with its defaults, monitors; None without one."""
     if not inspect.isclass(callback):
         return _text(getattr(callback, "monitor", None))
@@ -36,5 +36,5 @@ def _monitored(callback: Any) -> Any:
     return None if parameter is None else _text(parameter.default)
 
 
-def _text(value: Any) -> Any:
+def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None

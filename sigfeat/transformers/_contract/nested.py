@@ -2,8 +2,10 @@
 
 from typing import Any, Self
 
+from sklearn.base import BaseEstimator
 
-class DefaultPartsMixin:
+
+class DefaultPartsMixin(BaseEstimator):
     """Estimators with a parameter whose value None stands for a default estimator with parameters of its own.
 
     ``student.set_params(teacher__d_model=32)`` replaces None by the default teacher and sets its parameter, so that a
@@ -24,7 +26,7 @@ class DefaultPartsMixin:
         -------
         params : dict
         """
-        params = super().get_params(deep=deep)
+        params: dict[str, Any] = super().get_params(deep=deep)
         for name, part in self._default_parts().items() if deep else ():
             params |= {f"{name}__{key}": value for key, value in part.get_params().items()}
         return params
@@ -55,7 +57,8 @@ class DefaultPartsMixin:
             part.set_params(**nested)
             if any(key not in default or value is not default[key] for key, value in part.get_params().items()):
                 super().set_params(**{name: part})
-        return super().set_params(**params)
+        super().set_params(**params)
+        return self
 
     def _default_parts(self) -> dict[str, Any]:
         """Names of the parameters that are None, and a fresh estimator for each."""

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
 
-import numpy as np
-
-from sigfeat._validation import Interval, StrOptions
+from sigfeat._devices import Device
+from sigfeat._validation import Interval, RandomState, StrOptions
+from sigfeat.pooling import Windows
 from sigfeat.transformers.embeddings.student import DistilledEmbedder, StudentMixer
 
 
@@ -149,20 +149,20 @@ class S4EmbeddingTransformer(DistilledEmbedder):
         *,
         d_state: int = 64,
         kind: str = "diagonal",
-        d_model: int = None,
-        n_layers: int = None,
+        d_model: int | None = None,
+        n_layers: int | None = None,
         d_ff: int | None = None,
-        causal: bool = None,
-        windows: Any = "whole",
+        causal: bool | None = None,
+        windows: Windows = "whole",
         max_epochs: int = 30,
         batch_size: int = 16,
         lr: float = 0.003,
         validation_fraction: float = 0.2,
         callbacks: Sequence[Any] | None = None,
         control: bool = False,
-        device: Any = "cpu",
-        dtype: Any = "float32",
-        random_state: int | np.random.RandomState | None = 0,
+        device: Device = "cpu",
+        dtype: str | None = "float32",
+        random_state: RandomState = 0,
         n_jobs: int | None = None,
         verbose: int = 0,
     ) -> None:

@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import get_tags
+from torch import Tensor
 
 from sigfeat._messages import plain
 from sigfeat._validation import Interval, _fit_context, check_is_fitted
@@ -20,7 +21,7 @@ from sigfeat.nn.encoder import Encoder, EncoderSpec
 from sigfeat.nn.fidelity import fidelity, skill
 from sigfeat.nn.training.distillation import Distillation, copy_weights
 from sigfeat.nn.training.targets import split_rows
-from sigfeat.panel import Panel
+from sigfeat.panel import Floats, Panel
 from sigfeat.transformers._contract.nested import DefaultPartsMixin
 from sigfeat.transformers.embeddings._base import Embedder, recommended_epochs
 from sigfeat.transformers.embeddings.attention import MHAEmbedder
@@ -51,7 +52,7 @@ class StudentMixer:
     what_needs: str = ""
 
 
-def hyena_timepoints(spec: Any) -> Any:
+def hyena_timepoints(spec: EncoderSpec) -> int:
     """Number of points such that each tap of the short filter meets one of them."""
     return spec.short_filter if spec.causal else spec.short_filter // 2 + 1
 
@@ -63,7 +64,7 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
     """
 
     _mixer: StudentMixer
-    _shared_constraints: dict = {
+    _shared_constraints: dict[str, Any] = {
         **Embedder._shared_constraints,
         "teacher": "no_validation",  # checked below, with a message without names of private classes
         "d_model": [Interval(Integral, 1, None, closed="left"), None],
@@ -111,7 +112,7 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
-    def fidelity(self, X: Any) -> Any:
+    def fidelity(self, X: Any) -> dict[str, float]:
         """Figures of how close the student is to its teacher on any series.
 
         Parameters
@@ -127,7 +128,7 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
         return self._fidelity(*self._check_new(X))
 
     @classmethod
-    def recommended(cls, n_samples: int, n_timepoints: int) -> Any:
+    def recommended(cls, n_samples: int, n_timepoints: int) -> Self:
         """Unfitted student and teacher with settings for data of a size.
 
         Parameters
@@ -145,7 +146,7 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
         teacher = MHAEmbedder.recommended(n_samples, n_timepoints)
         return cls(teacher, **recommended_epochs(n_samples, n_timepoints, cls().max_epochs))
 
-    def _fidelity(self, X: Any, lengths: NDArray[np.int64]) -> Any:
+    def _fidelity(self, X: Floats, lengths: NDArray[np.int64]) -> dict[str, float]:
         teacher = copy.deepcopy(self.teacher_.encoder_).to(dtype=self._torch_dtype())
         figures = self._compare(self.encoder_, teacher, X, lengths)
         if hasattr(self, "control_"):
@@ -155,7 +156,7 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
                 figures[f"{name}_skill"] = skill(figures[f"{name}_r2"], of_control[f"{name}_r2"])
         return figures
 
-    def _begin(self, X: Any, y: Any) -> Any:
+    def _begin(self, X: Any, y: Any) -> tuple[Floats, NDArray[np.int64]]:
         X, lengths = super()._begin(X, y)
         if isinstance(self.teacher, FrozenEstimator):
             frozen = self.teacher.estimator
@@ -172,7 +173,7 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
         return X, lengths
 
     @staticmethod
-    def _channel_names(fitted: Any) -> Any:
+    def _channel_names(fitted: Embedder) -> NDArray[np.object_] | None:
         """Names of the channels seen at fit; None without names, or if they name the columns of a table."""
         return fitted.feature_names_in_ if fitted._has_channel_names() else None
 
@@ -195,8 +196,8 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
         names = ("device", "dtype", "random_state", "n_jobs", "verbose")
         return {} if self.teacher is not None else {"teacher": MHAEmbedder(**{n: getattr(self, n) for n in names})}
 
-    def _fit_teacher(self, X: Any, y: Any, context: Any) -> Any:
-        teacher = clone(self._teacher())
+    def _fit_teacher(self, X: Floats, y: Any, context: Any) -> Embedder:
+        teacher: Embedder = clone(self._teacher())
         task = context.subcontext(task_name="teacher")
         with task.propagate_callback_context(teacher):
             task.call_on_fit_task_begin(estimator=self, X=X, y=y)
@@ -206,15 +207,15 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
 
     def _distil(
         self,
-        spec: Any,
-        teacher: Any,
-        X: Any,
+        spec: EncoderSpec,
+        teacher: Encoder,
+        X: Floats,
         lengths: NDArray[np.int64],
-        validation: Any,
+        validation: NDArray[np.int64],
         seed: int,
         context: Any,
         **settings: Any,
-    ) -> Any:
+    ) -> tuple[Encoder, dict[str, NDArray[Any]]]:
         """Return a student and the history of its training."""
         generator = torch.Generator().manual_seed(seed)
         student = Encoder(spec, generator=generator, dtype=self._torch_dtype())
@@ -226,26 +227,26 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
         task.call_on_fit_task_begin(estimator=self)
         history = self._train(objective, inputs, validation[:0], seed, task, lr=self.lr, **settings)
         task.call_on_fit_task_end(estimator=self)
-        return objective.average.eval(), history
+        return cast(Encoder, objective.average).eval(), history
 
-    def _compare(self, student: Any, teacher: Any, X: Any, lengths: NDArray[np.int64]) -> Any:
+    def _compare(self, student: Encoder, teacher: Encoder, X: Floats, lengths: NDArray[np.int64]) -> dict[str, float]:
         """Return the figures of `fidelity` on series."""
         student, teacher = student.to(self._where()).eval(), teacher.to(self._where()).eval()
 
-        def pairs() -> Iterator[Any]:
+        def pairs() -> Iterator[tuple[Tensor, Tensor, Tensor]]:
             for _, series, own, mask in self._batches(X, lengths):
                 yield teacher(series, mask), student(series, mask), own
 
         with self._computing():
             return fidelity(pairs(), self.pooling_)
 
-    def _spec(self, n_channels: int) -> Any:
+    def _spec(self, n_channels: int) -> EncoderSpec:
         teacher = self._teacher()
         fitted = teacher.estimator.encoder_.spec if isinstance(teacher, FrozenEstimator) else None
         of_teacher = fitted or teacher._spec(n_channels)
         d_model = int(self.d_model or of_teacher.d_model)
         d_ff = of_teacher.d_ff if d_model == of_teacher.d_model else 2 * d_model
-        kinds = {field.name: type(field.default) for field in dataclasses.fields(EncoderSpec)}
+        kinds: dict[str, Any] = {field.name: type(field.default) for field in dataclasses.fields(EncoderSpec)}
         spec = EncoderSpec(
             mixer=self._mixer.name,
             n_channels=n_channels,
@@ -262,11 +263,11 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
             raise ValueError(f"d_state must be even, got {spec.d_state}")
         return spec
 
-    def _check_points(self, lengths: NDArray[np.int64], spec: Any) -> None:
+    def _check_points(self, lengths: NDArray[np.int64], spec: EncoderSpec) -> None:
         needed, what = self._mixer.needed_timepoints(spec), self._mixer.what_needs
         self._require_timepoints(lengths, needed, what.format(**dataclasses.asdict(spec)))
 
-    def _encoder_label(self) -> Any:
+    def _encoder_label(self) -> str:
         return self._mixer.label.format(**dataclasses.asdict(self.encoder_.spec))
 
     def _without_validation(self) -> str:

@@ -2,10 +2,12 @@
 
 import dataclasses
 import math
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from sigfeat.nn.encoder import Encoder, EncoderSpec
@@ -27,8 +29,9 @@ class Writer:
     """Values as JSON; what is too large for it goes into `arrays`, by its place."""
 
     def __init__(self) -> None:
-        self.arrays, self._known = {}, {}
-        self._writers = {
+        self.arrays: dict[str, NDArray[Any]] = {}
+        self._known: dict[int, str] = {}
+        self._writers: dict[type[Any], tuple[str, Callable[[Any, str], Any]]] = {
             dict: ("dict", self._dict),
             float: ("float", lambda value, place: str(value)),
             tuple: ("tuple", self._items),
@@ -49,7 +52,7 @@ class Writer:
         kind, write = self._writer(value, place)
         return {kind: write(value, place)}
 
-    def estimator(self, estimator: Any, place: str) -> Any:
+    def estimator(self, estimator: Any, place: str) -> dict[str, Any]:
         """JSON of an estimator."""
         cls = type(estimator)
         if public_class(cls.__name__) is not cls:
@@ -68,7 +71,7 @@ class Writer:
         self._known[id(estimator)] = place
         return written
 
-    def _writer(self, value: Any, place: str) -> Any:
+    def _writer(self, value: Any, place: str) -> tuple[str, Callable[[Any, str], Any]]:
         if isinstance(value, BaseEstimator):
             return "estimator", self.estimator
         if isinstance(value, np.dtype):
@@ -81,21 +84,21 @@ class Writer:
             raise cannot_save(place, type(value).__name__)
         return self._writers[type(value)]
 
-    def _items(self, values: Any, place: str) -> list[Any]:
+    def _items(self, values: Iterable[Any], place: str) -> list[Any]:
         return [self.value(value, f"{place}.{i}") for i, value in enumerate(values)]
 
-    def _dict(self, values: Any, place: str) -> dict[Any, Any]:
+    def _dict(self, values: dict[Any, Any], place: str) -> dict[str, Any]:
         for name in values:
             if type(name) is not str:
                 raise cannot_save(place, f"dict with keys such as {name!r}")
         return {name: self.value(value, inside(place, name)) for name, value in values.items()}
 
-    def _dtype(self, dtype: Any, place: str) -> Any:
+    def _dtype(self, dtype: np.dtype[Any], place: str) -> str:
         if dtype.kind != "O" and not DTYPES.fullmatch(dtype.str):
             raise cannot_save(place, f"dtype {dtype}")
         return dtype.str
 
-    def _array(self, array: Any, place: str) -> Any:
+    def _array(self, array: Any, place: str) -> str:
         array = np.asarray(array)
         name = self._dtype(array.dtype, place)
         stored, sides = stored_as(array.dtype)
@@ -103,24 +106,24 @@ class Writer:
         self.arrays[place] = values.reshape(-1).view(stored).reshape(array.shape + sides)
         return name
 
-    def _strings(self, array: Any, place: str) -> Any:
+    def _strings(self, array: NDArray[np.object_], place: str) -> dict[str, Any]:
         values = array.ravel().tolist()
         for value in values:
             if type(value) is not str:
                 raise cannot_save(place, f"object array with a {type(value).__name__}")
         return {"shape": list(array.shape), "values": values}
 
-    def _random_state(self, random_state: int | np.random.RandomState | None, place: str) -> Any:
+    def _random_state(self, random_state: np.random.RandomState, place: str) -> dict[str, Any]:
         state = random_state.get_state(legacy=False)
         if state["bit_generator"] != "MT19937":
             raise cannot_save(place, f"RandomState of {state['bit_generator']}")
         self.arrays[place] = state["state"]["key"]
         return {"position": state["state"]["pos"], "has_gauss": state["has_gauss"], "gauss": state["gauss"]}
 
-    def _spec(self, spec: Any, place: str) -> Any:
+    def _spec(self, spec: EncoderSpec, place: str) -> dict[str, Any]:
         return check_spec(dataclasses.asdict(spec), place)
 
-    def _encoder(self, encoder: Any, place: str) -> Any:
+    def _encoder(self, encoder: Encoder, place: str) -> dict[str, Any]:
         written, weights = self._spec(encoder.spec, place), {}
         for name, tensor in encoder.state_dict().items():
             if tensor.dtype not in (torch.float32, torch.float64):
