@@ -4,9 +4,14 @@ Callers write `_devices.uses_loops(device)`, so that a test which replaces the f
 runs the code of other devices on tensors of the CPU.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Union
+
+if TYPE_CHECKING:
+    import torch
+
+Device = Union[str, "torch.device"]  # in quotes, so that torch is not imported
 
 
-def uses_loops(device: Any) -> bool:
+def uses_loops(device: Device) -> bool:
     """Whether the compiled loops compute on this device, a name or a `torch.device`: on the CPU only."""
     return str(device).partition(":")[0] == "cpu"

@@ -69,6 +69,7 @@ class _NoContext:
 __all__ = [
     "CallbackSupportMixin",
     "Interval",
+    "RandomState",
     "StrOptions",
     "_BaseComposition",
     "_check_feature_names_in",
@@ -83,6 +84,7 @@ __all__ = [
 ]
 
 
+RandomState = int | np.random.RandomState | None  # as `check_random_state` takes it
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 

@@ -16,6 +16,8 @@ MAX_DYADIC_DEPTH = 16
 THRESHOLD_SERIES = 64  # at most, and fewer where their running values would take more than the bytes
 THRESHOLD_BYTES = 1 << 28
 
+Windows = str | int | tuple[str, int]  # "whole", a number of equal parts or ("dyadic", depth)
+
 # What can be accumulated, one value after another; the place in this list is the number in the compiled loops.
 STATISTICS = ("total", "maximum", "position", "minimum", "end", "excess", "places", "n_above")
 

@@ -44,8 +44,8 @@ class _SktimeMixin(AdapterMixin):
     def reset(self) -> Any:
         """Reset as in sktime, but keep the attributes that scikit-learn's pipelines attach."""
         kept = {name: vars(self)[name] for name in _KEPT_BY_RESET if name in vars(self)}
-        super().reset()  # type: ignore[misc]
-        vars(self).update(kept)
+        super().reset()
+        self.__dict__.update(kept)
         return self
 
     @classmethod

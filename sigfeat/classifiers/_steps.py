@@ -1,18 +1,20 @@
 """The last step of ready pipelines."""
 
+from typing import Any
+
 from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import Pipeline
 
 from sigfeat.linear_model import ALPHAS, LeaveOneOutRidgeClassifier
 
 
-def with_classifier(features, classifier):
+def with_classifier(features: Any, classifier: Any) -> Pipeline:
     """Pipeline of features and a classifier, by default ridge regression."""
     last = LeaveOneOutRidgeClassifier() if classifier is None else classifier
     return Pipeline([("features", features), ("classifier", last)])
 
 
-def with_regressor(features, regressor):
+def with_regressor(features: Any, regressor: Any) -> Pipeline:
     """Pipeline of features and a regressor, by default ridge regression."""
     last = RidgeCV(ALPHAS) if regressor is None else regressor
     return Pipeline([("features", features), ("regressor", last)])

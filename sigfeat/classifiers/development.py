@@ -1,14 +1,19 @@
 """Pipelines of random developments, alone and beside iterated sums."""
 
-from sklearn.pipeline import FeatureUnion, make_pipeline
+from typing import Any
 
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+
+from sigfeat._validation import RandomState
 from sigfeat.classifiers._steps import with_classifier, with_regressor
 from sigfeat.classifiers.iss import iss_features
 from sigfeat.transformers.augmentation import AddTime
 from sigfeat.transformers.scaling import FeatureScaler
 
 
-def path_development_classifier(*, classifier=None, n_jobs=None, random_state=0):
+def path_development_classifier(
+    *, classifier: Any = None, n_jobs: int | None = None, random_state: RandomState = 0
+) -> Pipeline:
     """Random developments of the series with time as a channel, and a ridge classifier.
 
     Parameters
@@ -40,7 +45,9 @@ def path_development_classifier(*, classifier=None, n_jobs=None, random_state=0)
     return with_classifier(_development(n_jobs, random_state), classifier)
 
 
-def path_development_regressor(*, regressor=None, n_jobs=None, random_state=0):
+def path_development_regressor(
+    *, regressor: Any = None, n_jobs: int | None = None, random_state: RandomState = 0
+) -> Pipeline:
     """The regression twin of `path_development_classifier`.
 
     Parameters
@@ -65,7 +72,13 @@ def path_development_regressor(*, regressor=None, n_jobs=None, random_state=0):
     return with_regressor(_development(n_jobs, random_state), regressor)
 
 
-def iss_development_classifier(*, n_functionals=1000, classifier=None, n_jobs=None, random_state=0):
+def iss_development_classifier(
+    *,
+    n_functionals: int = 1000,
+    classifier: Any = None,
+    n_jobs: int | None = None,
+    random_state: RandomState = 0,
+) -> Pipeline:
     """The features of `iss_classifier` and of `path_development_classifier` side by side, and a ridge classifier.
 
     Parameters
@@ -99,7 +112,13 @@ def iss_development_classifier(*, n_functionals=1000, classifier=None, n_jobs=No
     return with_classifier(_iss_development(n_functionals, n_jobs, random_state), classifier)
 
 
-def iss_development_regressor(*, n_functionals=1000, regressor=None, n_jobs=None, random_state=0):
+def iss_development_regressor(
+    *,
+    n_functionals: int = 1000,
+    regressor: Any = None,
+    n_jobs: int | None = None,
+    random_state: RandomState = 0,
+) -> Pipeline:
     """The regression twin of `iss_development_classifier`.
 
     Parameters
@@ -124,14 +143,14 @@ def iss_development_regressor(*, n_functionals=1000, regressor=None, n_jobs=None
     return with_regressor(_iss_development(n_functionals, n_jobs, random_state), regressor)
 
 
-def _development(n_jobs, random_state):
+def _development(n_jobs: int | None, random_state: RandomState) -> Pipeline:
     from sigfeat import PathDevelopmentTransformer  # loads torch
 
     development = PathDevelopmentTransformer(n_jobs=n_jobs, random_state=random_state)
     return make_pipeline(AddTime(), development, FeatureScaler())
 
 
-def _iss_development(n_functionals, n_jobs, random_state):
+def _iss_development(n_functionals: int, n_jobs: int | None, random_state: RandomState) -> FeatureUnion:
     return FeatureUnion(
         [
             ("iss", iss_features(n_functionals, n_jobs, random_state)),

@@ -1,13 +1,24 @@
 """Pipelines of embeddings by Hyena, alone and beside iterated sums."""
 
-from sklearn.pipeline import FeatureUnion, make_pipeline
+from typing import Any
 
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+
+from sigfeat._validation import RandomState
 from sigfeat.classifiers._steps import with_classifier, with_regressor
 from sigfeat.classifiers.iss import iss_features
 from sigfeat.transformers.scaling import FeatureScaler
 
 
-def hyena_classifier(*, order=2, teacher=None, max_epochs=30, classifier=None, n_jobs=None, random_state=0):
+def hyena_classifier(
+    *,
+    order: int = 2,
+    teacher: Any = None,
+    max_epochs: int = 30,
+    classifier: Any = None,
+    n_jobs: int | None = None,
+    random_state: RandomState = 0,
+) -> Pipeline:
     """Embeddings of a Hyena that was distilled from attention trained on the classes, and a ridge classifier.
 
     Parameters
@@ -45,7 +56,15 @@ def hyena_classifier(*, order=2, teacher=None, max_epochs=30, classifier=None, n
     return with_classifier(_hyena(order, teacher, max_epochs, n_jobs, random_state), classifier)
 
 
-def hyena_regressor(*, order=2, teacher=None, max_epochs=30, regressor=None, n_jobs=None, random_state=0):
+def hyena_regressor(
+    *,
+    order: int = 2,
+    teacher: Any = None,
+    max_epochs: int = 30,
+    regressor: Any = None,
+    n_jobs: int | None = None,
+    random_state: RandomState = 0,
+) -> Pipeline:
     """The regression twin of `hyena_classifier`.
 
     Parameters
@@ -71,8 +90,15 @@ def hyena_regressor(*, order=2, teacher=None, max_epochs=30, regressor=None, n_j
 
 
 def iss_hyena_classifier(
-    *, n_functionals=1000, order=2, teacher=None, max_epochs=30, classifier=None, n_jobs=None, random_state=0
-):
+    *,
+    n_functionals: int = 1000,
+    order: int = 2,
+    teacher: Any = None,
+    max_epochs: int = 30,
+    classifier: Any = None,
+    n_jobs: int | None = None,
+    random_state: RandomState = 0,
+) -> Pipeline:
     """The features of `iss_classifier` and of `hyena_classifier` side by side, and a ridge classifier.
 
     Parameters
@@ -109,8 +135,15 @@ def iss_hyena_classifier(
 
 
 def iss_hyena_regressor(
-    *, n_functionals=1000, order=2, teacher=None, max_epochs=30, regressor=None, n_jobs=None, random_state=0
-):
+    *,
+    n_functionals: int = 1000,
+    order: int = 2,
+    teacher: Any = None,
+    max_epochs: int = 30,
+    regressor: Any = None,
+    n_jobs: int | None = None,
+    random_state: RandomState = 0,
+) -> Pipeline:
     """The regression twin of `iss_hyena_classifier`.
 
     Parameters
@@ -135,13 +168,20 @@ def iss_hyena_regressor(
     return with_regressor(_iss_hyena(n_functionals, order, teacher, max_epochs, n_jobs, random_state), regressor)
 
 
-def _hyena(order, teacher, max_epochs, n_jobs, random_state):
+def _hyena(order: int, teacher: Any, max_epochs: int, n_jobs: int | None, random_state: RandomState) -> Pipeline:
     from sigfeat import HyenaEmbeddingTransformer  # loads torch
 
-    how = {"order": order, "max_epochs": max_epochs, "n_jobs": n_jobs, "random_state": random_state}
+    how: dict[str, Any] = {"order": order, "max_epochs": max_epochs, "n_jobs": n_jobs, "random_state": random_state}
     return make_pipeline(HyenaEmbeddingTransformer(teacher, **how), FeatureScaler())
 
 
-def _iss_hyena(n_functionals, order, teacher, max_epochs, n_jobs, random_state):
+def _iss_hyena(
+    n_functionals: int,
+    order: int,
+    teacher: Any,
+    max_epochs: int,
+    n_jobs: int | None,
+    random_state: RandomState,
+) -> FeatureUnion:
     hyena = _hyena(order, teacher, max_epochs, n_jobs, random_state)
     return FeatureUnion([("iss", iss_features(n_functionals, n_jobs, random_state)), ("hyena", hyena)])

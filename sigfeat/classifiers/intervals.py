@@ -1,9 +1,20 @@
 """Networks of intervals as pipelines."""
 
+from typing import Any
+
 from sklearn.pipeline import Pipeline
 
+from sigfeat._validation import RandomState
 
-def interval_stack_classifier(*, d_model=6, n_filters=4, max_epochs=20, n_jobs=None, random_state=0):
+
+def interval_stack_classifier(
+    *,
+    d_model: int = 6,
+    n_filters: int = 4,
+    max_epochs: int = 20,
+    n_jobs: int | None = None,
+    random_state: RandomState = 0,
+) -> Pipeline:
     """Two interval layers, one on what the other found, trained as a whole; see `IntervalNetworkClassifier`.
 
     Parameters
@@ -36,11 +47,19 @@ def interval_stack_classifier(*, d_model=6, n_filters=4, max_epochs=20, n_jobs=N
     >>> interval_stack_classifier(max_epochs=2).fit(X, y).predict(X).shape
     (20,)
     """
-    how = {"d_model": d_model, "n_filters": n_filters, "max_epochs": max_epochs}
+    how: dict[str, Any] = {"d_model": d_model, "n_filters": n_filters, "max_epochs": max_epochs}
     return _network("stack", n_jobs=n_jobs, random_state=random_state, **how)
 
 
-def interval_hyena_classifier(*, d_model=16, n_filters=4, order=2, max_epochs=20, n_jobs=None, random_state=0):
+def interval_hyena_classifier(
+    *,
+    d_model: int = 16,
+    n_filters: int = 4,
+    order: int = 2,
+    max_epochs: int = 20,
+    n_jobs: int | None = None,
+    random_state: RandomState = 0,
+) -> Pipeline:
     """An interval layer and two blocks of Hyena, trained as a whole; see `IntervalNetworkClassifier`.
 
     Parameters
@@ -75,11 +94,11 @@ def interval_hyena_classifier(*, d_model=16, n_filters=4, order=2, max_epochs=20
     >>> interval_hyena_classifier(max_epochs=2).fit(X, y).predict(X).shape
     (20,)
     """
-    how = {"d_model": d_model, "n_filters": n_filters, "order": order, "max_epochs": max_epochs}
+    how: dict[str, Any] = {"d_model": d_model, "n_filters": n_filters, "order": order, "max_epochs": max_epochs}
     return _network("hyena", n_jobs=n_jobs, random_state=random_state, **how)
 
 
-def _network(layers, **parameters):
+def _network(layers: str, **parameters: Any) -> Pipeline:
     from sigfeat import IntervalNetworkClassifier  # loads torch
 
     return Pipeline([("classifier", IntervalNetworkClassifier(layers, **parameters))])

@@ -1,13 +1,22 @@
 """Pipelines of low-rank iterated sums."""
 
-from sklearn.pipeline import make_pipeline
+from typing import Any
 
+from sklearn.pipeline import Pipeline, make_pipeline
+
+from sigfeat._validation import RandomState
 from sigfeat.classifiers._steps import with_classifier, with_regressor
 from sigfeat.transformers.low_rank import LowRankISSTransformer
 from sigfeat.transformers.scaling import FeatureScaler
 
 
-def iss_classifier(*, n_functionals=1000, classifier=None, n_jobs=None, random_state=0):
+def iss_classifier(
+    *,
+    n_functionals: int = 1000,
+    classifier: Any = None,
+    n_jobs: int | None = None,
+    random_state: RandomState = 0,
+) -> Pipeline:
     """Low-rank iterated sums and a ridge classifier: the default of the library.
 
     Parameters
@@ -42,7 +51,13 @@ def iss_classifier(*, n_functionals=1000, classifier=None, n_jobs=None, random_s
     return with_classifier(iss_features(n_functionals, n_jobs, random_state), classifier)
 
 
-def iss_regressor(*, n_functionals=1000, regressor=None, n_jobs=None, random_state=0):
+def iss_regressor(
+    *,
+    n_functionals: int = 1000,
+    regressor: Any = None,
+    n_jobs: int | None = None,
+    random_state: RandomState = 0,
+) -> Pipeline:
     """The regression twin of `iss_classifier`: the same features, and a ridge regression.
 
     Parameters
@@ -67,7 +82,7 @@ def iss_regressor(*, n_functionals=1000, regressor=None, n_jobs=None, random_sta
     return with_regressor(iss_features(n_functionals, n_jobs, random_state), regressor)
 
 
-def iss_features(n_functionals, n_jobs, random_state):
+def iss_features(n_functionals: int, n_jobs: int | None, random_state: RandomState) -> Pipeline:
     """Low-rank iterated sums, scaled: a part of other pipelines too."""
     low_rank = LowRankISSTransformer(n_functionals, n_jobs=n_jobs, random_state=random_state)
     return make_pipeline(low_rank, FeatureScaler(power=0.5))

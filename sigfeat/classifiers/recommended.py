@@ -1,7 +1,10 @@
 """The pipelines that we recommend: random and trained iterated sums."""
 
-from sklearn.pipeline import FeatureUnion, make_pipeline
+from typing import Any
 
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+
+from sigfeat._validation import RandomState
 from sigfeat.classifiers._steps import with_classifier, with_regressor
 from sigfeat.classifiers.iss import iss_features
 from sigfeat.transformers.low_rank import LowRankISSTransformer
@@ -10,7 +13,14 @@ from sigfeat.transformers.scaling import FeatureScaler
 N_TRAINED = 32  # functionals of the recommended union that are trained
 
 
-def sigfeat_classifier(*, n_functionals=1000, max_epochs=30, classifier=None, n_jobs=None, random_state=0):
+def sigfeat_classifier(
+    *,
+    n_functionals: int = 1000,
+    max_epochs: int = 30,
+    classifier: Any = None,
+    n_jobs: int | None = None,
+    random_state: RandomState = 0,
+) -> Pipeline:
     """The union that we recommend: low-rank iterated sums, many random ones and a few that are trained on the classes.
 
     Parameters
@@ -51,7 +61,14 @@ def sigfeat_classifier(*, n_functionals=1000, max_epochs=30, classifier=None, n_
     return with_classifier(_union(n_functionals, max_epochs, n_jobs, random_state), classifier)
 
 
-def sigfeat_regressor(*, n_functionals=1000, max_epochs=30, regressor=None, n_jobs=None, random_state=0):
+def sigfeat_regressor(
+    *,
+    n_functionals: int = 1000,
+    max_epochs: int = 30,
+    regressor: Any = None,
+    n_jobs: int | None = None,
+    random_state: RandomState = 0,
+) -> Pipeline:
     """The regression twin of `sigfeat_classifier`.
 
     Parameters
@@ -76,8 +93,13 @@ def sigfeat_regressor(*, n_functionals=1000, max_epochs=30, regressor=None, n_jo
     return with_regressor(_union(n_functionals, max_epochs, n_jobs, random_state), regressor)
 
 
-def _union(n_functionals, max_epochs, n_jobs, random_state):
-    how = {"fit_mode": "supervised", "max_epochs": max_epochs, "n_jobs": n_jobs, "random_state": random_state}
+def _union(n_functionals: int, max_epochs: int, n_jobs: int | None, random_state: RandomState) -> FeatureUnion:
+    how: dict[str, Any] = {
+        "fit_mode": "supervised",
+        "max_epochs": max_epochs,
+        "n_jobs": n_jobs,
+        "random_state": random_state,
+    }
     trained = LowRankISSTransformer(N_TRAINED, **how)
     return FeatureUnion(
         [

@@ -1,14 +1,23 @@
 """Pipelines of path signatures."""
 
-from sklearn.pipeline import make_pipeline
+from typing import Any
 
+from sklearn.pipeline import Pipeline, make_pipeline
+
+from sigfeat._validation import RandomState
 from sigfeat.classifiers._steps import with_classifier, with_regressor
 from sigfeat.transformers.augmentation import AddTime
 from sigfeat.transformers.scaling import FeatureScaler
 from sigfeat.transformers.signature import SignatureTransformer
 
 
-def signature_classifier(*, depth=3, classifier=None, n_jobs=None, random_state=0):
+def signature_classifier(
+    *,
+    depth: int = 3,
+    classifier: Any = None,
+    n_jobs: int | None = None,
+    random_state: RandomState = 0,
+) -> Pipeline:
     """Signatures of the series with time as a channel, over dyadic windows, and a ridge classifier.
 
     Parameters
@@ -40,7 +49,13 @@ def signature_classifier(*, depth=3, classifier=None, n_jobs=None, random_state=
     return with_classifier(_signature(depth), classifier)
 
 
-def signature_regressor(*, depth=3, regressor=None, n_jobs=None, random_state=0):
+def signature_regressor(
+    *,
+    depth: int = 3,
+    regressor: Any = None,
+    n_jobs: int | None = None,
+    random_state: RandomState = 0,
+) -> Pipeline:
     """The regression twin of `signature_classifier`.
 
     Parameters
@@ -65,5 +80,5 @@ def signature_regressor(*, depth=3, regressor=None, n_jobs=None, random_state=0)
     return with_regressor(_signature(depth), regressor)
 
 
-def _signature(depth):
+def _signature(depth: int) -> Pipeline:
     return make_pipeline(AddTime(), SignatureTransformer(depth=depth, windows=("dyadic", 2)), FeatureScaler(power=0.5))

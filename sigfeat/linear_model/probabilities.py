@@ -1,17 +1,22 @@
 """Probabilities from the margins of a linear classifier."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 SHARPNESS = (1e-3, 1e3)  # of the inverse temperature, times the mean distance of the margins from the largest
 
 
-def margins_of_all_classes(scores):
+def margins_of_all_classes(scores: NDArray[Any]) -> NDArray[Any]:
     """Margins of all classes: for two classes the scores are those of the second, which the first has with minus."""
     return np.column_stack([-scores, scores]) if scores.ndim == 1 or scores.shape[1] == 1 else scores
 
 
-def inverse_temperature(margins, labels, weights):
+def inverse_temperature(
+    margins: NDArray[np.float64], labels: NDArray[np.int64], weights: NDArray[np.float64] | None
+) -> float:
     """Factor of the margins with which their softmax has the least log loss on smoothed targets."""
     below = margins - margins.max(axis=1, keepdims=True)
     distance = -mean_of_rows(below, weights)
@@ -23,7 +28,7 @@ def inverse_temperature(margins, labels, weights):
     others = (below.sum(axis=1) - own) / (below.shape[1] - 1)
     linear = np.average(right * own + (1 - right) * others, weights=weights)
 
-    def loss(logarithm):
+    def loss(logarithm: float) -> Any:
         factor = np.exp(logarithm)
         return np.average(np.log(np.exp(factor * below).sum(axis=1)), weights=weights) - factor * linear
 
@@ -31,6 +36,6 @@ def inverse_temperature(margins, labels, weights):
     return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-8}).x))
 
 
-def mean_of_rows(values, weights):
+def mean_of_rows(values: NDArray[np.float64], weights: NDArray[np.float64] | None) -> Any:
     """Mean of all values, each row weighted."""
     return values.mean() if weights is None else np.average(values.mean(axis=1), weights=weights)

@@ -1,8 +1,11 @@
 """Ridge regression on classes, for many more features than series."""
 
+from collections.abc import Iterator, Sequence
 from numbers import Real
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import eigh
 from scipy.special import softmax
 from sklearn.base import BaseEstimator
@@ -25,6 +28,8 @@ from sigfeat.linear_model.probabilities import inverse_temperature, margins_of_a
 ALPHAS = tuple(np.logspace(-7, 1, 17).tolist())  # for features whose squares sum up to about one
 COLUMNS_AT_ONCE = 4096  # made float64: a copy of all features would double the memory
 SMALLEST = 1e-10  # of the squared singular values, relative to the largest
+
+Roots = float | NDArray[np.float64]  # one number for each series, or one for all
 
 
 class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
@@ -117,17 +122,17 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
            [0.2, 0.8]])
     """
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: dict[str, Any] = {
         "alphas": ["array-like", Interval(Real, 0, None, closed="neither")],
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
-    def __init__(self, alphas=ALPHAS, *, class_weight=None):
+    def __init__(self, alphas: Sequence[float] = ALPHAS, *, class_weight: dict[Any, float] | str | None = None) -> None:
         self.alphas = alphas
         self.class_weight = class_weight
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the weights.
 
         Parameters
@@ -144,7 +149,7 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
         -------
         self : LeaveOneOutRidgeClassifier
         """
-        vars(self).pop("coef_", None)  # a fit that fails leaves nothing behind that looks fitted
+        self.__dict__.pop("coef_", None)  # a fit that fails leaves nothing behind that looks fitted
         if y is not None and (entries := of_objects(y)) is not None and entries.ndim:
             check_known(entries, "y must be one class per series")
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
@@ -154,10 +159,10 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
             given = np.asarray(self.alphas).tolist()
             raise ValueError(f"alphas must be finite numbers > 0, at least one, got {given!r}")
         weights = _sample_weights(sample_weight, self.class_weight, X, y)
-        present = None if weights is None or weights.all() else weights > 0
-        if present is None:
+        if weights is None or weights.all():
             margins = self._fit_present(X, y, alphas, weights)
         else:
+            present = weights > 0
             left_out = self._fit_present(X[present], y[present], alphas, weights[present])
             margins = np.empty((len(X), len(self.classes_)), X.dtype)
             margins[present], margins[~present] = (
@@ -167,10 +172,12 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
         self.left_out_margins_ = margins
         return self
 
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         return "coef_" in vars(self)
 
-    def _fit_present(self, X, y, alphas, weights):
+    def _fit_present(
+        self, X: NDArray[Any], y: NDArray[Any], alphas: NDArray[np.float64], weights: NDArray[np.float64] | None
+    ) -> NDArray[Any]:
         """Fit on series all of whose weights are above zero; returns their left-out margins."""
         self.classes_, labels = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
@@ -185,7 +192,7 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
         along = vectors.T @ (roots * target)
         beside = roots * target - vectors @ along
         constant_part = 1 / len(X) if weights is None else weights / weights.sum()
-        best = None
+        best: tuple[float, float] | None = None
         for alpha, residual in _left_out_residuals(vectors, squares, along, beside, constant_part, alphas):
             residual /= roots
             left_out = target + constant - residual
@@ -193,6 +200,7 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
             score = right, -mean_of_rows(np.square(residual), weights)
             if best is None or score > best:
                 best, margins, self.alpha_ = score, left_out, float(alpha)
+        assert best is not None  # `fit` requires a penalty
         self.best_score_ = float(best[0])
         self.inverse_temperature_ = inverse_temperature(margins, labels, weights)
         dual = vectors @ (along / (squares + self.alpha_)[:, np.newaxis])
@@ -202,9 +210,10 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
             coef, intercept = coef[:, 1:], intercept[1:]
         self.coef_ = np.ascontiguousarray(coef.T, X.dtype)
         self.intercept_ = intercept.astype(X.dtype)
-        return margins.astype(X.dtype, copy=False)
+        chosen: NDArray[Any] = margins.astype(X.dtype, copy=False)
+        return chosen
 
-    def decision_function(self, X):
+    def decision_function(self, X: Any) -> NDArray[Any]:
         """Scores of the classes; the largest, or the sign for two classes, is predicted.
 
         Parameters
@@ -218,10 +227,10 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        scores = X @ self.coef_.T + self.intercept_
+        scores: NDArray[Any] = X @ self.coef_.T + self.intercept_
         return scores.ravel() if scores.shape[1] == 1 else scores
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> NDArray[Any]:
         """Probabilities of the classes, at least the spacing of their dtype at 1, so that their logarithms are finite.
 
         Parameters
@@ -236,14 +245,15 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
         """
         scores = self.decision_function(X)
         margins = margins_of_all_classes(scores)
-        probabilities = softmax(self.inverse_temperature_ * margins.astype(np.float64), axis=1).astype(scores.dtype)
+        exact: NDArray[np.float64] = softmax(self.inverse_temperature_ * margins.astype(np.float64), axis=1)
+        probabilities = exact.astype(scores.dtype)
         np.maximum(probabilities, np.finfo(scores.dtype).eps, out=probabilities)
         predicted = margins.argmax(axis=1)
         tied = np.flatnonzero(probabilities.argmax(axis=1) != predicted)  # by rounding: the margins are not
         probabilities[tied, predicted[tied]] = np.nextafter(probabilities[tied].max(axis=1), 1)
         return probabilities
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: Any) -> NDArray[Any]:
         """Logarithms of the probabilities of the classes.
 
         Parameters
@@ -255,14 +265,17 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
         -------
         logarithms : ndarray of shape (n_samples, n_classes)
         """
-        return np.log(self.predict_proba(X))
+        logarithms: NDArray[Any] = np.log(self.predict_proba(X))
+        return logarithms
 
 
-def _sample_weights(sample_weight, class_weight, X, y):
+def _sample_weights(
+    sample_weight: Any, class_weight: Any, X: NDArray[Any], y: NDArray[Any]
+) -> NDArray[np.float64] | None:
     """Weights of the series, those of their classes included; None if there are no weights."""
     if sample_weight is None and class_weight is None:
         return None
-    weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    weights: NDArray[np.float64] = _check_sample_weight(sample_weight, X, dtype=np.float64)
     if (weights < 0).any():
         raise ValueError(f"sample_weight must be at least 0, got {weights.min().item()!r}")
     if class_weight is None:
@@ -276,19 +289,23 @@ def _sample_weights(sample_weight, class_weight, X, y):
     for name, weight in zip(classes.tolist(), of_classes.tolist(), strict=True):
         if not 0 <= weight < np.inf:
             raise ValueError(f"class_weight must be finite and at least 0, got {weight!r} for class {name!r}")
-    product = np.zeros_like(weights)
+    product: NDArray[np.float64] = np.zeros_like(weights)
     product[present] = weights[present] * of_classes[labels]
     return product
 
 
-def _column_means(X, weights):
+def _column_means(X: NDArray[Any], weights: NDArray[np.float64] | None) -> NDArray[np.float64]:
     if weights is None:
-        return X.mean(axis=0, dtype=np.float64)
+        mean: NDArray[np.float64] = X.mean(axis=0, dtype=np.float64)
+        return mean
     parts = [weights @ X[:, columns] for columns in _column_parts(X.shape[1])]
-    return np.concatenate(parts) / weights.sum()
+    weighted: NDArray[np.float64] = np.concatenate(parts) / weights.sum()
+    return weighted
 
 
-def _left_singular(X, mean, roots):
+def _left_singular(
+    X: NDArray[Any], mean: NDArray[np.float64], roots: Roots
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Left singular vectors of the centred features, and the squares of their singular values, without zeros.
 
     `roots` of the weights multiply the rows of the centred features.
@@ -309,7 +326,14 @@ def _left_singular(X, mean, roots):
     return centred @ (right / np.sqrt(squares)), squares
 
 
-def _left_out_residuals(vectors, squares, along, beside, constant_part, alphas):
+def _left_out_residuals(
+    vectors: NDArray[np.float64],
+    squares: NDArray[np.float64],
+    along: NDArray[np.float64],
+    beside: NDArray[np.float64],
+    constant_part: Roots,
+    alphas: NDArray[np.float64],
+) -> Iterator[tuple[float, NDArray[np.float64]]]:
     """For each penalty, the weighted residuals of all series, each left out.
 
     `along` and `beside` are the parts of the weighted target in and outside the span of the singular vectors.
@@ -322,7 +346,9 @@ def _left_out_residuals(vectors, squares, along, beside, constant_part, alphas):
         yield alpha, residual
 
 
-def _coefficients(X, mean, roots, dual):
+def _coefficients(
+    X: NDArray[Any], mean: NDArray[np.float64], roots: Roots, dual: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """The product of the transposed centred features with the dual weights."""
     coefficients = np.empty((X.shape[1], dual.shape[1]))
     for columns in _column_parts(X.shape[1]):
@@ -330,12 +356,12 @@ def _coefficients(X, mean, roots, dual):
     return coefficients
 
 
-def _centred(X, mean, roots, columns):
+def _centred(X: NDArray[Any], mean: NDArray[np.float64], roots: Roots, columns: slice) -> NDArray[np.float64]:
     part = X[:, columns] - mean[columns]
     if np.ndim(roots):
         part *= roots
     return part
 
 
-def _column_parts(n_columns):
+def _column_parts(n_columns: int) -> Iterator[slice]:
     return (slice(first, first + COLUMNS_AT_ONCE) for first in range(0, n_columns, COLUMNS_AT_ONCE))

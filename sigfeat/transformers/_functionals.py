@@ -1,14 +1,20 @@
 """Which functionals of rank one a transformer uses: its parameters, checked, and the names of its features."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Any
 
-from sigfeat._kernels.low_rank import LOW_RANK_SEMIRINGS, MAX_THRESHOLDS
+import numpy as np
+from numpy.typing import NDArray
+
+from sigfeat._kernels.low_rank import LOW_RANK_SEMIRINGS, MAX_THRESHOLDS, low_rank_thresholds
 from sigfeat._messages import plain
-from sigfeat.functionals import MAX_CHANNELS, n_parts
-from sigfeat.pooling import window_names
+from sigfeat.functionals import MAX_CHANNELS, Functionals, n_parts
+from sigfeat.panel import Floats
+from sigfeat.pooling import Windows, threshold_poolings, window_names
 
 
-def checked_semirings(semiring):
+def checked_semirings(semiring: str | Sequence[str]) -> tuple[str, ...]:
     """Names of semirings as a tuple."""
     semirings = (semiring,) if isinstance(semiring, str) else tuple(semiring)
     if not semirings or any(name not in LOW_RANK_SEMIRINGS for name in semirings):
@@ -16,7 +22,7 @@ def checked_semirings(semiring):
     return semirings
 
 
-def checked_dilations(dilations):
+def checked_dilations(dilations: Sequence[int] | None) -> tuple[int, ...] | None:
     """Steps between the points of a window as a tuple, or None."""
     if dilations is None:
         return None
@@ -26,10 +32,10 @@ def checked_dilations(dilations):
     return steps
 
 
-def checked_quantiles(quantiles):
+def checked_quantiles(quantiles: float | Sequence[float]) -> int | tuple[float, ...]:
     """Number of random quantiles, or a tuple of given ones."""
     if isinstance(quantiles, Integral):
-        if 1 <= quantiles <= MAX_THRESHOLDS:
+        if 1 <= int(quantiles) <= MAX_THRESHOLDS:
             return int(quantiles)
     else:
         given = tuple(quantiles) if isinstance(quantiles, tuple | list) else (quantiles,)
@@ -41,14 +47,43 @@ def checked_quantiles(quantiles):
     )
 
 
-def functionals_workspace(n_functionals, depth, n_lags, n_thresholds, n_channels, n_timepoints):
+def functionals_workspace(
+    n_functionals: int, depth: int, n_lags: int, n_thresholds: int, n_channels: int, n_timepoints: int
+) -> int:
     """Bytes, about, in which the functionals are drawn and kept: weights, order of channels, thresholds."""
     n_taps = min(n_channels, MAX_CHANNELS) * min(n_lags, n_timepoints)
     letter_bytes = 40 * n_taps + 24 * n_channels
     return n_functionals * (depth * letter_bytes + 24 * n_parts(depth) * n_thresholds)
 
 
-def functional_names(functionals, columns, windows):
+def learnt_thresholds(
+    functionals: Functionals,
+    X: Floats,
+    lengths: NDArray[np.int64],
+    pooling: tuple[str, ...],
+    quantiles: int | tuple[float, ...],
+    random_state: np.random.RandomState,
+    *,
+    shift: NDArray[np.float64],
+    scale: NDArray[np.float64],
+) -> NDArray[np.float32]:
+    """Quantiles of the values on a random training series for each chain; zeros if no pooling needs thresholds."""
+    n_thresholds = len(quantiles) if isinstance(quantiles, tuple) else quantiles
+    shape = functionals.n_chains, n_parts(functionals.depth), n_thresholds
+    if not threshold_poolings(pooling):
+        return np.zeros(shape, np.float32)
+    rows = random_state.randint(len(X), size=functionals.n_chains)
+    if isinstance(quantiles, tuple):
+        fractions = np.broadcast_to(quantiles, shape).copy()
+    else:  # one from each of as many equal parts of the distribution
+        fractions = (np.arange(quantiles) + random_state.random_sample(shape)) / quantiles
+    thresholds: NDArray[np.float32] = low_rank_thresholds(
+        X, lengths, functionals, rows, fractions, shift=shift, scale=scale
+    )
+    return thresholds
+
+
+def functional_names(functionals: Functionals, columns: Sequence[tuple[str, int]], windows: Windows) -> list[str]:
     """Names of the features.
 
     columns: pairs of the name of a pooling and the number of its threshold.
@@ -66,11 +101,11 @@ def functional_names(functionals, columns, windows):
     ]
 
 
-def _is_count(value):
+def _is_count(value: Any) -> bool:
     """Whether this is a whole number >= 1, also as a float."""
     return isinstance(value, Real) and not isinstance(value, bool) and float(value) >= 1 and float(value).is_integer()
 
 
-def _is_fraction(value):
+def _is_fraction(value: Any) -> bool:
     """Whether this is a float from 0 to 1."""
-    return isinstance(value, Real) and not isinstance(value, Integral) and 0 <= value <= 1
+    return isinstance(value, Real) and not isinstance(value, Integral) and 0 <= float(value) <= 1

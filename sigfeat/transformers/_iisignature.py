@@ -2,7 +2,9 @@
 
 import math
 import warnings
+from collections.abc import Iterator, Sequence
 from functools import lru_cache, reduce
+from typing import Any
 
 from sigfeat.transformers._contract.memory import available_memory, gibibytes
 
@@ -13,7 +15,7 @@ SECONDS_PER_ENTRY, SECONDS_PER_LARGE_ENTRY, SECONDS_PER_TERM = 4e-10, 6e-9, 6e-8
 BYTES_PER_TERM, BYTES_PER_SQUARE, BYTES_PER_PAIR = 4, 10, 200  # measured, from above
 
 
-def load_iisignature():
+def load_iisignature() -> Any:
     """The module, or one sentence that says how to install it."""
     try:
         import iisignature
@@ -26,7 +28,7 @@ def load_iisignature():
     return iisignature
 
 
-def check_limits(kind, n_channels, depth):
+def check_limits(kind: str, n_channels: int, depth: int) -> None:
     """Raise a ValueError where iisignature could not count the words, or not prepare the brackets in reasonable time.
 
     For signatures, and for logarithms from depth 3 on, which are taken of whole signatures, it forms
@@ -55,7 +57,7 @@ def check_limits(kind, n_channels, depth):
             )
 
 
-def check_points(n_channels, n_timepoints):
+def check_points(n_channels: int, n_timepoints: int) -> None:
     """Raise a ValueError where iisignature could not count the values of one series."""
     if n_channels * n_timepoints > MAX_COUNT:
         raise ValueError(
@@ -65,7 +67,7 @@ def check_points(n_channels, n_timepoints):
 
 
 @lru_cache(maxsize=16)
-def prepared(n_channels, depth):
+def prepared(n_channels: int, depth: int) -> tuple[str, Any]:
     """Prepare iisignature; what it gives cannot be pickled, so the process keeps it and not the estimator."""
     method = "A" if depth <= 2 else "S"
     if method == "S":
@@ -81,7 +83,7 @@ def prepared(n_channels, depth):
 
 
 @lru_cache(maxsize=16)
-def preparation_cost(n_channels, depth):
+def preparation_cost(n_channels: int, depth: int) -> tuple[float, int]:
     """Seconds and bytes that iisignature needs, about, to prepare logarithms of depth 3 and more.
 
     Lyndon words with the same letters, as often, form a group, for which it lists the terms of their brackets, fills a
@@ -106,7 +108,7 @@ def preparation_cost(n_channels, depth):
     return seconds, math.ceil(size)
 
 
-def _check_count(formula, count, kind, n_channels, depth):
+def _check_count(formula: str, count: int | str, kind: str, n_channels: int, depth: int) -> None:
     if isinstance(count, str) or count > MAX_COUNT:
         raise ValueError(
             f'{formula} must be at most {MAX_COUNT} for SignatureTransformer with kind="{kind}", for iisignature '
@@ -115,18 +117,18 @@ def _check_count(formula, count, kind, n_channels, depth):
         )
 
 
-def _preparation(n_channels, depth):
+def _preparation(n_channels: int, depth: int) -> str:
     return f'the preparation of kind="logsignature" with n_channels={n_channels}, depth={depth}'
 
 
-def _duration(seconds):
+def _duration(seconds: float) -> str:
     for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} seconds"
 
 
-def _patterns(total, n_parts, largest=None):
+def _patterns(total: int, n_parts: int, largest: int | None = None) -> Iterator[tuple[int, ...]]:
     """Ways to write `total` as a sum of at most `n_parts` positive numbers, in falling order."""
     if total == 0:
         yield ()
@@ -136,24 +138,24 @@ def _patterns(total, n_parts, largest=None):
                 yield (first, *rest)
 
 
-def _count_groups(pattern, n_channels):
+def _count_groups(pattern: tuple[int, ...], n_channels: int) -> int:
     """Count the choices of letters that occur as often as the pattern says."""
     repeats = (pattern.count(number) for number in set(pattern))
     return math.perm(n_channels, len(pattern)) // math.prod(map(math.factorial, repeats))
 
 
-def _count_lyndon(pattern):
+def _count_lyndon(pattern: tuple[int, ...]) -> int:
     """Count Lyndon words whose letters occur as often as the pattern says (Witt's formula)."""
     common = reduce(math.gcd, pattern)
     parts = (_moebius(k) * _multinomial([n // k for n in pattern]) for k in range(1, common + 1) if common % k == 0)
     return sum(parts) // sum(pattern)
 
 
-def _multinomial(pattern):
+def _multinomial(pattern: Sequence[int]) -> int:
     return math.factorial(sum(pattern)) // math.prod(map(math.factorial, pattern))
 
 
-def _moebius(number):
+def _moebius(number: int) -> int:
     sign = 1
     for prime in range(2, number + 1):
         if number % prime == 0:

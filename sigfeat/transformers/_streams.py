@@ -1,6 +1,10 @@
 """Features of a series whose points come one after another."""
 
+from collections.abc import Sequence
+from typing import Any, Self
+
 import numpy as np
+from numpy.typing import NDArray
 
 from sigfeat._kernels.emitter import block_steps
 from sigfeat._kernels.functionals import LARGEST_VALUE
@@ -15,8 +19,9 @@ from sigfeat._kernels.streaming import (
     functional_features,
     nothing_kept,
 )
-from sigfeat.functionals import n_parts
-from sigfeat.semirings import SEMIRINGS
+from sigfeat.functionals import Functionals, n_parts
+from sigfeat.semirings import SEMIRINGS, Semiring
+from sigfeat.words import Word
 
 POINTS_AT_ONCE = 512  # whose developments are in memory together
 
@@ -33,11 +38,11 @@ class Stream:
         Number of points so far.
     """
 
-    def __init__(self, n_channels, needed, what):
+    def __init__(self, n_channels: int, needed: int, what: str) -> None:
         self.n_timepoints = 0
         self._n_channels, self._needed, self._what = n_channels, needed, what
 
-    def append(self, points):
+    def append(self, points: Any) -> Self:
         """Add points at the end of the series.
 
         Parameters
@@ -77,7 +82,7 @@ class Stream:
             self.n_timepoints += points.shape[1]
         return self
 
-    def features(self):
+    def features(self) -> NDArray[np.float64]:
         """Features of the series so far.
 
         Returns
@@ -100,17 +105,29 @@ class Stream:
             raise ValueError(f"features of {self._what} overflow after {self.n_timepoints} points: scale the series")
         return features
 
-    def _append(self, points):
+    def _append(self, points: NDArray[np.float64]) -> None:
         raise NotImplementedError
 
-    def _features(self):
+    def _features(self) -> NDArray[np.float64]:
         raise NotImplementedError
 
 
 class WordStream(Stream):
     """Iterated sums along words of a series that grows."""
 
-    def __init__(self, words, semiring, pooling, thresholds, *, strict, fade, shift, scale, needed):
+    def __init__(
+        self,
+        words: Sequence[Word],
+        semiring: Semiring,
+        pooling: Sequence[str],
+        thresholds: NDArray[np.float64],
+        *,
+        strict: bool,
+        fade: float,
+        shift: NDArray[np.float64],
+        scale: NDArray[np.float64],
+        needed: int,
+    ) -> None:
         longest = max(word.length for word in words)
         super().__init__(len(shift), needed, f"words of {longest} letters")
         self._poolings = chosen_poolings(pooling)
@@ -125,7 +142,7 @@ class WordStream(Stream):
         self._statistics = [no_statistics(len(places)) for _, _, places in self._trees]
         self._n_words = len(words)
 
-    def _append(self, points):
+    def _append(self, points: NDArray[np.float64]) -> None:
         if self._non_negative and points.min() < 0:
             c, t = np.argwhere(points < 0)[0]
             place = f"in channel {c + 1} (from 1), time {t} (from 0)"
@@ -137,7 +154,7 @@ class WordStream(Stream):
         for (sums, words, _), state, kept in zip(self._trees, self._state, self._statistics, strict=True):
             advance_words(values, self.n_timepoints, sums, words, self._poolings.wanted, state, kept)
 
-    def _features(self):
+    def _features(self) -> NDArray[np.float64]:
         codes = self._poolings.codes
         features = np.empty((self._n_words, len(codes)))
         for (_, (_, n_letters, _), places), kept in zip(self._trees, self._statistics, strict=True):
@@ -155,7 +172,15 @@ class LowRankStream(Stream):
     later point can change. The rest is computed when features are read.
     """
 
-    def __init__(self, functionals, columns, thresholds, *, shift, scale):
+    def __init__(
+        self,
+        functionals: Functionals,
+        columns: Sequence[tuple[str, int]],
+        thresholds: NDArray[np.float32],
+        *,
+        shift: NDArray[np.float64],
+        scale: NDArray[np.float64],
+    ) -> None:
         depth = functionals.depth
         super().__init__(len(shift), depth, f"functionals of {depth} letters")
         self._chains, self._depth = chain_arrays(functionals, len(shift)), depth
@@ -165,7 +190,7 @@ class LowRankStream(Stream):
         self._pooling = thresholds, *chosen_columns(columns)
         self._kept = nothing_kept(functionals.n_chains, n_parts(depth), thresholds.shape[2], self._chains[6])
 
-    def _append(self, points):
+    def _append(self, points: NDArray[np.float64]) -> None:
         scaled = np.abs((points - self._shift) * self._scale[0]).max()
         last = self._recent[-1][:, -1:]
         steps = np.diff(points, axis=1, prepend=last if last.size else points[:, :1])
@@ -182,7 +207,9 @@ class LowRankStream(Stream):
         kept_from = max(0, stop - self._padding) - max(0, self._begin - self._padding)
         self._begin, self._recent = stop, [recent[:, kept_from:].copy()]
 
-    def _advance(self, recent, stop, stops, kept):
+    def _advance(
+        self, recent: NDArray[np.float64], stop: int, stops: tuple[int, int], kept: tuple[NDArray[Any], ...]
+    ) -> bool:
         """Add the times from `begin` to those stops to what is kept; the series is zero outside its own times."""
         n_channels = len(recent)
         first = max(0, self._begin - self._padding)
@@ -192,9 +219,10 @@ class LowRankStream(Stream):
         for rows, own in ((history[:n_channels], values), (history[n_channels:], steps)):
             n = min(own.shape[1], rows.shape[1] - place)
             rows[:, place : place + n] = own[:, :n]
-        return advance_functionals(history, self._begin, stops, self._depth, self._chains, self._pooling, LANES, *kept)
+        chains, pooling = self._chains, self._pooling
+        return bool(advance_functionals(history, self._begin, stops, self._depth, chains, pooling, LANES, *kept))
 
-    def _features(self):
+    def _features(self) -> NDArray[np.float64]:
         kept = tuple(values.copy() for values in self._kept)
         recent = np.concatenate(self._recent, axis=1)
         if len(self._recent) > 1:
@@ -212,16 +240,24 @@ class LowRankStream(Stream):
 class DevelopmentStream(Stream):
     """Developments of a series that grows: X_t = X_{t-1} exp(sum_c A_c (x_c(t) - x_c(t-1))), and their statistics."""
 
-    def __init__(self, plan: Plan, sizes, pooling, thresholds, varying, label):
+    def __init__(
+        self,
+        plan: Plan,
+        sizes: NDArray[np.float64],
+        pooling: Sequence[str],
+        thresholds: NDArray[np.float64],
+        varying: NDArray[np.int64],
+        label: str,
+    ) -> None:
         super().__init__(len(sizes), 1, f"developments in {label}")
         self._plan, self._sizes, self._varying, self._poolings = plan, sizes, varying, chosen_poolings(pooling)
         self._only_end = tuple(pooling) == ("end",)
         n_developments, dim = len(plan.algebra), plan.shape[0]
         self._matrices = np.tile(np.eye(dim, dtype=plan.algebra.dtype), (n_developments, 1, 1))
         self._thresholds, self._statistics = thresholds.ravel(), no_statistics(thresholds.size)
-        self._last = None
+        self._last: NDArray[np.float64] | None = None
 
-    def _append(self, points):
+    def _append(self, points: NDArray[np.float64]) -> None:
         last = points[:, :1] if self._last is None else self._last
         with np.errstate(over="ignore"):
             steps = np.diff(points, axis=1, prepend=last)
@@ -233,7 +269,7 @@ class DevelopmentStream(Stream):
             for first in range(0, len(steps), POINTS_AT_ONCE):
                 self._advance(steps[first : first + POINTS_AT_ONCE], self.n_timepoints + first)
 
-    def _advance(self, steps, time):
+    def _advance(self, steps: NDArray[Any], time: int) -> None:
         products = self._plan.matrices(self._plan.path(np.ascontiguousarray(steps)[np.newaxis])[0])
         if self._only_end:
             products = products[-1:]
@@ -244,20 +280,21 @@ class DevelopmentStream(Stream):
         fold_rows(values, time, bounds, self._thresholds, self._poolings.wanted, self._statistics[np.newaxis])
         self._statistics[END] = self._entries(self._matrices).ravel()
 
-    def _polished(self, matrices):
+    def _polished(self, matrices: NDArray[Any]) -> NDArray[Any]:
         """Matrices without the rounding errors that leave a compact group, by a step of Newton and Schulz."""
         if not self._plan.compact:
             return matrices
-        return 1.5 * matrices - 0.5 * matrices @ (matrices.conj().swapaxes(-1, -2) @ matrices)
+        polished: NDArray[Any] = 1.5 * matrices - 0.5 * matrices @ (matrices.conj().swapaxes(-1, -2) @ matrices)
+        return polished
 
-    def _entries(self, matrices):
+    def _entries(self, matrices: NDArray[Any]) -> NDArray[Any]:
         """Rows of real numbers, complex ones as real and imaginary part."""
         n_axes = 2 + np.iscomplexobj(matrices)
         if np.iscomplexobj(matrices):
             matrices = np.stack([matrices.real, matrices.imag], axis=-1)
         return matrices.reshape(*matrices.shape[: matrices.ndim - n_axes], -1)
 
-    def _features(self):
+    def _features(self) -> NDArray[np.float64]:
         values = np.empty((len(self._thresholds), len(self._poolings.codes)))
         n_undefined = np.zeros(len(values), int)
         feature_rows(self._statistics, self._poolings.codes, n_undefined, self.n_timepoints, values)

@@ -1,5 +1,8 @@
 """Which words a transformer runs along."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from sigfeat._messages import plain
 from sigfeat.transformers._contract.memory import MAX_DEPTH, WORD_BYTES, check_word_count
 from sigfeat.words import Word, count_words, words_of_length, words_of_weight
@@ -8,19 +11,19 @@ FEWER_WORDS = "lower the depth, choose words or use LowRankISSTransformer"
 
 
 def chosen_words(
-    words,
-    depth,
-    n_channels,
-    n_columns,
-    n_samples,
-    dtype,
-    name,
+    words: str | Sequence[str],
+    depth: int,
+    n_channels: int,
+    n_columns: int,
+    n_samples: int,
+    dtype: Any,
+    name: str,
     *,
-    labels=(),
-    workspace=0,
-    word_bytes=WORD_BYTES,
-    remedy=FEWER_WORDS,
-):
+    labels: Sequence[str] = (),
+    workspace: int = 0,
+    word_bytes: int = WORD_BYTES,
+    remedy: str = FEWER_WORDS,
+) -> tuple[Word, ...]:
     """Words, as a tuple, that `words` and `depth` ask for, of `n_columns` features each.
 
     labels: of the channels, by which words may name them; see `Word.parse`.
@@ -28,13 +31,13 @@ def chosen_words(
     Raises a ValueError if a word cannot be read or names a missing channel, or there are too many features, or they
     would not fit into memory, beside `workspace` more bytes: the words are counted before they are listed.
     """
-    by_rule = isinstance(words, str)
-    or_more = by_rule and depth > MAX_DEPTH and (words == "weight" or n_channels > 1)
-    n_words = count_words(n_channels, MAX_DEPTH if or_more else depth, words) if by_rule else len(words)
-    what = f"{name} with depth={depth}, words={words!r}" if by_rule else f"{name} with a list of words"
+    rule = words if isinstance(words, str) else None
+    or_more = rule is not None and depth > MAX_DEPTH and (rule == "weight" or n_channels > 1)
+    n_words = len(words) if rule is None else count_words(n_channels, MAX_DEPTH if or_more else depth, rule)
+    what = f"{name} with a list of words" if rule is None else f"{name} with depth={depth}, words={rule!r}"
     check_word_count(n_samples, n_words, n_columns, dtype, what, word_bytes, workspace, remedy, or_more)
-    if by_rule:
-        level = words_of_length if words == "length" else words_of_weight
+    if rule is not None:
+        level = words_of_length if rule == "length" else words_of_weight
         return tuple(word for k in range(1, depth + 1) for word in level(n_channels, k))
     chosen = tuple(Word.parse(text, labels) for text in words)
     for word in chosen:

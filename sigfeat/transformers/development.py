@@ -1,12 +1,16 @@
 """Path developments in matrix groups as a scikit-learn transformer."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted
+from sigfeat._devices import Device
+from sigfeat._validation import Interval, RandomState, StrOptions, _fit_context, check_is_fitted
 from sigfeat.nn.development import random_algebra
 from sigfeat.nn.devices import check_device
 from sigfeat.nn.groups import GROUPS
@@ -14,12 +18,11 @@ from sigfeat.nn.pooled_development import development_of, train_development
 from sigfeat.nn.training.settings import TrainingSettings
 from sigfeat.pooling import (
     POOLINGS,
+    Windows,
     check_poolings,
     fine_windows,
-    threshold_between,
     threshold_bytes,
     threshold_poolings,
-    threshold_series,
     whole_series,
     window_names,
 )
@@ -193,28 +196,28 @@ class PathDevelopmentTransformer(DevelopmentFeatures):
 
     def __init__(
         self,
-        group="SO",
+        group: str = "SO",
         *,
-        dim=6,
-        n_developments=6,
-        step_size=None,
-        pooling=("end", "mean", "max", "min"),
-        windows=("dyadic", 2),
-        quantile=0.5,
-        fit_mode="random",
-        task="auto",
-        max_epochs=30,
-        batch_size=32,
-        lr=0.05,
-        weight_decay=0.0,
-        validation_fraction=0.0,
-        patience=10,
-        callbacks=None,
-        device="cpu",
-        dtype=None,
-        random_state=0,
-        n_jobs=None,
-    ):
+        dim: int = 6,
+        n_developments: int = 6,
+        step_size: float | None = None,
+        pooling: str | Sequence[str] = ("end", "mean", "max", "min"),
+        windows: Windows = ("dyadic", 2),
+        quantile: float = 0.5,
+        fit_mode: str = "random",
+        task: str = "auto",
+        max_epochs: int = 30,
+        batch_size: int = 32,
+        lr: float = 0.05,
+        weight_decay: float = 0.0,
+        validation_fraction: float = 0.0,
+        patience: int = 10,
+        callbacks: Sequence[Any] | None = None,
+        device: Device = "cpu",
+        dtype: str | None = None,
+        random_state: RandomState = 0,
+        n_jobs: int | None = None,
+    ) -> None:
         self.group = group
         self.dim = dim
         self.n_developments = n_developments
@@ -237,7 +240,7 @@ class PathDevelopmentTransformer(DevelopmentFeatures):
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Draw the elements of the Lie algebra, and train them with ``fit_mode="supervised"``.
 
         Parameters
@@ -252,7 +255,7 @@ class PathDevelopmentTransformer(DevelopmentFeatures):
         self : PathDevelopmentTransformer
         """
         X, lengths = self._check_panel(X, y, reset=True)
-        vars(self).pop("history_", None)
+        self.__dict__.pop("history_", None)
         group, windows = GROUPS[self.group](int(self.dim)), fine_windows(self.windows)
         pooling = check_poolings(self.pooling)
         target = check_target(y, X, self.task) if self.fit_mode == "supervised" else None
@@ -270,8 +273,8 @@ class PathDevelopmentTransformer(DevelopmentFeatures):
         check_fitted_size(len(X), n_columns, X.dtype, what, workspace, REMEDY)
         seed = int(check_random_state(self.random_state).randint(2**31))
         generator = torch.Generator().manual_seed(seed)
-        elements = random_algebra(group, 1, self.n_developments * X.shape[1], generator=generator, dtype=torch.float64)
-        elements = elements.reshape(self.n_developments, X.shape[1], group.dim, group.dim).numpy()
+        drawn = random_algebra(group, 1, self.n_developments * X.shape[1], generator=generator, dtype=torch.float64)
+        elements: NDArray[Any] = drawn.reshape(self.n_developments, X.shape[1], group.dim, group.dim).numpy()
         self.units_ = path_units(X, lengths)
         self._step_size = group.usual_scale if self.step_size is None else self.step_size
         self._sizes = self._step_size / X.shape[1] ** 0.5 / self.units_
@@ -288,7 +291,7 @@ class PathDevelopmentTransformer(DevelopmentFeatures):
         self._n_features_out = n_columns
         return self
 
-    def transform(self, X):
+    def transform(self, X: Any) -> NDArray[Any]:
         """Entries of the developments, pooled.
 
         Parameters
@@ -313,7 +316,7 @@ class PathDevelopmentTransformer(DevelopmentFeatures):
         self._check_overflow(features, *self._overflow())
         return features
 
-    def stream(self):
+    def stream(self) -> DevelopmentStream:
         """A series that grows, and its features after each point.
 
         Returns
@@ -351,7 +354,14 @@ class PathDevelopmentTransformer(DevelopmentFeatures):
         group = self._group
         return DevelopmentStream(plan, self._sizes, self._pooling, self.thresholds_, self._varying, group.label)
 
-    def _train(self, increments, lengths, target, elements, seed):
+    def _train(
+        self,
+        increments: NDArray[Any],
+        lengths: NDArray[np.int64],
+        target: NDArray[Any],
+        elements: NDArray[Any],
+        seed: int,
+    ) -> NDArray[Any]:
         """Set `history_`, and return the trained elements, float64."""
         n_threads = granted_threads(self.n_jobs)
         layer = development_of(self._group, elements, increments.dtype, n_threads)
@@ -366,28 +376,21 @@ class PathDevelopmentTransformer(DevelopmentFeatures):
             callbacks=self.callbacks or (),
             device=self.device,
         )
-        how = {"validation_fraction": self.validation_fraction, "n_threads": n_threads}
         self.history_ = train_development(
-            layer, increments, lengths, target, self._pooling, self._windows, settings, **how
+            layer,
+            increments,
+            lengths,
+            target,
+            self._pooling,
+            self._windows,
+            settings,
+            validation_fraction=self.validation_fraction,
+            n_threads=n_threads,
         )
-        return layer.algebra.detach().cpu().numpy().astype(elements.dtype)
+        trained: NDArray[Any] = layer.algebra.detach().cpu().numpy()
+        return trained.astype(elements.dtype)
 
-    def _learn_thresholds(self, X, lengths):
-        """Quantile of each entry's running values over some of the series, (n_developments, entries)."""
-        dim, n_parts = self._group.dim, 1 + self._group.is_complex
-        thresholds = np.zeros((len(self._elements), dim * dim * n_parts))
-        if not threshold_poolings(self._pooling):
-            return thresholds
-        bytes_of_one = X.shape[2] * thresholds.size * X.itemsize
-        chosen = threshold_series(len(X), bytes_of_one)
-        increments = self._increments(X[chosen], lengths[chosen])
-        path = self._plan(increments.dtype).path(increments)
-        known = path[np.arange(X.shape[2]) < lengths[chosen][:, np.newaxis]]
-        self._check_overflow(known, *self._overflow())
-        of_rows = np.apply_along_axis(threshold_between, 0, known, self.quantile).reshape(-1, dim, n_parts, dim)
-        return of_rows.swapaxes(2, 3).reshape(thresholds.shape)
-
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = self.fit_mode == "supervised"
         return tags

@@ -1,13 +1,18 @@
 """Iterated sums of series along words, as a scikit-learn transformer."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sigfeat._kernels.iterated_sums import WORDS_PER_TREE, PrefixTrees, end_values, pooled_values, running_values
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted
+from sigfeat.panel import Floats
 from sigfeat.pooling import (
     POOLINGS,
+    Windows,
     check_poolings,
     fine_windows,
     quantile_of,
@@ -20,6 +25,7 @@ from sigfeat.pooling import (
 from sigfeat.semirings import SEMIRINGS
 from sigfeat.transformers._contract.base import FeatureTransformer
 from sigfeat.transformers._contract.feature_table import (
+    Columns,
     FeatureTableMixin,
     combined,
     only_where_used,
@@ -158,18 +164,18 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
 
     def __init__(
         self,
-        depth=2,
+        depth: int = 2,
         *,
-        words="weight",
-        semiring="real",
-        strict=True,
-        decay=0.1,
-        pooling=("end", "mean", "max", "min"),
-        windows=("dyadic", 2),
-        scale="standard",
-        quantile=0.5,
-        n_jobs=None,
-    ):
+        words: str | Sequence[str] = "weight",
+        semiring: str = "real",
+        strict: bool = True,
+        decay: float = 0.1,
+        pooling: str | Sequence[str] = ("end", "mean", "max", "min"),
+        windows: Windows = ("dyadic", 2),
+        scale: str | None = "standard",
+        quantile: float = 0.5,
+        n_jobs: int | None = None,
+    ) -> None:
         self.depth = depth
         self.words = words
         self.semiring = semiring
@@ -182,7 +188,7 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the scaling of the channels and the thresholds.
 
         Parameters
@@ -213,19 +219,21 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
         self._check_sign(X)
         self.words_ = words
         self.mean_, self.scale_ = self._learn_scale(X, lengths)
-        self._loop = {
+        self._loop: dict[str, Any] = {
             "strict": self._strict,
             "fade": self._semiring.decay_factor(self.decay),
             "shift": self.mean_,
             "scale": 1.0 / self.scale_,
         }
         self._trees = None if self._is_full(pooling) else PrefixTrees(words, X.shape[1], n_fine)
-        self.thresholds_ = self._learn_thresholds(X, lengths) if with_threshold else np.zeros(len(words))
+        self.thresholds_ = np.zeros(len(words))
+        if self._trees is not None and with_threshold:
+            self.thresholds_ = self._learn_thresholds(X, lengths, self._trees)
         self._pooled = pooling, self.thresholds_, n_fine, runs
         self._n_features_out = len(words) * n_columns
         return self
 
-    def transform(self, X):
+    def transform(self, X: Any) -> NDArray[Any]:
         """Pooled iterated sums.
 
         Parameters
@@ -252,7 +260,7 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
         self._check_overflow(out, f"iterated sums of weight {self._weight} overflow")
         return out
 
-    def stream(self):
+    def stream(self) -> WordStream:
         """A series that grows, and its features after each point.
 
         Returns
@@ -285,25 +293,25 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
         needed, (pooling, thresholds, _, _) = self._needed_timepoints(), self._pooled
         return WordStream(self.words_, self._semiring, pooling, thresholds, needed=needed, **self._loop)
 
-    def _feature_names(self):
+    def _feature_names(self) -> list[str]:
         labels, windows = self._channel_labels(), [f"|{name}" if name else "" for name in window_names(self._windows)]
         endings = [f"|{self._semiring.name}|{name}{window}" for name in self._pooled[0] for window in windows]
         return [f"{word.spell(labels)}{ending}" for word in self.words_ for ending in endings]
 
-    def _feature_columns(self):
-        how = {"semiring": [self._semiring.name], "decay": [self._decay]}
+    def _feature_columns(self) -> Columns:
+        how: Columns = {"semiring": [self._semiring.name], "decay": [self._decay]}
         words = word_columns(self.words_, self._channel_labels()) | {"threshold": self.thresholds_.tolist()}
         columns = combined(words, how, {"pooling": list(self._pooled[0])}, window_columns(self._windows))
         return only_where_used(columns)
 
-    def _needed_timepoints(self):
+    def _needed_timepoints(self) -> int:
         return 2 if self._strict and self._n_letters > 1 else 1
 
-    def _is_full(self, pooling):
+    def _is_full(self, pooling: tuple[str, ...]) -> bool:
         """Whether the matrix product of `end_values` computes all features."""
         return self.words == "length" and self.semiring == "real" and pooling == ("end",) and self._windows == "whole"
 
-    def _learn_scale(self, X, lengths):
+    def _learn_scale(self, X: Floats, lengths: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Value subtracted from each channel, and value by which it is divided."""
         zeros, ones = np.zeros(X.shape[1]), np.ones(X.shape[1])
         if self.scale is None:
@@ -311,7 +319,7 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
         mean, deviation = channel_moments(X, lengths)
         return (mean if self.scale == "standard" and not self._semiring.non_negative else zeros), deviation
 
-    def _check_sign(self, X):
+    def _check_sign(self, X: Floats) -> None:
         if self._semiring.non_negative and np.nanmin(X) < 0:
             i, c, t = np.argwhere(X < 0)[0]
             place = f"in series {i} (from 0), channel {c + 1} (from 1), time {t} (from 0)"
@@ -320,11 +328,11 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
                 f"got {X[i, c, t]:.6g} {place}"
             )
 
-    def _learn_thresholds(self, X, lengths):
-        bytes_of_one = max(len(tree[2]) for tree in self._trees.trees) * X.shape[2] * X.itemsize
+    def _learn_thresholds(self, X: Floats, lengths: NDArray[np.int64], trees: PrefixTrees) -> NDArray[np.float64]:
+        bytes_of_one = max(len(tree[2]) for tree in trees.trees) * X.shape[2] * X.itemsize
         chosen = threshold_series(len(X), bytes_of_one)
         thresholds = np.empty(len(self.words_))
-        for tree in self._trees.trees:
+        for tree in trees.trees:
             _, _, places, n_letters = tree
             values = running_values(X[chosen], lengths[chosen], tree, self._semiring, **self._loop)
             for w, place in enumerate(places):
@@ -333,7 +341,7 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
                 thresholds[place] = quantile_of(known, self.quantile) if known.size else 0.0
         return thresholds
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         semiring = SEMIRINGS.get(self.semiring) if isinstance(self.semiring, str) else None
         tags.input_tags.positive_only = semiring is not None and semiring.non_negative

@@ -1,17 +1,22 @@
 """Iterated sums of low rank as a scikit-learn transformer."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from sigfeat import _devices
-from sigfeat._kernels.low_rank import LOW_RANK_SEMIRINGS, low_rank_thresholds, pooled_low_rank
-from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted
-from sigfeat.functionals import draw_functionals, n_parts
-from sigfeat.pooling import POOLINGS, check_poolings, fine_windows, threshold_poolings, whole_series
+from sigfeat._devices import Device
+from sigfeat._kernels.low_rank import LOW_RANK_SEMIRINGS, pooled_low_rank
+from sigfeat._validation import Interval, RandomState, StrOptions, _fit_context, check_is_fitted
+from sigfeat.functionals import Functionals, draw_functionals, n_parts
+from sigfeat.panel import Floats
+from sigfeat.pooling import POOLINGS, Windows, check_poolings, fine_windows, threshold_poolings, whole_series
 from sigfeat.transformers._contract.base import FeatureTransformer
-from sigfeat.transformers._contract.feature_table import FeatureTableMixin, functional_columns
+from sigfeat.transformers._contract.feature_table import Columns, FeatureTableMixin, functional_columns
 from sigfeat.transformers._contract.jobs import N_JOBS, granted_threads
 from sigfeat.transformers._contract.memory import check_fitted_size, check_output_size
 from sigfeat.transformers._contract.moments import channel_moments, difference_deviations
@@ -23,6 +28,7 @@ from sigfeat.transformers._functionals import (
     checked_semirings,
     functional_names,
     functionals_workspace,
+    learnt_thresholds,
 )
 from sigfeat.transformers._streams import LowRankStream
 
@@ -182,26 +188,26 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
 
     def __init__(
         self,
-        n_functionals=1000,
+        n_functionals: int = 1000,
         *,
-        depth=2,
-        n_lags=9,
-        dilations=None,
-        semiring="real",
-        decay=None,
-        pooling="ppv",
-        windows="whole",
-        scale="standard",
-        quantiles=3,
-        fit_mode="random",
-        task="auto",
-        max_epochs=30,
-        batch_size=32,
-        lr=0.01,
-        device="cpu",
-        random_state=0,
-        n_jobs=None,
-    ):
+        depth: int = 2,
+        n_lags: int = 9,
+        dilations: Sequence[int] | None = None,
+        semiring: str | Sequence[str] = "real",
+        decay: float | None = None,
+        pooling: str | Sequence[str] = "ppv",
+        windows: Windows = "whole",
+        scale: str | None = "standard",
+        quantiles: float | Sequence[float] = 3,
+        fit_mode: str = "random",
+        task: str = "auto",
+        max_epochs: int = 30,
+        batch_size: int = 32,
+        lr: float = 0.01,
+        device: Device = "cpu",
+        random_state: RandomState = 0,
+        n_jobs: int | None = None,
+    ) -> None:
         self.n_functionals = n_functionals
         self.depth = depth
         self.n_lags = n_lags
@@ -222,7 +228,7 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Draw or train the functionals, and learn the scaling of the channels and the thresholds.
 
         Parameters
@@ -237,7 +243,7 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
         self : LowRankISSTransformer
         """
         X, lengths = self._check_panel(X, y, reset=True)
-        vars(self).pop("history_", None)
+        self.__dict__.pop("history_", None)
         semirings, pooling = checked_semirings(self.semiring), check_poolings(self.pooling)
         dilations, quantiles = checked_dilations(self.dilations), checked_quantiles(self.quantiles)
         target = check_target(y, X, self.task) if self.fit_mode == "supervised" else None
@@ -255,18 +261,26 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
         self._require_timepoints(lengths, self.depth, f"functionals of {self.depth} letters")
         random_state, n_timepoints = check_random_state(self.random_state), int(np.median(lengths))
         size = self.n_functionals, self.depth, X.shape[1], n_timepoints
-        how = {"n_lags": min(self.n_lags, n_timepoints), "dilations": dilations, "semirings": semirings}
         decay = None if self.decay is None else float(self.decay)
-        functionals = draw_functionals(*size, decay=decay, random_state=random_state, **how)
+        functionals = draw_functionals(
+            *size,
+            n_lags=min(self.n_lags, n_timepoints),
+            dilations=dilations,
+            decay=decay,
+            semirings=semirings,
+            random_state=random_state,
+        )
         self._learn_scale(X, lengths)
         if target is not None:
             functionals = self._trained(functionals, X, lengths, target[1], random_state)
         self.functionals_ = functionals
-        self.thresholds_ = self._learn_thresholds(X, lengths, pooling, quantiles, random_state)
+        self.thresholds_ = learnt_thresholds(
+            functionals, X, lengths, pooling, quantiles, random_state, shift=self.mean_, scale=self._factors()
+        )
         self._n_features_out = n_features
         return self
 
-    def transform(self, X):
+    def transform(self, X: Any) -> NDArray[Any]:
         """Pooled values of the functionals.
 
         Parameters
@@ -298,7 +312,7 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
         self._check_overflow(out, "low-rank iterated sums overflow", "scale the series, or raise decay")
         return out
 
-    def stream(self):
+    def stream(self) -> LowRankStream:
         """A series that grows, and its features after each point.
 
         Returns
@@ -329,14 +343,14 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
         how = {"shift": self.mean_, "scale": self._factors()}
         return LowRankStream(self.functionals_, self._pooling_columns, self.thresholds_, **how)
 
-    def _feature_names(self):
+    def _feature_names(self) -> list[str]:
         return functional_names(self.functionals_, self._pooling_columns, self._windows)
 
-    def _feature_columns(self):
+    def _feature_columns(self) -> Columns:
         labels = self._channel_labels()
         return functional_columns(self.functionals_, self.thresholds_, self._pooling_columns, self._windows, labels)
 
-    def _learn_scale(self, X, lengths):
+    def _learn_scale(self, X: Floats, lengths: NDArray[np.int64]) -> None:
         """Set what is subtracted from the channels, and what they and their differences are divided by."""
         zeros, ones = np.zeros(X.shape[1]), np.ones(X.shape[1])
         self.mean_, self.scale_, self.difference_scale_ = zeros, ones, ones.copy()
@@ -349,41 +363,35 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
         if long_enough.any():
             self.difference_scale_ = difference_deviations(X[long_enough], lengths[long_enough])
 
-    def _factors(self):
+    def _factors(self) -> NDArray[np.float64]:
         """Factors of the channels and of their differences, shape (2, n_channels)."""
-        return 1.0 / np.stack([self.scale_, self.difference_scale_])
+        divisors: NDArray[np.float64] = np.stack([self.scale_, self.difference_scale_])
+        return 1.0 / divisors
 
-    def _trained(self, functionals, X, lengths, target, random_state):
+    def _trained(
+        self,
+        functionals: Functionals,
+        X: Floats,
+        lengths: NDArray[np.int64],
+        target: NDArray[Any],
+        random_state: np.random.RandomState,
+    ) -> Functionals:
         """Functionals whose weights are trained on the target."""
         from sigfeat.nn.low_rank import train_functionals
 
-        training = {name: getattr(self, name) for name in ("max_epochs", "lr", "batch_size", "device")}
+        training: dict[str, Any] = {name: getattr(self, name) for name in ("max_epochs", "lr", "batch_size", "device")}
         training |= {"seed": int(random_state.randint(2**31)), "n_threads": granted_threads(self.n_jobs)}
         factors = self._factors()
         functionals, self.history_ = train_functionals(functionals, X, lengths, target, self.mean_, factors, **training)
         return functionals
 
-    def _learn_thresholds(self, X, lengths, pooling, quantiles, random_state):
-        """Quantiles of the values on a random training series for each chain."""
-        functionals, given = self.functionals_, isinstance(quantiles, tuple)
-        shape = functionals.n_chains, n_parts(functionals.depth), len(quantiles) if given else quantiles
-        if not threshold_poolings(pooling):
-            return np.zeros(shape, np.float32)
-        rows = random_state.randint(len(X), size=functionals.n_chains)
-        if given:
-            fractions = np.broadcast_to(quantiles, shape).copy()
-        else:  # one from each of as many equal parts of the distribution
-            fractions = (np.arange(quantiles) + random_state.random_sample(shape)) / quantiles
-        how = {"shift": self.mean_, "scale": self._factors()}
-        return low_rank_thresholds(X, lengths, functionals, rows, fractions, **how)
-
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = self.fit_mode == "supervised"
         return tags
 
 
-def _check_device(device):
+def _check_device(device: Device) -> None:
     """Raise a ValueError unless low-rank sums can be computed there; only a device other than the CPU needs torch."""
     if not _devices.uses_loops(device):
         from sigfeat.nn.devices import check_device

@@ -1,13 +1,17 @@
 """Path signatures as a scikit-learn transformer."""
 
+from collections.abc import Callable, Iterator, Sequence
 from numbers import Integral
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted
-from sigfeat.pooling import window_bounds, window_names
+from sigfeat.panel import Floats
+from sigfeat.pooling import Windows, window_bounds, window_names
 from sigfeat.transformers._contract.base import FeatureTransformer
-from sigfeat.transformers._contract.feature_table import FeatureTableMixin, combined, labels_of, window_columns
+from sigfeat.transformers._contract.feature_table import Columns, FeatureTableMixin, combined, labels_of, window_columns
 from sigfeat.transformers._contract.memory import NAME_BYTES, WORD_BYTES, check_output_size
 from sigfeat.transformers._iisignature import check_limits, check_points, load_iisignature, preparation_cost, prepared
 from sigfeat.words import count_words, words_of_length
@@ -103,13 +107,18 @@ class SignatureTransformer(FeatureTableMixin, FeatureTransformer):
         "windows": [StrOptions({"whole"}), Interval(Integral, 1, None, closed="left"), tuple, list],
     }
 
-    def __init__(self, depth=3, *, kind="signature", windows="whole"):
+    _depth: int
+    _kind: str
+    _windows: Windows
+    n_channels_: int
+
+    def __init__(self, depth: int = 3, *, kind: str = "signature", windows: Windows = "whole") -> None:
         self.depth = depth
         self.kind = kind
         self.windows = windows
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Check the series, and that their features fit into memory; nothing is learned.
 
         Parameters
@@ -137,7 +146,7 @@ class SignatureTransformer(FeatureTableMixin, FeatureTransformer):
         self._n_features_out = n_features
         return self
 
-    def transform(self, X):
+    def transform(self, X: Any) -> NDArray[Any]:
         """Signatures of the series, or of their windows.
 
         Parameters
@@ -163,7 +172,7 @@ class SignatureTransformer(FeatureTableMixin, FeatureTransformer):
         self._check_overflow(out, f"a {self._kind} of depth {self._depth} overflows")
         return out.reshape(len(X), -1)
 
-    def _fill(self, out, X, rows):
+    def _fill(self, out: Floats, X: Floats, rows: NDArray[np.int64]) -> None:
         """Write the values of the paths of some rows, all of one length, in batches."""
         features, per_batch = self._features(), self._rows_per_batch(X.shape[2])
         for i in range(0, len(rows), per_batch):
@@ -172,21 +181,21 @@ class SignatureTransformer(FeatureTableMixin, FeatureTransformer):
             with np.errstate(over="ignore"):  # `transform` raises an error with one message
                 out[batch] = features(paths)
 
-    def _feature_names(self):
+    def _feature_names(self) -> list[str]:
         words = [spelled for spelled, _ in self._spelled_words()]
         endings = [f"|{self._kind}|{name}" if name else f"|{self._kind}" for name in window_names(self._windows)]
         return [f"{word}{ending}" for word in words for ending in endings]
 
-    def _feature_columns(self):
+    def _feature_columns(self) -> Columns:
         labels, words = self._channel_labels(), self._spelled_words()
-        rows = {
+        rows: Columns = {
             "word": [spelled for spelled, _ in words],
             "channels": [labels_of(set(letters), labels) for _, letters in words],
             "level": [len(letters) for _, letters in words],
         }
         return combined(rows, {"kind": [self._kind]}, window_columns(self._windows))
 
-    def _spelled_words(self):
+    def _spelled_words(self) -> list[tuple[str, tuple[int, ...]]]:
         """Text of each word or bracket, and its channels, letter by letter."""
         labels = self._channel_labels()
         if self._kind == "logsignature":
@@ -194,7 +203,7 @@ class SignatureTransformer(FeatureTableMixin, FeatureTransformer):
         levels = (words_of_length(self.n_channels_, k) for k in range(1, self._depth + 1))
         return [(word.spell(labels), tuple(c for (c,) in word.letters)) for level in levels for word in level]
 
-    def _features(self):
+    def _features(self) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
         """Give the function from paths (n, length, n_channels), float64, to values (n, n_words)."""
         iisignature = load_iisignature()
         if self._kind == "signature":
@@ -204,15 +213,15 @@ class SignatureTransformer(FeatureTableMixin, FeatureTransformer):
         method, basis = prepared(self.n_channels_, self._depth)
         return lambda paths: iisignature.logsig(paths, basis, method)
 
-    def _n_words(self):
+    def _n_words(self) -> int:
         if self._kind == "logsignature":
             return _count_brackets(self.n_channels_, self._depth)
         return count_words(self.n_channels_, self._depth, "length")
 
-    def _rows_per_batch(self, length):
+    def _rows_per_batch(self, length: int) -> int:
         return max(1, BATCH_BYTES // (8 * (length * self.n_channels_ + self._n_words())))
 
-    def _check_series(self, X, lengths, n_features, workspace=0):
+    def _check_series(self, X: Floats, lengths: NDArray[np.int64], n_features: int, workspace: int = 0) -> None:
         self._require_timepoints(lengths, 2, f"a {self._kind}")
         check_points(*X.shape[1:])
         workspace += 8 * min(len(X), self._rows_per_batch(X.shape[2])) * self._n_words()
@@ -224,7 +233,7 @@ class SignatureTransformer(FeatureTableMixin, FeatureTransformer):
         check_output_size(len(X), n_features, X.dtype, what, workspace)
 
 
-def _count_brackets(n_channels, depth):
+def _count_brackets(n_channels: int, depth: int) -> int:
     """Count Lyndon words: each word is a power of a rotation of exactly one (Witt's formula)."""
     primitive = {k: n_channels**k for k in range(1, depth + 1)}
     for k in primitive:
@@ -233,13 +242,13 @@ def _count_brackets(n_channels, depth):
     return sum(count // k for k, count in primitive.items())
 
 
-def _lyndon_basis(n_channels, depth):
+def _lyndon_basis(n_channels: int, depth: int) -> list[tuple[int, ...]]:
     """Lyndon words, channels counted from 0, in the order of iisignature.basis."""
     words = (tuple(c - 1 for c in word) for word in _lyndon_words(n_channels, depth))
     return sorted(words, key=lambda word: (len(word), word))
 
 
-def _lyndon_words(n_channels, depth):
+def _lyndon_words(n_channels: int, depth: int) -> Iterator[tuple[int, ...]]:
     """Words that come before all their rotations (Duval's algorithm)."""
     word = [0]
     while word:
@@ -250,7 +259,7 @@ def _lyndon_words(n_channels, depth):
             word.pop()
 
 
-def _bracket(word, labels):
+def _bracket(word: tuple[int, ...], labels: Sequence[str]) -> str:
     """Spell a Lyndon word as a Lie bracket; iisignature.basis itself writes "?" from channel 10 on."""
     if len(word) == 1:
         return f"[{labels[word[0]]}]"

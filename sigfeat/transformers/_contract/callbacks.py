@@ -1,6 +1,8 @@
 """Checks of the callbacks of skorch that users pass."""
 
 import inspect
+from collections.abc import Sequence
+from typing import Any
 
 from sigfeat._messages import plain
 
@@ -8,7 +10,7 @@ VALIDATION_MONITORS = ("valid_loss", "valid_loss_best")
 NO_VALIDATION_SET = "there is no validation set, so set validation_fraction, which is 0, to 0.2 for example"
 
 
-def check_callbacks(callbacks, without_validation=None):
+def check_callbacks(callbacks: Sequence[Any] | None, without_validation: str | None = None) -> None:
     """Raise a ValueError for anything that is no callback of skorch, and for one that monitors a missing loss.
 
     `without_validation` explains why there is no validation loss, and what to do; None if there is one.
@@ -26,7 +28,7 @@ def check_callbacks(callbacks, without_validation=None):
             raise ValueError(f"callbacks: {name} monitors {monitored!r}, which is not computed: {without_validation}")
 
 
-def _monitored(callback):
+def _monitored(callback: Any) -> str | None:
     """Name of the figure that a callback, or a class of them with its defaults, monitors; None without one."""
     if not inspect.isclass(callback):
         return _text(getattr(callback, "monitor", None))
@@ -34,5 +36,5 @@ def _monitored(callback):
     return None if parameter is None else _text(parameter.default)
 
 
-def _text(value):
+def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None

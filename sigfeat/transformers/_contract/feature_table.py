@@ -1,21 +1,32 @@
 """What each feature of a transformer looks at, as a table with one row per feature."""
 
 import itertools
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from sigfeat._validation import check_is_fitted
-from sigfeat.functionals import n_parts
-from sigfeat.pooling import threshold_poolings, window_names
+from sigfeat.functionals import Functionals, n_parts
+from sigfeat.pooling import Windows, threshold_poolings, window_names
+from sigfeat.words import Word
 
 WHOLE = "0/1-1/1"
+
+Columns = dict[str, list[Any]]  # one value of each column for each row
 
 
 class FeatureTableMixin:
     """For a transformer that gives the columns of its table, each one value per feature, in `_feature_columns`."""
 
-    def feature_table(self):
+    if TYPE_CHECKING:
+
+        def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+            """Return the names of the features."""
+
+    def feature_table(self) -> pd.DataFrame:
         """What each feature looks at.
 
         Returns
@@ -53,11 +64,11 @@ class FeatureTableMixin:
         names = pd.Index(self.get_feature_names_out(), name="feature")
         return pd.DataFrame(self._feature_columns(), index=names)
 
-    def _feature_columns(self):
+    def _feature_columns(self) -> Columns:
         raise NotImplementedError
 
 
-def combined(*tables):
+def combined(*tables: Columns) -> Columns:
     """Columns for all combinations of a row of each table; the rows of the last table change fastest."""
     sizes = [len(next(iter(table.values()))) for table in tables]
     places = list(itertools.product(*map(range, sizes)))
@@ -66,12 +77,12 @@ def combined(*tables):
     }
 
 
-def window_columns(windows):
+def window_columns(windows: Windows) -> Columns:
     """The windows."""
     return {"window": [name or WHOLE for name in window_names(windows)]}
 
 
-def word_columns(words, labels):
+def word_columns(words: Sequence[Word], labels: Sequence[str]) -> Columns:
     """Words, and the labels of their channels."""
     return {
         "word": [word.spell(labels) for word in words],
@@ -81,7 +92,9 @@ def word_columns(words, labels):
     }
 
 
-def entry_columns(label, n_developments, dim, n_parts, labels, *between):
+def entry_columns(
+    label: str, n_developments: int, dim: int, n_parts: int, labels: Sequence[str], *between: Columns
+) -> Columns:
     """Entries of developments, which all depend on all channels; tables `between` run faster than an entry's place."""
     places = list(itertools.product(range(1, dim + 1), repeat=2))
     columns = combined(
@@ -92,26 +105,33 @@ def entry_columns(label, n_developments, dim, n_parts, labels, *between):
     )
     entries = list(zip(columns["development"], columns["row"], columns["column"], strict=True))
     words = [f"dev{development}[{label}]({row},{column})" for development, row, column in entries]
-    return {"word": words, "channels": [tuple(labels)] * len(words)} | columns
+    described: Columns = {"word": words, "channels": [tuple(labels)] * len(words)}
+    return described | columns
 
 
-def selected(columns, places):
+def selected(columns: Columns, places: Iterable[int]) -> Columns:
     """Rows of a table at some places."""
     return {name: [values[place] for place in places] for name, values in columns.items()}
 
 
-def labels_of(channels, labels):
+def labels_of(channels: Iterable[int], labels: Sequence[str]) -> tuple[str, ...]:
     """Labels of some channels, in the order of the channels."""
     return tuple(labels[c] for c in sorted(channels))
 
 
-def only_where_used(columns):
+def only_where_used(columns: Columns) -> Columns:
     """The columns, with NaN as threshold where the pooling has none."""
     pairs, with_threshold = zip(columns["pooling"], columns["threshold"], strict=True), threshold_poolings()
     return columns | {"threshold": [float(value) if name in with_threshold else np.nan for name, value in pairs]}
 
 
-def functional_columns(functionals, thresholds, columns, windows, labels):
+def functional_columns(
+    functionals: Functionals,
+    thresholds: NDArray[Any],
+    columns: Sequence[tuple[str, int]],
+    windows: Windows,
+    labels: Sequence[str],
+) -> Columns:
     """Features of functionals of rank one, in their order.
 
     columns: pairs of the name of a pooling and the number of its threshold.
@@ -124,9 +144,9 @@ def functional_columns(functionals, thresholds, columns, windows, labels):
         for run in [range(i, i + level)]
         for name, q in columns
     ]
-    used = functionals.taps.any(axis=-1)
-    seen = [[set(functionals.channels[c, j, used[c, j]].tolist()) for j in range(depth)] for c in range(n_chains)]
-    table = {
+    used: NDArray[np.bool_] = np.any(functionals.taps, axis=-1)
+    seen = [[set(functionals.channels[c, j][used[c, j]].tolist()) for j in range(depth)] for c in range(n_chains)]
+    table: Columns = {
         "word": ["".join(f"<{c + 1}.{j + 1}>" for j in run) for c, run, *_ in rows],
         "channels": [labels_of(set().union(*(seen[c][j] for j in run)), labels) for c, run, *_ in rows],
         "level": [len(run) for _, run, *_ in rows],

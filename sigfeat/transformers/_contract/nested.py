@@ -1,7 +1,11 @@
 """Default estimators that None stands for, and their parameters."""
 
+from typing import Any, Self
 
-class DefaultPartsMixin:
+from sklearn.base import BaseEstimator
+
+
+class DefaultPartsMixin(BaseEstimator):
     """Estimators with a parameter whose value None stands for a default estimator with parameters of its own.
 
     ``student.set_params(teacher__d_model=32)`` replaces None by the default teacher and sets its parameter, so that a
@@ -10,7 +14,7 @@ class DefaultPartsMixin:
     Subclasses return the default estimators from `_default_parts`.
     """
 
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Get the parameters, and those of estimators among them.
 
         Parameters
@@ -22,12 +26,12 @@ class DefaultPartsMixin:
         -------
         params : dict
         """
-        params = super().get_params(deep=deep)
+        params: dict[str, Any] = super().get_params(deep=deep)
         for name, part in self._default_parts().items() if deep else ():
             params |= {f"{name}__{key}": value for key, value in part.get_params().items()}
         return params
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, and those of estimators among them.
 
         Parameters
@@ -53,8 +57,9 @@ class DefaultPartsMixin:
             part.set_params(**nested)
             if any(key not in default or value is not default[key] for key, value in part.get_params().items()):
                 super().set_params(**{name: part})
-        return super().set_params(**params)
+        super().set_params(**params)
+        return self
 
-    def _default_parts(self):
+    def _default_parts(self) -> dict[str, Any]:
         """Names of the parameters that are None, and a fresh estimator for each."""
         return {}

@@ -1,15 +1,17 @@
 """Targets of supervised training, and the parameters that all supervised transformers have."""
 
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import check_array
 from sklearn.utils.multiclass import type_of_target
 
 from sigfeat._messages import plain
 from sigfeat._validation import Interval, StrOptions, check_known, of_objects
 
-TRAINING_CONSTRAINTS: dict = {
+TRAINING_CONSTRAINTS: dict[str, Any] = {
     "fit_mode": [StrOptions({"random", "supervised"})],
     "task": [StrOptions({"auto", "classification", "regression"})],
     "max_epochs": [Interval(Integral, 1, None, closed="left")],
@@ -19,7 +21,7 @@ TRAINING_CONSTRAINTS: dict = {
 KINDS = ("binary", "multiclass", "continuous", "continuous-multioutput")
 
 
-def check_target(y, X, task, mode="fit_mode='supervised'"):
+def check_target(y: Any, X: Any, task: str, mode: str = "fit_mode='supervised'") -> tuple[str, NDArray[Any]]:
     """Return the task, "classification" or "regression", and y as an array: class numbers, or numbers (n, n_targets).
 
     Raises a ValueError, which names the `mode` that requires y, unless y has one entry per series, without missing
@@ -43,13 +45,13 @@ def check_target(y, X, task, mode="fit_mode='supervised'"):
         return task, numbers
     if y.ndim > 1:
         raise ValueError(f"y must be one class per series for task='classification', got shape {y.shape}")
-    classes, numbers = np.unique(y, return_inverse=True)
+    classes, places = np.unique(y, return_inverse=True)
     if len(classes) < 2:
         raise ValueError(f"y must have at least 2 classes for {mode}, got one class: {classes.tolist()[0]!r}")
-    return task, numbers
+    return task, places
 
 
-def _as_array(y, n_samples, mode):
+def _as_array(y: Any, n_samples: int, mode: str) -> NDArray[Any]:
     """The target as an array of one entry per series, all known and of one type."""
     what = f"y must be one class or number per series for {mode}"
     values = of_objects(y)
@@ -60,13 +62,14 @@ def _as_array(y, n_samples, mode):
     if len(values) != n_samples:
         raise ValueError(f"y must have one entry per series, {n_samples}, got {len(values)}")
     check_known(values, what)
-    return check_array(y, ensure_2d=False, dtype=None, ensure_all_finite=True, input_name="y")
+    array: NDArray[Any] = check_array(y, ensure_2d=False, dtype=None, ensure_all_finite=True, input_name="y")
+    return array
 
 
-def _as_numbers(y, mode):
+def _as_numbers(y: NDArray[Any], mode: str) -> NDArray[np.float64]:
     """Targets of a regression, (n, n_targets)."""
     try:
-        numbers = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        numbers: NDArray[np.float64] = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
     except ValueError as error:
         text = next((value for value in y.ravel().tolist() if isinstance(value, str)), None)
         if text is None:

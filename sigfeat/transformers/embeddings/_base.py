@@ -1,22 +1,29 @@
 """Base class of the embedders: tokens of series by an encoder, pooled to features."""
 
 import contextlib
+from collections.abc import Iterator, Sequence
 from numbers import Integral, Real
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.utils import check_random_state, check_scalar
+from torch import Tensor
 
-from sigfeat._validation import CallbackSupportMixin, Interval, StrOptions, check_is_fitted
+from sigfeat._devices import Device
+from sigfeat._validation import CallbackSupportMixin, Interval, RandomState, StrOptions, check_is_fitted
 from sigfeat.nn.devices import check_device, thread_limit
-from sigfeat.nn.encoder import n_parameters
+from sigfeat.nn.encoder import Encoder, EncoderSpec, n_parameters
 from sigfeat.nn.layers import inside, real_points
 from sigfeat.nn.mixers.spectra import forget_spectra
 from sigfeat.nn.pooling import pool_tokens
-from sigfeat.nn.training.loop import train
+from sigfeat.nn.training.loop import Objective, train
 from sigfeat.nn.training.processes import processes
 from sigfeat.nn.training.settings import STEPS_PER_EPOCH, TrainingSettings
-from sigfeat.pooling import fine_windows, window_names
+from sigfeat.panel import Floats
+from sigfeat.pooling import Windows, fine_windows, window_names
 from sigfeat.transformers._contract.base import FeatureTransformer
 from sigfeat.transformers._contract.callbacks import check_callbacks
 from sigfeat.transformers._contract.jobs import N_JOBS, granted_threads
@@ -48,7 +55,21 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
     Subclasses set `encoder_`, `mean_`, `scale_` and `pooling_` in `fit`, then call `_finish`.
     """
 
-    _shared_constraints: dict = {
+    encoder_: Encoder
+    mean_: NDArray[np.float64]
+    scale_: NDArray[np.float64]
+    pooling_: str
+    max_epochs: int
+    batch_size: int
+    windows: Windows
+    callbacks: Sequence[Any] | None
+    device: Device
+    dtype: str | None
+    random_state: RandomState
+    n_jobs: int | None
+    verbose: int
+    _compute_dtype: np.dtype[Any]
+    _shared_constraints: dict[str, Any] = {
         "windows": [StrOptions({"whole"}), Interval(Integral, 1, None, closed="left"), tuple, list],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
@@ -62,7 +83,7 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
         "verbose": ["verbose"],
     }
 
-    def transform(self, X):
+    def transform(self, X: Any) -> NDArray[Any]:
         """Pooled tokens.
 
         Parameters
@@ -89,7 +110,7 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
         self._check_tokens(features)
         return features
 
-    def tokens(self, X):
+    def tokens(self, X: Any) -> NDArray[Any]:
         """Tokens of all time points, as a panel.
 
         Parameters
@@ -115,7 +136,7 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
                 panel[rows, :, : series.shape[1]] = np.where(real.transpose(1, 2).cpu().numpy(), values, np.nan)
         return panel
 
-    def save(self, path):
+    def save(self, path: str | Path) -> None:
         """Write the fitted embedder into a folder, as JSON and safetensors.
 
         Parameters
@@ -135,7 +156,7 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
         save_estimator(self, path)
 
     @classmethod
-    def load(cls, path, device=None):
+    def load(cls, path: str | Path, device: Device | None = None) -> Self:
         """Load an embedder that was written by `save`. No code from the files is run.
 
         Parameters
@@ -157,14 +178,14 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
         ValueError
             If a file was changed or damaged, or contains another class.
         """
-        embedder = load_estimator(cls, path, device)
+        embedder: Self = load_estimator(cls, path, device)
         missing = [name for name in FITTED_ATTRIBUTES if name not in vars(embedder)]
         if missing or embedder.encoder_.spec.n_channels != embedder.n_channels_:
             what = f"it has no {missing[0]}" if missing else "its encoder has another number of channels"
             raise ValueError(f"{path} contains no fitted {cls.__name__}: {what}")
         return embedder
 
-    def param_count(self, n_channels):
+    def param_count(self, n_channels: int) -> int:
         """Number of weights of the encoder for a number of channels, without creating them.
 
         Parameters
@@ -180,7 +201,7 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
         check_scalar(n_channels, "n_channels", Integral, min_val=1)
         return n_parameters(self._spec(n_channels))
 
-    def output_size(self):
+    def output_size(self) -> int:
         """Number of features, without fitting.
 
         Returns
@@ -190,19 +211,19 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
         self._validate_params()
         return self._spec(1).d_out * len(self._chosen_windows()[1])
 
-    def _check_tokens(self, values):
+    def _check_tokens(self, values: NDArray[Any]) -> None:
         what = f"tokens of {type(self).__name__} overflow in {self._compute_dtype} or as"
         self._check_overflow(values, what, "scale the series or take dtype='float64'")
 
-    def _chosen_windows(self):
+    def _chosen_windows(self) -> tuple[int, NDArray[np.int64]]:
         """Number of equal parts and the windows as runs of them."""
         return fine_windows(self.windows)
 
-    def _begin(self, X, y):
+    def _begin(self, X: Any, y: Any) -> tuple[Floats, NDArray[np.int64]]:
         """Return panel and lengths, cut to the longest series, and delete the results of an earlier fit."""
         X, lengths = self._check_panel(X, y, reset=True)
         for name in [name for name in vars(self) if name.endswith("_") and name not in INPUT_ATTRIBUTES]:
-            del vars(self)[name]
+            del self.__dict__[name]
         X = X[:, :, : lengths.max()]
         self._chosen_windows()
         self._check_points(lengths, self._spec(X.shape[1]))
@@ -221,7 +242,7 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
         check_fitted_size(len(X), self.output_size(), X.dtype, what, workspace, REMEDY)
         return X, lengths
 
-    def _finish(self, encoder):
+    def _finish(self, encoder: Encoder) -> Self:
         """Set the fitted attributes; `transform` uses these and not the parameters, which may change later."""
         self.encoder_ = encoder.eval().requires_grad_(False).cpu()
         self.n_parameters_ = sum(weight.numel() for weight in encoder.parameters())
@@ -232,7 +253,7 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
         self._n_features_out = encoder.spec.d_out * len(self._endings)
         return self
 
-    def _check_new(self, X):
+    def _check_new(self, X: Any) -> tuple[Floats, NDArray[np.int64]]:
         """Return panel and lengths of series to transform."""
         check_is_fitted(self)
         X, lengths = self._check_panel(X, reset=False)
@@ -240,12 +261,12 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
         check_device(self._where())
         return X, lengths
 
-    def _learn_scaling(self, X, lengths):
+    def _learn_scaling(self, X: Floats, lengths: NDArray[np.int64]) -> None:
         """Set mean and standard deviation of each channel, and the precision of the computation."""
         self.mean_, self.scale_ = channel_moments(X, lengths)
         self._compute_dtype = np.dtype(self.dtype or X.dtype)
 
-    def _standardised(self, X, lengths):
+    def _standardised(self, X: Floats, lengths: NDArray[np.int64]) -> Floats:
         """Standardised series of shape (n_samples, n_timepoints, n_channels), padded with zeros."""
         with np.errstate(over="ignore"):
             standard = ((X - self.mean_[:, np.newaxis]) / self.scale_[:, np.newaxis]).astype(self._compute_dtype)
@@ -254,7 +275,9 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
             standard[np.arange(X.shape[2]) >= lengths[:, np.newaxis]] = 0.0
         return standard
 
-    def _batches(self, X, lengths):
+    def _batches(
+        self, X: Floats, lengths: NDArray[np.int64]
+    ) -> Iterator[tuple[NDArray[np.int64], Tensor, Tensor, Tensor | None]]:
         """Rows, standardised series, lengths and mask of batches of series of similar lengths."""
         where = self._where()
         width = max(self.encoder_.spec.d_ff, (2 + self.encoder_.spec.order) * self.encoder_.spec.d_model)
@@ -262,16 +285,16 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
         bytes_of_each = lengths[ordered] * width * self._compute_dtype.itemsize
         while first < len(ordered):
             n_padded = np.arange(1, len(ordered) - first + 1)
-            n_together = max(1, np.count_nonzero(n_padded * bytes_of_each[first:] <= BATCH_BYTES))
+            n_together = max(1, int(np.count_nonzero(n_padded * bytes_of_each[first:] <= BATCH_BYTES)))
             rows = ordered[first : first + n_together]
-            own, longest = lengths[rows], lengths[rows[-1]]
-            series = torch.from_numpy(self._standardised(X[rows, :, :longest], own)).to(where)
-            own = torch.from_numpy(own).to(where)
+            longest = lengths[rows[-1]]
+            series = torch.from_numpy(self._standardised(X[rows, :, :longest], lengths[rows])).to(where)
+            own = torch.from_numpy(lengths[rows]).to(where)
             yield rows, series, own, real_points(own, series.shape[1])
             first += n_together
 
     @contextlib.contextmanager
-    def _computing(self):
+    def _computing(self) -> Iterator[None]:
         """Move weights to their device, limit threads, disable gradients, and forget spectra of filters at the end."""
         self.encoder_.to(self._where())
         with thread_limit(granted_threads(self.n_jobs)), torch.no_grad():
@@ -280,45 +303,61 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
             finally:
                 forget_spectra(self.encoder_)
 
-    def _where(self):
+    def _where(self) -> Device:
         """Return the device of torch to compute on."""
         return processes(self.device).device
 
-    def _seed(self):
+    def _seed(self) -> int:
         """Return the seed of `fit`, the same in all processes that train together."""
         return processes(self.device).of_first(int(check_random_state(self.random_state).randint(2**31)))
 
-    def _torch_dtype(self):
+    def _torch_dtype(self) -> torch.dtype:
         return torch.float32 if self._compute_dtype == np.float32 else torch.float64
 
-    def _train(self, objective, inputs, validation, seed, context, **settings):
+    def _train(
+        self,
+        objective: Objective,
+        inputs: dict[str, NDArray[Any]],
+        validation: NDArray[np.int64],
+        seed: int,
+        context: Any,
+        **settings: Any,
+    ) -> dict[str, NDArray[Any]]:
         """Train an objective on the rows of the inputs outside the validation set, and return the history."""
-        settings = {"callbacks": self.callbacks or ()} | settings
-        settings = TrainingSettings(
+        chosen = {"callbacks": self.callbacks or ()} | settings
+        training = TrainingSettings(
             max_epochs=self.max_epochs,
             batch_size=self.batch_size,
             seed=seed,
             device=self.device,
             bar=type(self).__name__ if self.verbose else "",
             epochs=_EpochTasks(self, context),
-            **settings,
+            **chosen,
         )
         with thread_limit(granted_threads(self.n_jobs)):
-            return train(objective, inputs, validation, settings)
+            return train(objective, inputs, validation, training)
 
-    def _check_points(self, lengths, spec):
+    def _spec(self, n_channels: int) -> EncoderSpec:
+        """Return the spec of the encoder, after a check of the parameters that it depends on."""
+        raise NotImplementedError
+
+    def _encoder_label(self) -> str:
+        """Return the start of the names of the features."""
+        raise NotImplementedError
+
+    def _check_points(self, lengths: NDArray[np.int64], spec: EncoderSpec) -> None:
         pass
 
-    def _without_validation(self):
+    def _without_validation(self) -> str | None:
         """Explain why there is no validation loss, and what to do; None if there is one, or no training."""
         raise NotImplementedError
 
-    def _feature_names(self):
+    def _feature_names(self) -> list[str]:
         n_components = self._n_features_out // len(self._endings)
         return [f"{self._label}[{k + 1}]{ending}" for k in range(n_components) for ending in self._endings]
 
 
-def recommended_epochs(n_samples, n_timepoints, max_epochs):
+def recommended_epochs(n_samples: int, n_timepoints: int, max_epochs: int) -> dict[str, int]:
     """Batch size and epochs for data of a size: at least `max_epochs`, and ten passes over the series up to a limit.
 
     A batch has 16 series, 64 if there are many, and at most 2^16 points, so that a step takes at most some seconds.
@@ -333,11 +372,11 @@ def recommended_epochs(n_samples, n_timepoints, max_epochs):
 class _EpochTasks:
     """Epochs as tasks for the callbacks of scikit-learn."""
 
-    def __init__(self, estimator, context):
+    def __init__(self, estimator: Any, context: Any) -> None:
         self.estimator, self.context = estimator, context
 
-    def begin(self):
+    def begin(self) -> None:
         self.task = self.context.subcontext(task_name="epoch").call_on_fit_task_begin(estimator=self.estimator)
 
-    def end(self):
-        return self.task.call_on_fit_task_end(estimator=self.estimator)
+    def end(self) -> bool:
+        return bool(self.task.call_on_fit_task_end(estimator=self.estimator))

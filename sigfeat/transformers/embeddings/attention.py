@@ -1,15 +1,21 @@
 """Embeddings by multi-head attention."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Any, Self, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from sigfeat._validation import Interval, StrOptions, _fit_context
+from sigfeat._devices import Device
+from sigfeat._validation import Interval, RandomState, StrOptions, _fit_context
 from sigfeat.nn.encoder import Encoder, EncoderSpec
 from sigfeat.nn.training.pretraining import Masked, Supervision
 from sigfeat.nn.training.processes import processes
 from sigfeat.nn.training.targets import split_rows, standardised_numbers
-from sigfeat.pooling import trainable_poolings
+from sigfeat.panel import Floats
+from sigfeat.pooling import Windows, trainable_poolings
 from sigfeat.transformers._contract.callbacks import NO_VALIDATION_SET
 from sigfeat.transformers._contract.targets import check_target
 from sigfeat.transformers._contract.unused import OnlyWith
@@ -191,31 +197,31 @@ class MHAEmbedder(Embedder):
 
     def __init__(
         self,
-        d_model=64,
+        d_model: int = 64,
         *,
-        n_heads=4,
-        n_layers=2,
-        d_ff=None,
-        dropout=0.1,
-        causal=False,
-        pooling="mean",
-        windows="whole",
-        fit_mode="auto",
-        task="auto",
-        masked_ratio=0.3,
-        max_epochs=15,
-        batch_size=16,
-        lr=None,
-        weight_decay=0.01,
-        validation_fraction=0.0,
-        patience=5,
-        callbacks=None,
-        device="cpu",
-        dtype="float32",
-        random_state=0,
-        n_jobs=None,
-        verbose=0,
-    ):
+        n_heads: int = 4,
+        n_layers: int = 2,
+        d_ff: int | None = None,
+        dropout: float = 0.1,
+        causal: bool = False,
+        pooling: str = "mean",
+        windows: Windows = "whole",
+        fit_mode: str = "auto",
+        task: str = "auto",
+        masked_ratio: float = 0.3,
+        max_epochs: int = 15,
+        batch_size: int = 16,
+        lr: float | None = None,
+        weight_decay: float = 0.01,
+        validation_fraction: float = 0.0,
+        patience: int = 5,
+        callbacks: Sequence[Any] | None = None,
+        device: Device = "cpu",
+        dtype: str | None = "float32",
+        random_state: RandomState = 0,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.d_model = d_model
         self.n_heads = n_heads
         self.n_layers = n_layers
@@ -241,7 +247,7 @@ class MHAEmbedder(Embedder):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Train the encoder.
 
         Parameters
@@ -269,9 +275,9 @@ class MHAEmbedder(Embedder):
         encoder = Encoder(self._spec(X.shape[1]), generator=generator, dtype=self._torch_dtype())
         context = self._init_callback_context(max_subtasks=0 if fit_mode == "random" else self.max_epochs)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        history = {}
+        history: dict[str, NDArray[Any]] = {}
         if fit_mode != "random":
-            objective, inputs, classes = self._objective(fit_mode, encoder, X, lengths, target, generator)
+            objective, inputs, classes = self._objective(encoder, X, lengths, target, generator)
             _, validation = split_rows(len(X), self.validation_fraction, seed, classes, needed=1)
             history = self._train(
                 objective,
@@ -283,14 +289,14 @@ class MHAEmbedder(Embedder):
                 weight_decay=self.weight_decay,
                 patience=self.patience,
             )
-            encoder = objective.average
+            encoder = cast(Encoder, objective.average)
         self.history_, self.fit_mode_, self.pooling_ = history, fit_mode, self.pooling
         self._finish(encoder)
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
     @classmethod
-    def recommended(cls, n_samples, n_timepoints):
+    def recommended(cls, n_samples: int, n_timepoints: int) -> Self:
         """Unfitted embedder with settings for data of a size.
 
         Parameters
@@ -305,13 +311,21 @@ class MHAEmbedder(Embedder):
         embedder : MHAEmbedder
             Batch size, epochs and sizes are set; everything else has its default.
         """
-        sizes = {"d_model": 128, "n_heads": 8, "n_layers": 3} if n_samples >= MANY_SERIES else {}
-        return cls(**sizes, **recommended_epochs(n_samples, n_timepoints, cls().max_epochs))
+        sizes: dict[str, Any] = {"d_model": 128, "n_heads": 8, "n_layers": 3} if n_samples >= MANY_SERIES else {}
+        sizes |= recommended_epochs(n_samples, n_timepoints, cls().max_epochs)
+        return cls(**sizes)
 
-    def _objective(self, fit_mode, encoder, X, lengths, target, generator):
+    def _objective(
+        self,
+        encoder: Encoder,
+        X: Floats,
+        lengths: NDArray[np.int64],
+        target: tuple[str, NDArray[Any]] | None,
+        generator: torch.Generator,
+    ) -> tuple[Masked | Supervision, dict[str, NDArray[Any]], NDArray[Any] | None]:
         """Return the objective, its inputs, and numbers of the classes or None."""
         inputs = {"series": self._standardised(X, lengths), "lengths": lengths}
-        if fit_mode == "masked":
+        if target is None:
             return Masked(encoder, self.masked_ratio, generator), inputs, None
         kind, y = target
         if kind == "classification":
@@ -320,7 +334,7 @@ class MHAEmbedder(Embedder):
         objective = Supervision(encoder, y.shape[1], False, self.pooling, generator)
         return objective, inputs | {"target": standardised_numbers(y).astype(self._compute_dtype)}, None
 
-    def _spec(self, n_channels):
+    def _spec(self, n_channels: int) -> EncoderSpec:
         if self.d_model % self.n_heads:
             raise ValueError(
                 f"d_model must be a multiple of n_heads, got d_model={self.d_model} and n_heads={self.n_heads}"
@@ -337,15 +351,15 @@ class MHAEmbedder(Embedder):
             n_heads=int(self.n_heads),
         )
 
-    def _without_validation(self):
+    def _without_validation(self) -> str | None:
         if self.fit_mode == "random" or self.validation_fraction > 0:
             return None
         return NO_VALIDATION_SET
 
-    def _encoder_label(self):
+    def _encoder_label(self) -> str:
         return "mha"
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = self.fit_mode == "supervised"
         return tags

@@ -1,8 +1,12 @@
 """Embeddings by Hyena."""
 
+from collections.abc import Sequence
 from numbers import Integral
+from typing import Any
 
-from sigfeat._validation import Interval
+from sigfeat._devices import Device
+from sigfeat._validation import Interval, RandomState
+from sigfeat.pooling import Windows
 from sigfeat.transformers.embeddings.student import DistilledEmbedder, StudentMixer, hyena_timepoints
 
 
@@ -155,30 +159,30 @@ class HyenaEmbeddingTransformer(DistilledEmbedder):
 
     def __init__(
         self,
-        teacher=None,
+        teacher: Any = None,
         *,
-        order=2,
-        d_model=None,
-        n_layers=None,
-        d_ff=None,
-        causal=None,
-        short_filter=3,
-        filter_width=64,
-        filter_bands=8,
-        gate_norm=False,
-        windows="whole",
-        max_epochs=30,
-        batch_size=16,
-        lr=0.003,
-        validation_fraction=0.2,
-        callbacks=None,
-        control=False,
-        device="cpu",
-        dtype="float32",
-        random_state=0,
-        n_jobs=None,
-        verbose=0,
-    ):
+        order: int = 2,
+        d_model: int | None = None,
+        n_layers: int | None = None,
+        d_ff: int | None = None,
+        causal: bool | None = None,
+        short_filter: int = 3,
+        filter_width: int = 64,
+        filter_bands: int = 8,
+        gate_norm: bool = False,
+        windows: Windows = "whole",
+        max_epochs: int = 30,
+        batch_size: int = 16,
+        lr: float = 0.003,
+        validation_fraction: float = 0.2,
+        callbacks: Sequence[Any] | None = None,
+        control: bool = False,
+        device: Device = "cpu",
+        dtype: str | None = "float32",
+        random_state: RandomState = 0,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.teacher = teacher
         self.order = order
         self.d_model = d_model

@@ -1,8 +1,12 @@
 """Embeddings by state space models."""
 
+from collections.abc import Sequence
 from numbers import Integral
+from typing import Any
 
-from sigfeat._validation import Interval, StrOptions
+from sigfeat._devices import Device
+from sigfeat._validation import Interval, RandomState, StrOptions
+from sigfeat.pooling import Windows
 from sigfeat.transformers.embeddings.student import DistilledEmbedder, StudentMixer
 
 
@@ -141,27 +145,27 @@ class S4EmbeddingTransformer(DistilledEmbedder):
 
     def __init__(
         self,
-        teacher=None,
+        teacher: Any = None,
         *,
-        d_state=64,
-        kind="diagonal",
-        d_model=None,
-        n_layers=None,
-        d_ff=None,
-        causal=None,
-        windows="whole",
-        max_epochs=30,
-        batch_size=16,
-        lr=0.003,
-        validation_fraction=0.2,
-        callbacks=None,
-        control=False,
-        device="cpu",
-        dtype="float32",
-        random_state=0,
-        n_jobs=None,
-        verbose=0,
-    ):
+        d_state: int = 64,
+        kind: str = "diagonal",
+        d_model: int | None = None,
+        n_layers: int | None = None,
+        d_ff: int | None = None,
+        causal: bool | None = None,
+        windows: Windows = "whole",
+        max_epochs: int = 30,
+        batch_size: int = 16,
+        lr: float = 0.003,
+        validation_fraction: float = 0.2,
+        callbacks: Sequence[Any] | None = None,
+        control: bool = False,
+        device: Device = "cpu",
+        dtype: str | None = "float32",
+        random_state: RandomState = 0,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.teacher = teacher
         self.d_state = d_state
         self.kind = kind

@@ -2,15 +2,18 @@
 
 import copy
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from numbers import Integral
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import get_tags
+from torch import Tensor
 
 from sigfeat._messages import plain
 from sigfeat._validation import Interval, _fit_context, check_is_fitted
@@ -18,7 +21,7 @@ from sigfeat.nn.encoder import Encoder, EncoderSpec
 from sigfeat.nn.fidelity import fidelity, skill
 from sigfeat.nn.training.distillation import Distillation, copy_weights
 from sigfeat.nn.training.targets import split_rows
-from sigfeat.panel import Panel
+from sigfeat.panel import Floats, Panel
 from sigfeat.transformers._contract.nested import DefaultPartsMixin
 from sigfeat.transformers.embeddings._base import Embedder, recommended_epochs
 from sigfeat.transformers.embeddings.attention import MHAEmbedder
@@ -49,7 +52,7 @@ class StudentMixer:
     what_needs: str = ""
 
 
-def hyena_timepoints(spec):
+def hyena_timepoints(spec: EncoderSpec) -> int:
     """Number of points such that each tap of the short filter meets one of them."""
     return spec.short_filter if spec.causal else spec.short_filter // 2 + 1
 
@@ -61,7 +64,7 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
     """
 
     _mixer: StudentMixer
-    _shared_constraints: dict = {
+    _shared_constraints: dict[str, Any] = {
         **Embedder._shared_constraints,
         "teacher": "no_validation",  # checked below, with a message without names of private classes
         "d_model": [Interval(Integral, 1, None, closed="left"), None],
@@ -72,7 +75,7 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
     }
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Fit the teacher, unless it is frozen, and distil the student from it.
 
         Parameters
@@ -109,7 +112,7 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
-    def fidelity(self, X):
+    def fidelity(self, X: Any) -> dict[str, float]:
         """Figures of how close the student is to its teacher on any series.
 
         Parameters
@@ -125,7 +128,7 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
         return self._fidelity(*self._check_new(X))
 
     @classmethod
-    def recommended(cls, n_samples, n_timepoints):
+    def recommended(cls, n_samples: int, n_timepoints: int) -> Self:
         """Unfitted student and teacher with settings for data of a size.
 
         Parameters
@@ -143,7 +146,7 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
         teacher = MHAEmbedder.recommended(n_samples, n_timepoints)
         return cls(teacher, **recommended_epochs(n_samples, n_timepoints, cls().max_epochs))
 
-    def _fidelity(self, X, lengths):
+    def _fidelity(self, X: Floats, lengths: NDArray[np.int64]) -> dict[str, float]:
         teacher = copy.deepcopy(self.teacher_.encoder_).to(dtype=self._torch_dtype())
         figures = self._compare(self.encoder_, teacher, X, lengths)
         if hasattr(self, "control_"):
@@ -153,7 +156,7 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
                 figures[f"{name}_skill"] = skill(figures[f"{name}_r2"], of_control[f"{name}_r2"])
         return figures
 
-    def _begin(self, X, y):
+    def _begin(self, X: Any, y: Any) -> tuple[Floats, NDArray[np.int64]]:
         X, lengths = super()._begin(X, y)
         if isinstance(self.teacher, FrozenEstimator):
             frozen = self.teacher.estimator
@@ -170,11 +173,11 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
         return X, lengths
 
     @staticmethod
-    def _channel_names(fitted):
+    def _channel_names(fitted: Embedder) -> NDArray[np.object_] | None:
         """Names of the channels seen at fit; None without names, or if they name the columns of a table."""
         return fitted.feature_names_in_ if fitted._has_channel_names() else None
 
-    def _teacher(self):
+    def _teacher(self) -> Any:
         """Return the teacher as it was passed, frozen or not, after a check of its parameters."""
         if self.teacher is None:
             return self._default_parts()["teacher"]
@@ -189,12 +192,12 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
             self.teacher._validate_params()
         return self.teacher
 
-    def _default_parts(self):
+    def _default_parts(self) -> dict[str, Any]:
         names = ("device", "dtype", "random_state", "n_jobs", "verbose")
         return {} if self.teacher is not None else {"teacher": MHAEmbedder(**{n: getattr(self, n) for n in names})}
 
-    def _fit_teacher(self, X, y, context):
-        teacher = clone(self._teacher())
+    def _fit_teacher(self, X: Floats, y: Any, context: Any) -> Embedder:
+        teacher: Embedder = clone(self._teacher())
         task = context.subcontext(task_name="teacher")
         with task.propagate_callback_context(teacher):
             task.call_on_fit_task_begin(estimator=self, X=X, y=y)
@@ -202,7 +205,17 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
             task.call_on_fit_task_end(estimator=self, X=X, y=y)
         return teacher
 
-    def _distil(self, spec, teacher, X, lengths, validation, seed, context, **settings):
+    def _distil(
+        self,
+        spec: EncoderSpec,
+        teacher: Encoder,
+        X: Floats,
+        lengths: NDArray[np.int64],
+        validation: NDArray[np.int64],
+        seed: int,
+        context: Any,
+        **settings: Any,
+    ) -> tuple[Encoder, dict[str, NDArray[Any]]]:
         """Return a student and the history of its training."""
         generator = torch.Generator().manual_seed(seed)
         student = Encoder(spec, generator=generator, dtype=self._torch_dtype())
@@ -214,26 +227,26 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
         task.call_on_fit_task_begin(estimator=self)
         history = self._train(objective, inputs, validation[:0], seed, task, lr=self.lr, **settings)
         task.call_on_fit_task_end(estimator=self)
-        return objective.average.eval(), history
+        return cast(Encoder, objective.average).eval(), history
 
-    def _compare(self, student, teacher, X, lengths):
+    def _compare(self, student: Encoder, teacher: Encoder, X: Floats, lengths: NDArray[np.int64]) -> dict[str, float]:
         """Return the figures of `fidelity` on series."""
         student, teacher = student.to(self._where()).eval(), teacher.to(self._where()).eval()
 
-        def pairs():
+        def pairs() -> Iterator[tuple[Tensor, Tensor, Tensor]]:
             for _, series, own, mask in self._batches(X, lengths):
                 yield teacher(series, mask), student(series, mask), own
 
         with self._computing():
             return fidelity(pairs(), self.pooling_)
 
-    def _spec(self, n_channels):
+    def _spec(self, n_channels: int) -> EncoderSpec:
         teacher = self._teacher()
         fitted = teacher.estimator.encoder_.spec if isinstance(teacher, FrozenEstimator) else None
         of_teacher = fitted or teacher._spec(n_channels)
         d_model = int(self.d_model or of_teacher.d_model)
         d_ff = of_teacher.d_ff if d_model == of_teacher.d_model else 2 * d_model
-        kinds = {field.name: type(field.default) for field in dataclasses.fields(EncoderSpec)}
+        kinds: dict[str, Any] = {field.name: type(field.default) for field in dataclasses.fields(EncoderSpec)}
         spec = EncoderSpec(
             mixer=self._mixer.name,
             n_channels=n_channels,
@@ -250,17 +263,17 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
             raise ValueError(f"d_state must be even, got {spec.d_state}")
         return spec
 
-    def _check_points(self, lengths, spec):
+    def _check_points(self, lengths: NDArray[np.int64], spec: EncoderSpec) -> None:
         needed, what = self._mixer.needed_timepoints(spec), self._mixer.what_needs
         self._require_timepoints(lengths, needed, what.format(**dataclasses.asdict(spec)))
 
-    def _encoder_label(self):
+    def _encoder_label(self) -> str:
         return self._mixer.label.format(**dataclasses.asdict(self.encoder_.spec))
 
-    def _without_validation(self):
+    def _without_validation(self) -> str:
         return "a student is trained for all of max_epochs, so monitor 'train_loss' instead"
 
-    def _validate_params(self):
+    def _validate_params(self) -> None:
         if not isinstance(self.teacher, Embedder | FrozenEstimator | None):
             raise ValueError(
                 "teacher must be an embedder such as MHAEmbedder(), a FrozenEstimator that holds one, or None, "
@@ -268,7 +281,7 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
             )
         super()._validate_params()
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         teacher = self.teacher
         tags.target_tags.required = isinstance(teacher, Embedder) and get_tags(teacher).target_tags.required

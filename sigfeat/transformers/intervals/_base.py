@@ -2,16 +2,30 @@
 
 import math
 import warnings
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from sigfeat._kernels.interval_features import SHORTEST, STRETCH, WindowPooling, interval_values, pooled_intervals
-from sigfeat._validation import Interval, StrOptions, check_is_fitted
-from sigfeat.filters import FILTERS, draw_filters
+from sigfeat._devices import Device
+from sigfeat._kernels.interval_features import (
+    SHORTEST,
+    STRETCH,
+    Developments,
+    Sums,
+    WindowPooling,
+    interval_values,
+    pooled_intervals,
+)
+from sigfeat._validation import Interval, RandomState, StrOptions, check_is_fitted
+from sigfeat.filters import FILTERS, Filters, draw_filters
+from sigfeat.panel import Floats
 from sigfeat.pooling import (
     POOLINGS,
+    Windows,
     check_poolings,
     fine_windows,
     threshold_between,
@@ -21,14 +35,25 @@ from sigfeat.pooling import (
     window_names,
 )
 from sigfeat.transformers._contract.base import FeatureTransformer
-from sigfeat.transformers._contract.feature_table import WHOLE, FeatureTableMixin, combined, only_where_used, selected
+from sigfeat.transformers._contract.feature_table import (
+    WHOLE,
+    Columns,
+    FeatureTableMixin,
+    combined,
+    only_where_used,
+    selected,
+)
 from sigfeat.transformers._contract.jobs import N_JOBS, granted_threads
 from sigfeat.transformers._contract.memory import check_fitted_size, check_output_size
 from sigfeat.transformers._contract.targets import TRAINING_CONSTRAINTS, check_target
 from sigfeat.transformers._contract.unused import TRAINED, OnlyWith
 
+if TYPE_CHECKING:
+    from sigfeat.nn.intervals.filters import IntervalFilter
+    from sigfeat.nn.intervals.layers import IntervalLayer
+
 WARNED_ERROR = 1e-6  # relative rounding error of a feature above which there is a warning
-INTERVAL_CONSTRAINTS: dict = {
+INTERVAL_CONSTRAINTS: dict[str, Any] = {
     "filter": [StrOptions(set(FILTERS))],
     "n_filters": [Interval(Integral, 1, None, closed="left")],
     "filter_rank": [Interval(Integral, 1, None, closed="left")],
@@ -56,7 +81,30 @@ class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
 
     _used_only = INTERVAL_USED_ONLY
 
-    def _fit_intervals(self, X, lengths, y, n_outputs, kept=None):
+    filter: str
+    n_filters: int
+    filter_rank: int
+    filter_length: int | None
+    pooling: str | Sequence[str]
+    windows: Windows
+    quantile: float
+    fit_mode: str
+    task: str
+    max_epochs: int
+    batch_size: int
+    lr: float
+    device: Device
+    random_state: RandomState
+    n_jobs: int | None
+
+    def _fit_intervals(
+        self,
+        X: Floats,
+        lengths: NDArray[np.int64],
+        y: Any,
+        n_outputs: int,
+        kept: Callable[[], NDArray[np.bool_]] | None = None,
+    ) -> None:
         """Draw or train the filters, and set what is pooled: `n_outputs` real values for each filter at each time.
 
         kept: function that returns which rows of values, of all sources, become features; None for all.
@@ -71,7 +119,7 @@ class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
         needs_torch = self.fit_mode == "supervised" or self.filter == "learnt"
         if self.fit_mode == "supervised":
             target = check_target(y, X, self.task)[1]
-        vars(self).pop("history_", None)
+        self.__dict__.pop("history_", None)
         if needs_torch:
             from sigfeat.nn.devices import check_device  # torch is loaded only if it is used
 
@@ -89,7 +137,16 @@ class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
         self._filter_names = [f"|{self.filter}{j + 1}" for j in range(self.n_filters)]
         self._n_features_out = n_rows * n_columns if self._kept is None else len(self._kept)
 
-    def _check_size(self, X, lengths, n_outputs, n_factors, workspace=0, remedy="lower n_filters", itemsize=8):
+    def _check_size(
+        self,
+        X: Floats,
+        lengths: NDArray[np.int64],
+        n_outputs: int,
+        n_factors: int,
+        workspace: int = 0,
+        remedy: str = "lower n_filters",
+        itemsize: int = 8,
+    ) -> None:
         """Raise unless features fit into memory: `n_outputs` real values for each filter, of `n_factors` factors."""
         names, n_windows = check_poolings(self.pooling), len(fine_windows(self.windows)[1])
         n_rows, longest = n_outputs * self.n_filters, X.shape[2]
@@ -106,7 +163,7 @@ class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
         what = f"{type(self).__name__} with n_filters={self.n_filters}"
         check_fitted_size(len(X), n_features, X.dtype, what, workspace, remedy)
 
-    def _learn_thresholds(self, X, lengths, n_rows):
+    def _learn_thresholds(self, X: Floats, lengths: NDArray[np.int64], n_rows: int) -> NDArray[np.float64]:
         """Quantile of each row of values over some of the series."""
         chosen = threshold_series(len(X), X.shape[2] * n_rows * 8)
         per_series = []
@@ -116,7 +173,7 @@ class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
         known = np.concatenate(per_series, axis=1)
         return np.array([threshold_between(row, self.quantile) for row in known])
 
-    def transform(self, X):
+    def transform(self, X: Any) -> NDArray[Any]:
         """Pooled values of the intervals.
 
         Parameters
@@ -163,26 +220,34 @@ class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
             )
         return out
 
-    def _feature_names(self):
+    def _feature_names(self) -> list[str]:
         names = [f"{row}{ending}" for row in self._row_names() for ending in self._endings]
         return names if self._kept is None else [names[k] for k in self._kept]
 
-    def _feature_columns(self):
+    def _feature_columns(self) -> Columns:
         endings = [ending.split("|")[1:] for ending in self._endings]
         pooled = {"pooling": [ending[0] for ending in endings], "window": [(*ending, WHOLE)[1] for ending in endings]}
         rows = self._row_columns() | {"threshold": self.thresholds_.tolist()}
         columns = only_where_used(combined(rows, pooled))
         return columns if self._kept is None else selected(columns, self._kept)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = self.fit_mode == "supervised"
         return tags
 
-    def _sources(self):
+    def _sources(self) -> Sequence[Sums | Developments]:
+        """Return the sources of the values; see `interval_features`."""
         raise NotImplementedError
 
-    def _trained(self, X, lengths, target, length, random_state):
+    def _trained(
+        self,
+        X: Floats,
+        lengths: NDArray[np.int64],
+        target: NDArray[Any] | None,
+        length: int,
+        random_state: np.random.RandomState,
+    ) -> Filters:
         """Return filters of torch, trained on a target unless that is None."""
         from sigfeat.nn.intervals.filters import build_filter
         from sigfeat.nn.intervals.layers import train_intervals
@@ -208,22 +273,25 @@ class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
             self._keep(layer)
         return built.frozen()
 
-    def _layer(self, X, lengths, filters):
+    def _layer(
+        self, X: Floats, lengths: NDArray[np.int64], filters: "IntervalFilter"
+    ) -> tuple["IntervalLayer", NDArray[Any]]:
         """Return the layer to train, and its input."""
         raise NotImplementedError
 
-    def _keep(self, layer):
+    def _keep(self, layer: "IntervalLayer") -> None:
         """Keep what was trained in addition to the filters."""
 
-    def _row_names(self):
+    def _row_names(self) -> list[str]:
+        """Return the names of the rows of values."""
         raise NotImplementedError
 
-    def _row_columns(self):
+    def _row_columns(self) -> Columns:
         """Return columns of the table of features for the rows of values, in the order of `_row_names`."""
         raise NotImplementedError
 
 
-def _real_rows(values):
+def _real_rows(values: NDArray[Any]) -> NDArray[np.float64]:
     """Rows of values (n_outputs, n_filters, n), complex ones as real and imaginary part."""
     rows = values.reshape(-1, values.shape[-1])
     return np.stack([rows.real, rows.imag], axis=1).reshape(-1, rows.shape[-1]) if np.iscomplexobj(rows) else rows

@@ -1,18 +1,25 @@
 """Developments over all intervals as a scikit-learn transformer."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
+from sigfeat._devices import Device
 from sigfeat._kernels.interval_features import Developments
 from sigfeat._kernels.path_development import Plan
-from sigfeat._validation import Interval, StrOptions, _fit_context
+from sigfeat._validation import Interval, RandomState, StrOptions, _fit_context
 from sigfeat.nn.development import random_algebra
-from sigfeat.nn.groups import GROUPS
-from sigfeat.nn.intervals.layers import IntervalDevelopment
-from sigfeat.transformers._contract.feature_table import entry_columns
+from sigfeat.nn.groups import GROUPS, Group
+from sigfeat.nn.intervals.filters import IntervalFilter
+from sigfeat.nn.intervals.layers import IntervalDevelopment, IntervalLayer
+from sigfeat.panel import Floats
+from sigfeat.pooling import Windows
+from sigfeat.transformers._contract.feature_table import Columns, entry_columns
 from sigfeat.transformers._contract.jobs import granted_threads
 from sigfeat.transformers._contract.paths import path_increments, path_units
 from sigfeat.transformers.intervals._base import INTERVAL_CONSTRAINTS, IntervalTransformer
@@ -131,7 +138,7 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
     'dev3[SE(2)](2,3)|exponential2|mean'
     """
 
-    _parameter_constraints: dict = INTERVAL_CONSTRAINTS | {
+    _parameter_constraints: dict[str, Any] = INTERVAL_CONSTRAINTS | {
         "group": [StrOptions(set(GROUPS))],
         "dim": [Interval(Integral, 1, None, closed="left")],
         "n_developments": [Interval(Integral, 1, None, closed="left")],
@@ -140,27 +147,27 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
 
     def __init__(
         self,
-        group="SO",
+        group: str = "SO",
         *,
-        dim=3,
-        n_developments=3,
-        step_size=None,
-        filter="exponential",
-        n_filters=4,
-        filter_rank=1,
-        filter_length=None,
-        pooling=("end", "mean", "max", "min"),
-        windows="whole",
-        quantile=0.5,
-        fit_mode="random",
-        task="auto",
-        max_epochs=30,
-        batch_size=32,
-        lr=0.01,
-        device="cpu",
-        random_state=0,
-        n_jobs=None,
-    ):
+        dim: int = 3,
+        n_developments: int = 3,
+        step_size: float | None = None,
+        filter: str = "exponential",
+        n_filters: int = 4,
+        filter_rank: int = 1,
+        filter_length: int | None = None,
+        pooling: str | Sequence[str] = ("end", "mean", "max", "min"),
+        windows: Windows = "whole",
+        quantile: float = 0.5,
+        fit_mode: str = "random",
+        task: str = "auto",
+        max_epochs: int = 30,
+        batch_size: int = 32,
+        lr: float = 0.01,
+        device: Device = "cpu",
+        random_state: RandomState = 0,
+        n_jobs: int | None = None,
+    ) -> None:
         self.group = group
         self.dim = dim
         self.n_developments = n_developments
@@ -182,7 +189,7 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Draw the elements of the Lie algebra and the filters, and train them with ``fit_mode="supervised"``.
 
         Parameters
@@ -204,8 +211,8 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
         self._check_size(X, lengths, n_outputs, group.dim**2, workspace, remedy, itemsize=8 * (1 + group.is_complex))
         step_size = STEP_FACTOR * group.usual_scale if self.step_size is None else self.step_size
         generator = torch.Generator().manual_seed(int(check_random_state(self.random_state).randint(2**31)))
-        elements = random_algebra(group, 1, self.n_developments * X.shape[1], generator=generator, dtype=torch.float64)
-        elements = elements.reshape(self.n_developments, X.shape[1], group.dim, group.dim).numpy()
+        drawn = random_algebra(group, 1, self.n_developments * X.shape[1], generator=generator, dtype=torch.float64)
+        elements: NDArray[Any] = drawn.reshape(self.n_developments, X.shape[1], group.dim, group.dim).numpy()
         self.units_ = path_units(X, lengths)
         self._group, self._n_parts = group, 1 + group.is_complex
         self._sizes = step_size / X.shape[1] ** 0.5 / self.units_
@@ -215,13 +222,15 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
         self._fit_intervals(X, lengths, y, n_outputs, lambda: np.tile(varying, repeats).ravel())
         return self
 
-    def _sources(self):
+    def _sources(self) -> list[Developments]:
         return [
             Developments(StepsOf(self._group, elements), self._group.dim, self._group.is_complex)
             for elements in self.algebra_
         ]
 
-    def _layer(self, X, lengths, filters):
+    def _layer(
+        self, X: Floats, lengths: NDArray[np.int64], filters: IntervalFilter
+    ) -> tuple[IntervalDevelopment, NDArray[np.float64]]:
         layer = IntervalDevelopment(
             self._group,
             X.shape[1],
@@ -233,11 +242,12 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
         layer.development.weight.data = torch.from_numpy(self.algebra_ / self._sizes[:, np.newaxis, np.newaxis])
         return layer, path_increments(X.astype(np.float64), lengths) * self._sizes
 
-    def _keep(self, layer):
+    def _keep(self, layer: IntervalLayer) -> None:
+        assert isinstance(layer, IntervalDevelopment)  # as `_layer` returned it
         elements = layer.development.algebra.detach().cpu().numpy()
         self.algebra_ = elements * self._sizes[:, np.newaxis, np.newaxis]
 
-    def _row_names(self):
+    def _row_names(self) -> list[str]:
         label, dim = self._group.label, self._group.dim
         parts = ("|re", "|im") if self._n_parts > 1 else ("",)
         return [
@@ -249,7 +259,7 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
             for part in parts
         ]
 
-    def _row_columns(self):
+    def _row_columns(self) -> Columns:
         filters = {"filter": [name.removeprefix("|") for name in self._filter_names]}
         sizes = len(self.algebra_), self._group.dim, self._n_parts
         return entry_columns(self._group.label, *sizes, self._channel_labels(), filters)
@@ -258,10 +268,10 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
 class StepsOf:
     """Steps exp(sum over c of A_c dx_c(t)) of series, and their inverses."""
 
-    def __init__(self, group, elements):
+    def __init__(self, group: Group, elements: NDArray[Any]) -> None:
         self.group, self.elements = group, elements
 
-    def __call__(self, series, lengths):
+    def __call__(self, series: Floats, lengths: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Matrices of shape (n_samples, n_timepoints, dim, dim), float64 or complex128, the first I."""
         plan = Plan(self.elements[np.newaxis], self.group.involution, self.group.is_compact)
         increments = path_increments(series.astype(np.float64), lengths)

@@ -1,17 +1,26 @@
 """Iterated sums over all intervals as a scikit-learn transformer."""
 
+from collections.abc import Sequence
 from numbers import Integral
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
+from sigfeat._devices import Device
 from sigfeat._kernels.interval_features import Sums
-from sigfeat._validation import Interval, StrOptions, _fit_context
-from sigfeat.pooling import check_poolings, fine_windows
-from sigfeat.transformers._contract.feature_table import combined, word_columns
+from sigfeat._validation import Interval, RandomState, StrOptions, _fit_context
+from sigfeat.panel import Floats
+from sigfeat.pooling import Windows, check_poolings, fine_windows
+from sigfeat.transformers._contract.feature_table import Columns, combined, word_columns
 from sigfeat.transformers._contract.moments import channel_moments
 from sigfeat.transformers._contract.unused import OnlyWith
 from sigfeat.transformers._words import chosen_words
 from sigfeat.transformers.intervals._base import INTERVAL_CONSTRAINTS, INTERVAL_USED_ONLY, IntervalTransformer
+
+if TYPE_CHECKING:
+    from sigfeat.nn.intervals.filters import IntervalFilter
+    from sigfeat.nn.intervals.layers import IntervalSums
 
 WORD_BYTES = 2000  # of one Word object and its part of the plan of sums, measured from above
 FEWER_WORDS = "lower the depth or n_filters or choose words"
@@ -126,7 +135,7 @@ class IntervalISSTransformer(IntervalTransformer):
     '[1][2]|exponential3|mean'
     """
 
-    _parameter_constraints: dict = INTERVAL_CONSTRAINTS | {
+    _parameter_constraints: dict[str, Any] = INTERVAL_CONSTRAINTS | {
         "depth": [Interval(Integral, 1, None, closed="left")],
         "words": [StrOptions({"length", "weight"}), list, tuple],
         "scale": [StrOptions({"standard", "std"}), None],
@@ -135,26 +144,26 @@ class IntervalISSTransformer(IntervalTransformer):
 
     def __init__(
         self,
-        depth=2,
+        depth: int = 2,
         *,
-        words="weight",
-        filter="exponential",
-        n_filters=8,
-        filter_rank=1,
-        filter_length=None,
-        pooling=("end", "mean", "max", "min"),
-        windows="whole",
-        scale="standard",
-        quantile=0.5,
-        fit_mode="random",
-        task="auto",
-        max_epochs=30,
-        batch_size=32,
-        lr=0.01,
-        device="cpu",
-        random_state=0,
-        n_jobs=None,
-    ):
+        words: str | Sequence[str] = "weight",
+        filter: str = "exponential",
+        n_filters: int = 8,
+        filter_rank: int = 1,
+        filter_length: int | None = None,
+        pooling: str | Sequence[str] = ("end", "mean", "max", "min"),
+        windows: Windows = "whole",
+        scale: str | None = "standard",
+        quantile: float = 0.5,
+        fit_mode: str = "random",
+        task: str = "auto",
+        max_epochs: int = 30,
+        batch_size: int = 32,
+        lr: float = 0.01,
+        device: Device = "cpu",
+        random_state: RandomState = 0,
+        n_jobs: int | None = None,
+    ) -> None:
         self.depth = depth
         self.words = words
         self.filter = filter
@@ -175,7 +184,7 @@ class IntervalISSTransformer(IntervalTransformer):
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the scaling and the thresholds, and draw or train the filters.
 
         Parameters
@@ -206,10 +215,12 @@ class IntervalISSTransformer(IntervalTransformer):
         self._fit_intervals(X, lengths, y, len(self.words_))
         return self
 
-    def _sources(self):
+    def _sources(self) -> list[Sums]:
         return [Sums(self.words_, self.mean_, 1.0 / self.scale_)]
 
-    def _layer(self, X, lengths, filters):
+    def _layer(
+        self, X: Floats, lengths: NDArray[np.int64], filters: "IntervalFilter"
+    ) -> tuple["IntervalSums", NDArray[Any]]:
         from sigfeat.nn.intervals.layers import IntervalSums
 
         with np.errstate(over="ignore"):
@@ -218,10 +229,10 @@ class IntervalISSTransformer(IntervalTransformer):
             raise ValueError("X overflows float64 when it is standardised: scale the series")
         return IntervalSums(self.words_, filters), series
 
-    def _row_names(self):
+    def _row_names(self) -> list[str]:
         labels = self._channel_labels()
         return [f"{word.spell(labels)}{name}" for word in self.words_ for name in self._filter_names]
 
-    def _row_columns(self):
+    def _row_columns(self) -> Columns:
         filters = {"filter": [name.removeprefix("|") for name in self._filter_names]}
         return combined(word_columns(self.words_, self._channel_labels()), filters)

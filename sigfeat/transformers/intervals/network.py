@@ -1,14 +1,17 @@
 """Networks of interval layers as a scikit-learn classifier."""
 
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
-from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted, validate_panel
+from sigfeat._devices import Device
+from sigfeat._validation import Interval, RandomState, StrOptions, _fit_context, check_is_fitted, validate_panel
 from sigfeat.nn.devices import check_device, thread_limit
 from sigfeat.nn.intervals.networks import HEAD_RATE, PooledSequence, interval_hyena, stacked_intervals
 from sigfeat.nn.training.settings import TrainingSettings
@@ -93,7 +96,7 @@ class IntervalNetworkClassifier(ModuleStateMixin, ClassifierMixin, BaseEstimator
     (40,)
     """
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: dict[str, Any] = {
         "layers": [StrOptions({"stack", "hyena"})],
         "d_model": [Interval(Integral, 1, None, closed="left")],
         "n_filters": [Interval(Integral, 1, None, closed="left")],
@@ -111,19 +114,19 @@ class IntervalNetworkClassifier(ModuleStateMixin, ClassifierMixin, BaseEstimator
 
     def __init__(
         self,
-        layers="stack",
+        layers: str = "stack",
         *,
-        d_model=6,
-        n_filters=4,
-        order=2,
-        max_epochs=20,
-        batch_size=32,
-        lr=0.01,
-        device="cpu",
-        dtype="float32",
-        random_state=0,
-        n_jobs=None,
-    ):
+        d_model: int = 6,
+        n_filters: int = 4,
+        order: int = 2,
+        max_epochs: int = 20,
+        batch_size: int = 32,
+        lr: float = 0.01,
+        device: Device = "cpu",
+        dtype: str = "float32",
+        random_state: RandomState = 0,
+        n_jobs: int | None = None,
+    ) -> None:
         self.layers = layers
         self.d_model = d_model
         self.n_filters = n_filters
@@ -137,7 +140,7 @@ class IntervalNetworkClassifier(ModuleStateMixin, ClassifierMixin, BaseEstimator
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y):
+    def fit(self, X: Any, y: Any) -> Self:
         """Train the network.
 
         Parameters
@@ -151,7 +154,7 @@ class IntervalNetworkClassifier(ModuleStateMixin, ClassifierMixin, BaseEstimator
         -------
         self : IntervalNetworkClassifier
         """
-        vars(self).pop("network_", None)
+        self.__dict__.pop("network_", None)
         X, lengths = validate_panel(self, X, y, reset=True)
         _, target = check_target(y, X, "classification", "IntervalNetworkClassifier")
         y = column_or_1d(y, warn=True)
@@ -160,7 +163,7 @@ class IntervalNetworkClassifier(ModuleStateMixin, ClassifierMixin, BaseEstimator
         self.classes_ = np.unique(np.asarray(y))
         self.mean_, self.scale_ = channel_moments(X, lengths)
         seed = int(check_random_state(self.random_state).randint(2**31))
-        sizes = {"d_model": self.d_model, "n_filters": self.n_filters, "seed": seed}
+        sizes: dict[str, Any] = {"d_model": self.d_model, "n_filters": self.n_filters, "seed": seed}
         sizes["dtype"] = getattr(torch, self.dtype)
         length = int(np.median(lengths))
         if self.layers == "stack":
@@ -182,7 +185,7 @@ class IntervalNetworkClassifier(ModuleStateMixin, ClassifierMixin, BaseEstimator
         self.network_ = network.eval().cpu()
         return self
 
-    def decision_function(self, X):
+    def decision_function(self, X: Any) -> NDArray[Any]:
         """Scores of the classes.
 
         Parameters
@@ -198,7 +201,7 @@ class IntervalNetworkClassifier(ModuleStateMixin, ClassifierMixin, BaseEstimator
         scores = self._scores(X)
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> NDArray[Any]:
         """Probabilities of the classes.
 
         Parameters
@@ -210,9 +213,10 @@ class IntervalNetworkClassifier(ModuleStateMixin, ClassifierMixin, BaseEstimator
         -------
         probabilities : ndarray of shape (n_samples, n_classes)
         """
-        return torch.from_numpy(self._scores(X)).softmax(dim=1).numpy()
+        probabilities: NDArray[Any] = torch.from_numpy(self._scores(X)).softmax(dim=1).numpy()
+        return probabilities
 
-    def predict(self, X):
+    def predict(self, X: Any) -> NDArray[Any]:
         """Most probable classes.
 
         Parameters
@@ -225,32 +229,33 @@ class IntervalNetworkClassifier(ModuleStateMixin, ClassifierMixin, BaseEstimator
         labels : ndarray of shape (n_samples,)
         """
         largest = self._scores(X).argmax(axis=1)
-        return self.classes_[largest]
+        labels: NDArray[Any] = self.classes_[largest]
+        return labels
 
-    def _scores(self, X):
+    def _scores(self, X: Any) -> NDArray[Any]:
         check_is_fitted(self, "network_")
         X, lengths = validate_panel(self, X, reset=False)
         check_device(self.device)
         network = self.network_.to(self.device)
         with torch.no_grad(), thread_limit(granted_threads(self.n_jobs)):
             parts = zip(
-                torch.from_numpy(self._scaled(X)).split(SERIES_AT_ONCE),
-                torch.from_numpy(lengths).split(SERIES_AT_ONCE),
+                torch.split(torch.from_numpy(self._scaled(X)), SERIES_AT_ONCE),
+                torch.split(torch.from_numpy(lengths), SERIES_AT_ONCE),
                 strict=True,
             )
             found = [network(series.to(self.device), own.to(self.device)).cpu().numpy() for series, own in parts]
         return np.concatenate(found)
 
-    def _scaled(self, X):
+    def _scaled(self, X: NDArray[Any]) -> NDArray[Any]:
         """Standardised series of shape (n_samples, n_timepoints, n_channels), padded with zeros."""
         scaled = (X - self.mean_[:, np.newaxis]) * (1.0 / self.scale_)[:, np.newaxis]
         return np.ascontiguousarray(np.nan_to_num(scaled).swapaxes(1, 2), np.dtype(self.dtype))
 
-    def _validate_params(self):
+    def _validate_params(self) -> None:
         super()._validate_params()
         refuse_unused(self, self._used_only)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags

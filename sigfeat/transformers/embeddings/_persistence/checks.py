@@ -5,9 +5,12 @@ import inspect
 import math
 import re
 import reprlib
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.frozen import FrozenEstimator
 
 import sigfeat
@@ -25,25 +28,26 @@ DTYPES = re.compile(r"[<>|](b1|[iu][1248]|f[248]|c8|c16|U[1-9]\d{0,5})")
 LARGEST_STATE = 1024  # of "dplr", whose construction takes a time that grows with the cube
 
 
-def public_class(name):
+def public_class(name: str) -> type[Any] | None:
     """Return the class of this name, or None if a file must not contain it."""
+    frozen: type[Any] = FrozenEstimator
     if name == "FrozenEstimator":
-        return FrozenEstimator
-    found = getattr(sigfeat, name) if name in sigfeat.__all__ else None
+        return frozen
+    found: Any = getattr(sigfeat, name) if name in sigfeat.__all__ else None
     return found if inspect.isclass(found) and issubclass(found, PanelTransformer) else None
 
 
-def cannot_save(place, what):
+def cannot_save(place: str, what: str) -> TypeError:
     return TypeError(f"{place} cannot be saved: it is of type {what}")
 
 
-def inside(place, name):
+def inside(place: str, name: str) -> str:
     """Place of a named value; no two values have the same."""
     name = name.encode("unicode_escape").decode().replace(".", r"\x2e")
     return f"{place}.{name}" if place else name
 
 
-def stored_as(dtype):
+def stored_as(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], tuple[int, ...]]:
     """Dtype that safetensors knows, and the axis that it adds: parts of complex numbers, characters of strings."""
     if dtype.kind == "c":
         return np.dtype(f"<f{dtype.itemsize // 2}"), (2,)
@@ -52,34 +56,35 @@ def stored_as(dtype):
     return dtype.newbyteorder("<"), ()
 
 
-def check_parameters(estimator):
+def check_parameters(estimator: Any) -> None:
     if isinstance(estimator, PanelTransformer):
         estimator._validate_params()
     elif not isinstance(estimator.estimator, PanelTransformer):
         raise ValueError(f"FrozenEstimator must hold a transformer of sigfeat, got {reprlib.repr(estimator.estimator)}")
 
 
-def check_names(cls, attributes, *taken):
+def check_names(cls: type[Any], attributes: Iterable[str], *taken: str) -> None:
     """Raise if an attribute would hide a parameter, a method or another attribute of the class."""
     for name in attributes:
         if name in taken or hasattr(cls, name):
             raise ValueError(f"{name!r} is an attribute of the class {cls.__name__}, and no fitted one")
 
 
-def check_fields(node, types, place):
+def check_fields(node: Any, types: Mapping[str, Any], place: str) -> dict[str, Any]:
     """The node, if it has these fields, of these types, and no others."""
     if type(node) is not dict or node.keys() != types.keys():
-        fields = reprlib.repr(sorted(node) if type(node) is dict else node)
-        raise ValueError(f"{place} must have the fields {', '.join(types)}, got {fields}")
+        found = reprlib.repr(sorted(node) if type(node) is dict else node)
+        raise ValueError(f"{place} must have the fields {', '.join(types)}, got {found}")
     for name, kind in types.items():
         if type(node[name]) is not kind:
             raise ValueError(f"{name} of {place} must be of type {kind.__name__}, got {reprlib.repr(node[name])}")
-    return node
+    fields: dict[str, Any] = node
+    return fields
 
 
-def check_spec(node, place):
+def check_spec(node: Any, place: str) -> dict[str, Any]:
     """Fields of an EncoderSpec, if they make sense by themselves."""
-    check_fields(node, SPEC_FIELDS, place)
+    fields = check_fields(node, SPEC_FIELDS, place)
     allowed = {
         **{name: 0 < node[name] < 2**31 for name, kind in SPEC_FIELDS.items() if kind is int},
         "mixer": node["mixer"] in MIXERS,
@@ -92,10 +97,10 @@ def check_spec(node, place):
     for name, good in allowed.items():
         if not good:
             raise ValueError(f"{name} of {place} is out of range, got {reprlib.repr(node[name])}")
-    return node
+    return fields
 
 
-def empty_encoder(spec, weights, place):
+def empty_encoder(spec: EncoderSpec, weights: Mapping[str, NDArray[Any]], place: str) -> Encoder:
     """An encoder without values, if the weights are finite and are those of its spec."""
     _check_sizes(spec, len(weights), sum(weight.size for weight in weights.values()), place)
     dtype = torch.float64 if any(weight.dtype == np.float64 for weight in weights.values()) else torch.float32
@@ -122,7 +127,7 @@ def empty_encoder(spec, weights, place):
     return encoder
 
 
-def _check_sizes(spec, n_weights, n_values, place):
+def _check_sizes(spec: EncoderSpec, n_weights: int, n_values: int, place: str) -> None:
     """Raise where construction takes far longer, or more memory, than weights of this number and size justify."""
     sized = spec.n_layers <= n_weights
     if spec.mixer == "s4":  # makes first values wherever its weights are to lie

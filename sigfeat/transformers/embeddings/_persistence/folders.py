@@ -4,12 +4,15 @@ import hashlib
 import json
 import reprlib
 from pathlib import Path
+from typing import Any
 
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load as arrays_of_bytes
 from safetensors.numpy import save as bytes_of_arrays
 
 import sigfeat
+from sigfeat._devices import Device
 from sigfeat._validation import check_is_fitted
 from sigfeat.nn.devices import check_device
 from sigfeat.nn.folders import is_saved, write_folder
@@ -23,7 +26,7 @@ VALUES, WEIGHTS = "estimator.json", "weights.safetensors"
 HEADER = {"format": str, "version": int, "sigfeat": str, "estimator": dict, "weights": str, "sha256": str}
 
 
-def save_estimator(estimator, path):
+def save_estimator(estimator: Any, path: str | Path) -> None:
     """Write a fitted estimator into a folder; one that was saved there before is replaced as a whole.
 
     `callbacks` are left out. Raises a TypeError for values of other kinds, a FileExistsError if something else is at
@@ -43,7 +46,7 @@ def save_estimator(estimator, path):
     write_folder(Path(path).resolve(), {VALUES: values, WEIGHTS: weights}, _is_saved_estimator, "a saved estimator")
 
 
-def load_estimator(cls, path, device=None):
+def load_estimator(cls: type[Any], path: str | Path, device: Device | None = None) -> Any:
     """Estimator of class `cls` that `save_estimator` wrote. Encoders come in evaluation mode, without gradients.
 
     A device replaces every `device` parameter; without one they stay, and encoders are on the CPU. Raises a ValueError
@@ -63,25 +66,25 @@ def load_estimator(cls, path, device=None):
     return estimator
 
 
-def _checksum(document):
+def _checksum(document: Any) -> str:
     text = json.dumps(document, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _read_bytes(file):
+def _read_bytes(file: Path) -> bytes:
     if not file.is_file():
         raise FileNotFoundError(f"there is no file {file}")
     return file.read_bytes()
 
 
-def _parse(data):
+def _parse(data: bytes) -> dict[str, Any]:
     """Document of this format."""
 
-    def refuse(constant):
+    def refuse(constant: str) -> None:
         raise ValueError(f"{constant} is not allowed")
 
     try:
-        document = json.loads(data, parse_constant=refuse)
+        document: dict[str, Any] = json.loads(data, parse_constant=refuse)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"it is not JSON ({error})") from error
     if type(document) is not dict or document.get("format") != FORMAT:
@@ -89,7 +92,7 @@ def _parse(data):
     return document
 
 
-def _read_values(file):
+def _read_values(file: Path) -> dict[str, Any]:
     data = _read_bytes(file)
     try:
         document = _parse(data)
@@ -103,15 +106,16 @@ def _read_values(file):
     return document
 
 
-def _read_arrays(file, checksum):
+def _read_arrays(file: Path, checksum: str) -> dict[str, NDArray[Any]]:
     data = _read_bytes(file)
     if hashlib.sha256(data).hexdigest() != checksum:
         raise ValueError(f"{file} cannot be loaded: its checksum is not that in {VALUES}")
     try:
-        return arrays_of_bytes(data)
+        arrays: dict[str, NDArray[Any]] = arrays_of_bytes(data)
     except (SafetensorError, KeyError, ValueError) as error:
         raise ValueError(f"{file} cannot be loaded: it is not safetensors of numbers ({error})") from error
+    return arrays
 
 
-def _is_saved_estimator(folder):
+def _is_saved_estimator(folder: Path) -> bool:
     return is_saved(folder, VALUES, WEIGHTS, _parse)

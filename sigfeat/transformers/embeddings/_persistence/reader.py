@@ -6,12 +6,16 @@ names. Everything is checked as if it were forged.
 
 import math
 import reprlib
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from sigfeat._devices import Device
 from sigfeat._validation import check_is_fitted
-from sigfeat.nn.encoder import EncoderSpec
+from sigfeat.nn.encoder import Encoder, EncoderSpec
 from sigfeat.nn.training.processes import processes
 from sigfeat.transformers.embeddings._persistence.checks import (
     DTYPES,
@@ -32,9 +36,10 @@ from sigfeat.transformers.embeddings._persistence.checks import (
 class Reader:
     """Values from their JSON; every array is taken out of `arrays`."""
 
-    def __init__(self, arrays, device):
-        self.arrays, self._device, self._known = arrays, device, {}
-        self._readers = {
+    def __init__(self, arrays: dict[str, NDArray[Any]], device: Device | None) -> None:
+        self.arrays, self._device = arrays, device
+        self._known: dict[str, Any] = {}
+        self._readers: dict[str, Callable[[Any, str], Any]] = {
             "array": self._array,
             "device": self._torch_device,
             "dict": self._dict,
@@ -50,7 +55,7 @@ class Reader:
             "tuple": lambda node, place: tuple(self._items(node, place)),
         }
 
-    def whole(self, node, cls):
+    def whole(self, node: Any, cls: type[Any]) -> Any:
         """The estimator; a fitted one of this class or one that is derived from it."""
         estimator = self._estimator(node, "")
         if not isinstance(estimator, cls):
@@ -58,7 +63,7 @@ class Reader:
         check_is_fitted(estimator)
         return estimator
 
-    def _value(self, node, place):
+    def _value(self, node: Any, place: str) -> Any:
         if node is None or type(node) in (bool, int, float, str):
             return node
         if type(node) is list:
@@ -68,7 +73,7 @@ class Reader:
             raise ValueError(f"{place} must be a value of a known kind, got {reprlib.repr(node)}")
         return self._readers[kind](node[kind], place)
 
-    def _estimator(self, node, place):
+    def _estimator(self, node: Any, place: str) -> Any:
         cls = public_class(check_fields(node, ESTIMATOR_FIELDS, place or "it")["class"])
         if cls is None:
             raise ValueError(f"there is no class {reprlib.repr(node['class'])} that could be loaded")
@@ -87,38 +92,38 @@ class Reader:
         self._known[place] = estimator
         return estimator
 
-    def _same(self, node, place):
+    def _same(self, node: Any, place: str) -> Any:
         if type(node) is not str or node not in self._known:
             raise ValueError(f"{place} must be the same as an earlier estimator, got {reprlib.repr(node)}")
         return self._known[node]
 
-    def _items(self, node, place):
+    def _items(self, node: Any, place: str) -> list[Any]:
         if type(node) is not list:
             raise ValueError(f"{place} must be a list, got {reprlib.repr(node)}")
         return [self._value(item, f"{place}.{i}") for i, item in enumerate(node)]
 
-    def _dict(self, node, place):
+    def _dict(self, node: Any, place: str) -> dict[str, Any]:
         if type(node) is not dict:
             raise ValueError(f"{place} must be an object, got {reprlib.repr(node)}")
         return {name: self._value(value, inside(place, name)) for name, value in node.items()}
 
-    def _float(self, node, place):
+    def _float(self, node: Any, place: str) -> float:
         if node not in ("nan", "inf", "-inf"):
             raise ValueError(f"{place} must be a number, or nan, inf or -inf, got {reprlib.repr(node)}")
         return float(node)
 
-    def _torch_device(self, node, place):
+    def _torch_device(self, node: Any, place: str) -> torch.device:
         try:
             return torch.device(str(node))
         except RuntimeError as error:
             raise ValueError(f"{place} must be a device of torch, got {reprlib.repr(node)}") from error
 
-    def _dtype(self, node, place):
+    def _dtype(self, node: Any, place: str) -> np.dtype[Any]:
         if type(node) is not str or not (node == "|O" or DTYPES.fullmatch(node)):
             raise ValueError(f"{place} must be a dtype of numbers or strings, got {reprlib.repr(node)}")
         return np.dtype(node)
 
-    def _array(self, node, place):
+    def _array(self, node: Any, place: str) -> NDArray[Any]:
         dtype = self._dtype(node, place)
         stored, sides = stored_as(dtype)
         array = self._take(place)
@@ -130,13 +135,13 @@ class Reader:
             raise ValueError(f"tensor {place} must hold values of {dtype}, got {largest}")
         return array.reshape(-1).view(dtype.newbyteorder("<")).reshape(array.shape[:n_axes]).astype(dtype)
 
-    def _scalar(self, node, place):
+    def _scalar(self, node: Any, place: str) -> Any:
         array = self._array(node, place)
         if array.ndim:
             raise ValueError(f"tensor {place} must be a scalar, got shape {array.shape}")
         return array[()]
 
-    def _strings(self, node, place):
+    def _strings(self, node: Any, place: str) -> NDArray[np.object_]:
         check_fields(node, STRINGS_FIELDS, place)
         shape, values = node["shape"], node["values"]
         is_shape = all(type(side) is int and side >= 0 for side in shape) and math.prod(shape) == len(values)
@@ -144,7 +149,7 @@ class Reader:
             raise ValueError(f"{place} must hold strings, as many as in its shape {reprlib.repr(shape)}")
         return np.array(values, dtype=object).reshape(shape)
 
-    def _random_state(self, node, place):
+    def _random_state(self, node: Any, place: str) -> np.random.RandomState:
         check_fields(node, RANDOM_STATE_FIELDS, place)
         position, has_gauss, gauss = (node[name] for name in RANDOM_STATE_FIELDS)
         key = self._take(place)
@@ -154,7 +159,7 @@ class Reader:
         random_state.set_state(("MT19937", key, position, has_gauss, gauss))
         return random_state
 
-    def _encoder(self, node, place):
+    def _encoder(self, node: Any, place: str) -> Encoder:
         spec = EncoderSpec(**check_spec(node, place))
         start = f"{place}."
         weights = {name.removeprefix(start): self._take(name) for name in list(self.arrays) if name.startswith(start)}
@@ -162,7 +167,7 @@ class Reader:
         encoder.load_state_dict({name: torch.tensor(weight) for name, weight in weights.items()}, assign=True)
         return encoder.eval().requires_grad_(False).to(processes(self._device or "cpu").device)
 
-    def _take(self, place):
+    def _take(self, place: str) -> NDArray[Any]:
         if place not in self.arrays:
             raise ValueError(f"tensor {place} is missing")
         return self.arrays.pop(place)

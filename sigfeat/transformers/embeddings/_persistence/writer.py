@@ -2,9 +2,12 @@
 
 import dataclasses
 import math
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from sigfeat.nn.encoder import Encoder, EncoderSpec
@@ -25,9 +28,10 @@ from sigfeat.transformers.embeddings._persistence.checks import (
 class Writer:
     """Values as JSON; what is too large for it goes into `arrays`, by its place."""
 
-    def __init__(self):
-        self.arrays, self._known = {}, {}
-        self._writers = {
+    def __init__(self) -> None:
+        self.arrays: dict[str, NDArray[Any]] = {}
+        self._known: dict[int, str] = {}
+        self._writers: dict[type[Any], tuple[str, Callable[[Any, str], Any]]] = {
             dict: ("dict", self._dict),
             float: ("float", lambda value, place: str(value)),
             tuple: ("tuple", self._items),
@@ -37,7 +41,7 @@ class Writer:
             Encoder: ("encoder", self._encoder),
         }
 
-    def value(self, value, place):
+    def value(self, value: Any, place: str) -> Any:
         """JSON of any value."""
         if value is None or type(value) in (bool, int, str) or (type(value) is float and math.isfinite(value)):
             return value
@@ -48,7 +52,7 @@ class Writer:
         kind, write = self._writer(value, place)
         return {kind: write(value, place)}
 
-    def estimator(self, estimator, place):
+    def estimator(self, estimator: Any, place: str) -> dict[str, Any]:
         """JSON of an estimator."""
         cls = type(estimator)
         if public_class(cls.__name__) is not cls:
@@ -67,7 +71,7 @@ class Writer:
         self._known[id(estimator)] = place
         return written
 
-    def _writer(self, value, place):
+    def _writer(self, value: Any, place: str) -> tuple[str, Callable[[Any, str], Any]]:
         if isinstance(value, BaseEstimator):
             return "estimator", self.estimator
         if isinstance(value, np.dtype):
@@ -80,21 +84,21 @@ class Writer:
             raise cannot_save(place, type(value).__name__)
         return self._writers[type(value)]
 
-    def _items(self, values, place):
+    def _items(self, values: Iterable[Any], place: str) -> list[Any]:
         return [self.value(value, f"{place}.{i}") for i, value in enumerate(values)]
 
-    def _dict(self, values, place):
+    def _dict(self, values: dict[Any, Any], place: str) -> dict[str, Any]:
         for name in values:
             if type(name) is not str:
                 raise cannot_save(place, f"dict with keys such as {name!r}")
         return {name: self.value(value, inside(place, name)) for name, value in values.items()}
 
-    def _dtype(self, dtype, place):
+    def _dtype(self, dtype: np.dtype[Any], place: str) -> str:
         if dtype.kind != "O" and not DTYPES.fullmatch(dtype.str):
             raise cannot_save(place, f"dtype {dtype}")
         return dtype.str
 
-    def _array(self, array, place):
+    def _array(self, array: Any, place: str) -> str:
         array = np.asarray(array)
         name = self._dtype(array.dtype, place)
         stored, sides = stored_as(array.dtype)
@@ -102,24 +106,24 @@ class Writer:
         self.arrays[place] = values.reshape(-1).view(stored).reshape(array.shape + sides)
         return name
 
-    def _strings(self, array, place):
+    def _strings(self, array: NDArray[np.object_], place: str) -> dict[str, Any]:
         values = array.ravel().tolist()
         for value in values:
             if type(value) is not str:
                 raise cannot_save(place, f"object array with a {type(value).__name__}")
         return {"shape": list(array.shape), "values": values}
 
-    def _random_state(self, random_state, place):
+    def _random_state(self, random_state: np.random.RandomState, place: str) -> dict[str, Any]:
         state = random_state.get_state(legacy=False)
         if state["bit_generator"] != "MT19937":
             raise cannot_save(place, f"RandomState of {state['bit_generator']}")
         self.arrays[place] = state["state"]["key"]
         return {"position": state["state"]["pos"], "has_gauss": state["has_gauss"], "gauss": state["gauss"]}
 
-    def _spec(self, spec, place):
+    def _spec(self, spec: EncoderSpec, place: str) -> dict[str, Any]:
         return check_spec(dataclasses.asdict(spec), place)
 
-    def _encoder(self, encoder, place):
+    def _encoder(self, encoder: Encoder, place: str) -> dict[str, Any]:
         written, weights = self._spec(encoder.spec, place), {}
         for name, tensor in encoder.state_dict().items():
             if tensor.dtype not in (torch.float32, torch.float64):
