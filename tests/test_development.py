@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import expm
 
-from sigfeat._kernels.exponential import LARGEST_NORMS
-from sigfeat._kernels.path_development import Plan
+from sigfeat._kernels.development.exponential import LARGEST_NORMS
+from sigfeat._kernels.development.plan import Plan
 from sigfeat._kernels.pooling import POOLINGS
 from sigfeat.nn import GROUPS, Development, development, random_algebra
 from sigfeat.nn.development import _by_torch

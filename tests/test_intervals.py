@@ -18,7 +18,7 @@ from sigfeat import (
     Word,
     words_of_weight,
 )
-from sigfeat._kernels.interval_features import Developments, Sums, interval_values
+from sigfeat._kernels.intervals.features import Developments, Sums, interval_values
 from sigfeat.classifiers import interval_hyena_classifier, interval_stack_classifier
 from sigfeat.datasets import make_coincidence
 from sigfeat.filters import ExponentialFilters, FiniteFilters, draw_filters
@@ -43,7 +43,7 @@ def series(n_channels=2, n=N, seed=0):
 @pytest.fixture
 def short_stretches(monkeypatch):
     """As short as filters allow: long series in small."""
-    monkeypatch.setattr("sigfeat._kernels.interval_features.SHORTEST", 1)
+    monkeypatch.setattr("sigfeat._kernels.intervals.features.SHORTEST", 1)
     monkeypatch.setattr("sigfeat.nn.intervals.layers.SHORTEST", 1)
 
 

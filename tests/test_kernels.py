@@ -5,8 +5,8 @@ import threading
 import numpy as np
 import pytest
 
-from sigfeat._kernels.full import STORE_BYTES
-from sigfeat._kernels.iterated_sums import (
+from sigfeat._kernels.words.full import STORE_BYTES
+from sigfeat._kernels.words.iterated_sums import (
     WORDS_PER_TREE,
     PrefixTrees,
     end_values,
@@ -77,7 +77,7 @@ def test_full_words_equal_brute_force(strict):
 
 
 def test_words_that_need_several_passes_over_time(monkeypatch):
-    monkeypatch.setattr("sigfeat._kernels.iterated_sums.PANEL_BYTES", 1)
+    monkeypatch.setattr("sigfeat._kernels.words.iterated_sums.PANEL_BYTES", 1)
     X, chosen = (
         padded(np.float64, n_channels=3)[:, :, :40],
         [word for k in range(1, 7) for word in words_of_length(3, k)],
@@ -199,7 +199,7 @@ def test_an_error_or_interrupt_in_one_thread_ends_the_others_and_is_raised(monke
         seen.append(rows)
         raise error
 
-    monkeypatch.setattr("sigfeat._kernels.iterated_sums.full_words", fail)
+    monkeypatch.setattr("sigfeat._kernels.words.iterated_sums.full_words", fail)
     X = np.zeros((400, 2, 10))
     keywords = {"strict": True, "fade": 1.0, "shift": np.zeros(2), "scale": np.ones(2)}
     with pytest.raises(error):

@@ -1,14 +1,14 @@
 """Statistics of running values, which ones a pooling needs, and what it makes of them."""
 
 import numpy as np
-from numba import njit
 
-from sigfeat._kernels.statistics import END, EXCESS, MAXIMUM, MINIMUM, N_ABOVE, N_STATISTICS, POSITION, SUM
+from sigfeat._kernels.compiled import compiled
+from sigfeat._kernels.simd.statistics import END, EXCESS, MAXIMUM, MINIMUM, N_ABOVE, N_STATISTICS, POSITION, SUM
 
 POOLINGS = ("end", "mean", "max", "min", "ppv", "mpv", "argmax")  # a pooling's code is its place here
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def wanted_statistics(codes):
     """Flags of the statistics that the poolings need, see `gather_statistics`."""
     wanted = np.zeros(N_STATISTICS, np.bool_)
@@ -20,7 +20,7 @@ def wanted_statistics(codes):
     return wanted
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def reset_statistics(statistics, lanes):
     """Set statistics to those of no value."""
     for place in range(0, statistics.shape[0], lanes):
@@ -28,7 +28,7 @@ def reset_statistics(statistics, lanes):
         statistics[place : place + lanes] = -np.inf if s == MAXIMUM else np.inf if s == MINIMUM else 0.0
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def feature(merged, code, first, stop, n):
     """Value of a pooling, from the statistics of n values at times first <= t < stop."""
     if code == 1:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sigfeat._kernels.path_development import Plan
+from sigfeat._kernels.development.plan import Plan
 from sigfeat.transformers._streams import Stream
 
 POINTS_AT_ONCE = 512  # whose developments are in memory together

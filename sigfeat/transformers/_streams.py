@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from sigfeat._kernels.emitter import block_steps
-from sigfeat._kernels.functionals import LARGEST_VALUE
-from sigfeat._kernels.iterated_sums import PrefixTrees
+from sigfeat._kernels.simd.emitter import block_steps
+from sigfeat._kernels.low_rank_sums import LARGEST_VALUE
+from sigfeat._kernels.words.iterated_sums import PrefixTrees
 from sigfeat._kernels.low_rank import LANES, LOW_RANK_POOLINGS, chain_arrays
 from sigfeat._kernels.pooling import POOLINGS
-from sigfeat._kernels.streaming import (
+from sigfeat._kernels.streams import (
     advance_competing,
     advance_functionals,
     advance_words,

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from sklearn.utils import check_random_state
 
-from sigfeat._kernels.path_development import Plan, segments_of
+from sigfeat._kernels.development.plan import Plan, segments_of
 from sigfeat._kernels.pooling import POOLINGS
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted
 from sigfeat.nn.development import Development, random_algebra

@@ -4,7 +4,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from sigfeat._kernels.iterated_sums import (
+from sigfeat._kernels.words.iterated_sums import (
     WORDS_PER_TREE,
     PrefixTrees,
     end_values,

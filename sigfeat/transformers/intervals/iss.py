@@ -5,7 +5,7 @@ from numbers import Integral
 
 import numpy as np
 
-from sigfeat._kernels.interval_features import Sums
+from sigfeat._kernels.intervals.features import Sums
 from sigfeat._validation import Interval, StrOptions, _fit_context
 from sigfeat.semirings import SEMIRINGS
 from sigfeat.transformers._contract.feature_table import combined, word_columns

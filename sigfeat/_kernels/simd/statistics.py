@@ -3,7 +3,7 @@
 from numba.core import types
 from numba.extending import intrinsic
 
-from sigfeat._kernels.emitter import Emitter, array_data
+from sigfeat._kernels.simd.emitter import Emitter, array_data
 
 SUM, MAXIMUM, POSITION, MINIMUM, N_ABOVE, EXCESS, END, N_STATISTICS = range(8)
 

@@ -1,4 +1,4 @@
-"""Iterated sums of one series whose points come one after another: the loops of `tree` and `functionals`, resumed.
+"""Iterated sums of one series whose points come one after another: the loops of whole series, resumed.
 
 Words: one step of all nodes of a prefix tree at a time, in float64. Functionals: block by block through the very loops
 of a whole series, with what goes from block to block kept between the calls, so that the values are the same to the
@@ -6,14 +6,15 @@ last bit.
 """
 
 import numpy as np
-from numba import njit
 
-from sigfeat._kernels.emitter import block_steps
-from sigfeat._kernels.functionals import END as END_OF_SUM
-from sigfeat._kernels.functionals import (
+from sigfeat._kernels.compiled import compiled
+from sigfeat._kernels.low_rank_letters import COUNT, MAXIMUM, MINIMUM, Levels, Limits, Steps, gather
+from sigfeat._kernels.low_rank_sums import END as END_OF_SUM
+from sigfeat._kernels.low_rank_sums import (
     LARGEST_SUM,
     MEAN,
     MIN,
+    Packed,
     _advance,
     _feature,
     _is_beyond,
@@ -21,23 +22,22 @@ from sigfeat._kernels.functionals import (
     _keep_ends,
     _place_terms,
 )
-from sigfeat._kernels.letters import CHUNK, COUNT, MAXIMUM, MINIMUM, compete, convolve, gather
-from sigfeat._kernels.packing import vectors
 from sigfeat._kernels.pooling import feature
-from sigfeat._kernels.simd import MAX_TIMES, MIN_PLUS, REAL, TROPICAL
-from sigfeat._kernels.statistics import END, EXCESS, N_ABOVE, N_STATISTICS, POSITION, SUM
-from sigfeat._kernels.statistics import MAXIMUM as MAXIMUM_OF_WORD
-from sigfeat._kernels.statistics import MINIMUM as MINIMUM_OF_WORD
+from sigfeat._kernels.simd.emitter import block_steps
+from sigfeat._kernels.simd.rows import MAX_TIMES, MIN_PLUS, REAL, TROPICAL, vectors
+from sigfeat._kernels.simd.statistics import END, EXCESS, N_ABOVE, N_STATISTICS, POSITION, SUM
+from sigfeat._kernels.simd.statistics import MAXIMUM as MAXIMUM_OF_WORD
+from sigfeat._kernels.simd.statistics import MINIMUM as MINIMUM_OF_WORD
 
 
-@njit(cache=True, nogil=True)
-def advance_words(points, time, sums, words, state, statistics):
+@compiled
+def advance_words(points, time, recursion, words, state, statistics):
     """Fold points (n_points, n_channels), the first at `time`, into the nodes' values and the words' statistics.
 
-    sums and words as for `tree.pooled_words`, with the threshold of each word behind; state (n_nodes,); statistics
-    (n_words, N_STATISTICS).
+    words = (nodes, numbers of letters, thresholds); state (n_nodes,); statistics (n_words, N_STATISTICS).
     """
-    (parent, letter, first_of_length, shorter, channel), (kind, _, one), strict, fade = sums
+    tree, (kind, _, one), strict, own_factor = recursion
+    parent, letter, first_of_length, shorter, channel = tree
     nodes, n_letters, thresholds = words
     n_channels, tropical, n_levels = points.shape[1], kind in TROPICAL, first_of_length.shape[0] - 1
     letters = np.empty(n_channels + shorter.shape[0])
@@ -50,16 +50,16 @@ def advance_words(points, time, sums, words, state, statistics):
             level = n_levels - 1 - step if strict else step  # strict sums look at what their parents were
             for node in range(first_of_length[level], first_of_length[level + 1]):
                 before = one if level == 0 else state[parent[node]]
-                before_fade = fade if level > 0 and strict else one
+                before_factor = own_factor if level > 0 and strict else one
                 value, term = state[node], letters[letter[node]]
                 if kind == REAL:
-                    state[node] = value * fade + before * before_fade * term
+                    state[node] = value * own_factor + before * before_factor * term
                 elif kind == MAX_TIMES:
-                    state[node] = max(value * fade, before * before_fade * term)
+                    state[node] = max(value * own_factor, before * before_factor * term)
                 elif kind == MIN_PLUS:
-                    state[node] = min(value + fade, before + before_fade + term)
+                    state[node] = min(value + own_factor, before + before_factor + term)
                 else:
-                    state[node] = max(value + fade, before + before_fade + term)
+                    state[node] = max(value + own_factor, before + before_factor + term)
         for w in range(nodes.shape[0]):
             if strict and time + t < n_letters[w] - 1:
                 continue
@@ -74,7 +74,7 @@ def advance_words(points, time, sums, words, state, statistics):
                 kept[EXCESS] += value - thresholds[w]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def word_features(statistics, n_letters, strict, codes, n_timepoints, out):
     """Write the poolings of each word after so many points to out (n_words, n_poolings)."""
     for w in range(statistics.shape[0]):
@@ -90,7 +90,7 @@ def no_statistics(n_words):
     return statistics
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def advance_functionals(history, begin, stops, k, chains, pooling, lanes, sums, statistics, ends):
     """Fold times begin, ..., stops[own] - 1 of one series into what is kept; whether no sum is too large.
 
@@ -102,9 +102,9 @@ def advance_functionals(history, begin, stops, k, chains, pooling, lanes, sums, 
     thresholds, columns = pooling
     n_chains, n_parts, n_thresholds = thresholds.shape
     n_statistics, n_block = COUNT + n_thresholds, block_steps(lanes)
-    differenced, kind, fade = chains[5], chains[6], chains[7]
+    differenced, kind = chains.differenced, chains.kind
     all_wanted, end_wanted = _is_wanted(columns, MEAN) or _is_wanted(columns, MIN), _is_wanted(columns, END_OF_SUM)
-    packed, places = _packed_history(history, chains, lanes)
+    packed = _packed_history(history, chains, lanes)
     values = vectors(n_parts * (n_block + 1) * lanes, np.empty(0, np.float32))
     state, kept = vectors(n_parts * lanes, np.empty(0)), vectors(n_parts * n_statistics * lanes, np.empty(0))
     limits, flat_thresholds = vectors(2 * lanes, np.empty(0, np.float32)), thresholds.ravel()
@@ -117,21 +117,20 @@ def advance_functionals(history, begin, stops, k, chains, pooling, lanes, sums, 
         state[::lanes], kept[::lanes] = sums[chain], statistics[chain].ravel()
         for start in range(begin, stop, n_block):
             n = min(n_block, stop - start)
-            _advance(packed, places, chains, k, chain, start - begin, n, kind[chain], fade[chain], lanes, state, values)
+            _advance(packed, chains, k, chain, start - begin, n, state, values)
             part = 0
             for level in range(1, k + 1):
                 for _ in range(k - level + 1):
                     first = max(level - 1 - start, 0)
                     if first < n:
-                        gather(
-                            part, values, first, n - first, 0, limits, 0, flat_thresholds,
-                            (chain * n_parts + part) * n_thresholds, n_thresholds, 1 if all_wanted else 0, float(start),
-                            kept, part * n_statistics,
-                        )  # fmt: skip
+                        levels = Levels(flat_thresholds, (chain * n_parts + part) * n_thresholds, n_thresholds)
+                        steps, all_times = Steps(first, n - first, float(start)), Limits(0, limits)
+                        wanted = 1 if all_wanted else 0
+                        gather(values, part, steps, all_times, levels, wanted, kept, part * n_statistics)
                         if end_wanted:
                             bounds[0, 0], bounds[0, 1], end[0] = start + first, start + n, ends[chain, part]
                             row = values[part * (n_block + 1) * lanes :]
-                            _keep_ends(row, bounds, start, n, kind[chain], fade[chain], lanes, end)
+                            _keep_ends(row, bounds, start, n, chains, chain, end)
                             ends[chain, part] = end[0]
                     part += 1
         sums[chain] = state[::lanes]
@@ -141,7 +140,7 @@ def advance_functionals(history, begin, stops, k, chains, pooling, lanes, sums, 
     return small
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def functional_features(statistics, ends, k, columns, differenced, n_timepoints, out):
     """Write the pooled values of all parts of all chains after so many points, as `pooled_functionals` does."""
     n_chains, n_columns = statistics.shape[0], columns.shape[0]
@@ -158,42 +157,20 @@ def functional_features(statistics, ends, k, columns, differenced, n_timepoints,
             first_column += n_chains * (k - level + 1) * n_columns
 
 
-@njit(cache=True, nogil=True)
-def advance_competing(history, begin, stops, k, chains, lanes, statistics):
-    """Fold times begin, ..., stops[own] - 1 of one series into statistics (n_chains, 2 k) of competing letters."""
-    n_block, n_chains = block_steps(lanes), statistics.shape[0]
-    packed, places = _packed_history(history, chains, lanes)
-    values = vectors(k * (n_block + 1) * lanes, np.empty(0, np.float32))
-    kept, limits = vectors(2 * k * lanes, np.empty(0)), vectors(2 * lanes, np.empty(0, np.float32))
-    limits[:] = 0.0
-    for chain in range(n_chains):
-        stop = stops[1 if chains[5][chain] else 0]
-        kept[:] = 0.0
-        kept[::lanes] = statistics[chain]
-        for start in range(begin, stop, n_block):
-            n = min(n_block, stop - start)
-            for i in range(k):
-                first, last = chains[0][chain * k + i], chains[0][chain * k + i + 1]
-                n_chunks = (n + CHUNK - 1) // CHUNK
-                convolve(packed, places, chains[3], first, last - first, start - begin, n_chunks, i, values)
-            compete(values, k, n, 0, limits, kept, 0)
-        statistics[chain] = kept[::lanes]
-
-
-@njit(cache=True, nogil=True)
+@compiled
 def _packed_history(history, chains, lanes):
     """The history in the first lane, and the places of the terms in it."""
-    padding = chains[4].max() if chains[4].shape[0] else 0
+    padding = chains.reach.max() if chains.reach.shape[0] else 0
     n_rows, n_steps = history.shape
     row_steps = n_steps + block_steps(lanes)
-    packed = vectors(n_rows * row_steps * lanes, np.empty(0, np.float32))
-    packed[:] = 0.0
+    values = vectors(n_rows * row_steps * lanes, np.empty(0, np.float32))
+    values[:] = 0.0
     for row in range(n_rows):
         for t in range(n_steps):
-            packed[(row * row_steps + t) * lanes] = history[row, t]
-    places = np.empty(chains[1].shape[0], np.int64)
-    _place_terms(chains, row_steps, padding, places)
-    return packed, places
+            values[(row * row_steps + t) * lanes] = history[row, t]
+    packed = Packed(values, np.empty(chains.channel.shape[0], np.int64), padding)
+    _place_terms(chains, row_steps, packed)
+    return packed
 
 
 def nothing_kept(n_chains, n_parts, n_thresholds, kinds):
@@ -202,3 +179,8 @@ def nothing_kept(n_chains, n_parts, n_thresholds, kinds):
     statistics = np.zeros((n_chains, n_parts, COUNT + n_thresholds))
     statistics[:, :, MAXIMUM], statistics[:, :, MINIMUM] = -np.inf, np.inf
     return np.repeat(zero[:, np.newaxis], n_parts, axis=1), statistics, np.repeat(zero[:, np.newaxis], n_parts, axis=1)
+
+
+def advance_competing(*_):
+    """Not there any more."""
+    raise NotImplementedError
