@@ -5,6 +5,8 @@ import threading
 import numpy as np
 import pytest
 
+from sigfeat._kernels.pooling import POOLINGS
+from sigfeat._kernels.threads import over_series
 from sigfeat._kernels.words.full import STORE_BYTES
 from sigfeat._kernels.words.iterated_sums import (
     WORDS_PER_TREE,
@@ -13,8 +15,6 @@ from sigfeat._kernels.words.iterated_sums import (
     pooled_values,
     running_values,
 )
-from sigfeat._kernels.pooling import POOLINGS
-from sigfeat._kernels.threads import over_series
 from sigfeat.reference.iss import iterated_sums
 from sigfeat.semirings import SEMIRINGS
 from sigfeat.words import Word, words_of_length, words_of_weight

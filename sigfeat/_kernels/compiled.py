@@ -42,7 +42,7 @@ class _Kernel(CPUDispatcher):
         self.enable_caching()
 
     def __call__(self, *args):
-        return super().__call__(*map(_as_writable, args))
+        return super().__call__(*(_as_writable(args) if _has_others(args) else args))
 
     def enable_caching(self):
         """Use a folder in which files can be written, or compile in each process where there is none."""
@@ -50,6 +50,18 @@ class _Kernel(CPUDispatcher):
             self._cache = _DiskCache(self.py_func)
         except RuntimeError:  # no locator found a folder
             self._cache = _NoCache()
+
+
+def _has_others(values):
+    """Whether any array in a tuple is not an ordinary writable one; as fast as possible, since each call asks."""
+    for value in values:
+        kind = type(value)
+        if kind is np.ndarray:
+            if not value.flags.writeable:
+                return True
+        elif isinstance(value, np.ndarray) or (isinstance(value, tuple) and _has_others(value)):
+            return True
+    return False
 
 
 def _as_writable(value):

@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from sigfeat._kernels.simd.emitter import block_steps
-from sigfeat._kernels.low_rank_sums import LARGEST_VALUE
-from sigfeat._kernels.words.iterated_sums import PrefixTrees
 from sigfeat._kernels.low_rank import LANES, LOW_RANK_POOLINGS, chain_arrays
+from sigfeat._kernels.low_rank_sums import LARGEST_VALUE
 from sigfeat._kernels.pooling import POOLINGS
+from sigfeat._kernels.simd.emitter import block_steps
 from sigfeat._kernels.streams import (
     advance_competing,
     advance_functionals,
@@ -16,6 +15,7 @@ from sigfeat._kernels.streams import (
     nothing_kept,
     word_features,
 )
+from sigfeat._kernels.words.iterated_sums import PrefixTrees
 from sigfeat.functionals import n_parts
 from sigfeat.semirings import SEMIRINGS
 

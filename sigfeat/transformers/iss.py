@@ -4,6 +4,8 @@ from numbers import Integral, Real
 
 import numpy as np
 
+from sigfeat._kernels.low_rank import LOW_RANK_POOLINGS, MAX_THRESHOLDS
+from sigfeat._kernels.pooling import POOLINGS
 from sigfeat._kernels.words.iterated_sums import (
     WORDS_PER_TREE,
     PrefixTrees,
@@ -11,8 +13,6 @@ from sigfeat._kernels.words.iterated_sums import (
     pooled_values,
     running_values,
 )
-from sigfeat._kernels.low_rank import LOW_RANK_POOLINGS, MAX_THRESHOLDS
-from sigfeat._kernels.pooling import POOLINGS
 from sigfeat._messages import plain
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted
 from sigfeat.semirings import SEMIRINGS
