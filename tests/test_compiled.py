@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from sigfeat._kernels import compiled
@@ -102,13 +103,14 @@ def end_values_of(X):
     return out
 
 
-def test_read_only_arrays_use_the_same_machine_code(tmp_path):
+def test_read_only_arrays_and_frames_use_the_same_machine_code(tmp_path):
     X = np.random.default_rng(0).normal(size=(3, 2, 7))
     expected, n_variants = end_values_of(X), len(full_words.signatures)
     np.save(tmp_path / "X.npy", X)
     frozen = X.copy()
     frozen.flags.writeable = False
-    for same in (frozen, np.load(tmp_path / "X.npy", mmap_mode="r"), np.broadcast_to(X, X.shape)):
+    frame = pd.DataFrame(X.reshape(3, 14)).to_numpy().reshape(3, 2, 7)
+    for same in (frozen, np.load(tmp_path / "X.npy", mmap_mode="r"), frame, np.asfortranarray(X)):
         np.testing.assert_array_equal(end_values_of(same), expected)
     assert not frozen.flags.writeable
     assert len(full_words.signatures) == n_variants

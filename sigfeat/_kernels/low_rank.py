@@ -46,7 +46,7 @@ def pooled_low_rank(series, lengths, functionals, pooling, *, shift, scale, n_th
     """
     columns, thresholds, n_fine, windows = pooling
     codes = np.array([(LOW_RANK_POOLINGS.index(name), q) for name, q in columns])
-    data, chains = Data(series, lengths, shift, scale), chain_arrays(functionals, series.shape[1])
+    data, chains = Data(np.ascontiguousarray(series), lengths, shift, scale), chain_arrays(functionals, series.shape[1])
 
     how = ChainPooling(thresholds, codes, n_fine, windows)
 
@@ -58,7 +58,7 @@ def pooled_low_rank(series, lengths, functionals, pooling, *, shift, scale, n_th
 
 def low_rank_thresholds(series, lengths, functionals, rows, shares, *, shift, scale):
     """Quantiles `shares`, (n_chains, n_parts, n_thresholds), of the values of series rows[i] for chain i."""
-    data, chains = Data(series, lengths, shift, scale), chain_arrays(functionals, series.shape[1])
+    data, chains = Data(np.ascontiguousarray(series), lengths, shift, scale), chain_arrays(functionals, series.shape[1])
     thresholds = np.zeros(shares.shape, np.float32)
     learn_thresholds(data, rows, functionals.depth, chains, shares, LANES, thresholds)
     return thresholds
@@ -68,7 +68,7 @@ def low_rank_values(series, lengths, functionals, *, shift, scale):
     """Values of all parts at each own time, (n_samples, n_chains, n_parts, n_timepoints), NaN behind."""
     shape = len(series), functionals.n_chains, n_parts(functionals.depth), series.shape[2]
     out = np.full(shape, np.nan, np.float32)
-    data, chains = Data(series, lengths, shift, scale), chain_arrays(functionals, series.shape[1])
+    data, chains = Data(np.ascontiguousarray(series), lengths, shift, scale), chain_arrays(functionals, series.shape[1])
     functional_values(data, np.arange(len(series)), functionals.depth, chains, LANES, out)
     return out
 

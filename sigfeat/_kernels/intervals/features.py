@@ -206,6 +206,7 @@ def pooled_intervals(source, series, lengths, filters: Filters, pooling: Pooling
     lost : float
         Bound of the rounding error of the worst output, relative to the mean size of its values; 0 for recurrences.
     """
+    series = np.ascontiguousarray(series)
     if isinstance(filters, ExponentialFilters):
         how = lanes_of(filters)
 
@@ -241,6 +242,7 @@ def pooled_intervals(source, series, lengths, filters: Filters, pooling: Pooling
 
 def interval_values(source, x: Array, n: int, filters: Filters) -> Array:
     """Values of one series at its own times, (n_outputs, n_filters, n)."""
+    x = np.ascontiguousarray(x)
     if isinstance(filters, ExponentialFilters):
         values = source.values_by_recurrence(x, n, lanes_of(filters))
     else:

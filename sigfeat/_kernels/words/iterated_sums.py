@@ -20,7 +20,7 @@ PARTS_PER_TREE = 8 * WORDS_PER_TREE  # statistics of words times parts of a seri
 
 def end_values(series, lengths, depth, *, strict, fade, shift, scale, n_threads, out):
     """Fill `out` with the end values of all single-channel words up to `depth`, real semiring."""
-    data, lanes = Data(series, lengths, shift, scale), _lanes(series)
+    data, lanes = Data(np.ascontiguousarray(series), lengths, shift, scale), _lanes(series)
 
     def work(rows):
         full_words(data, rows, depth, strict, fade, lanes, PANEL_BYTES, out)
@@ -53,7 +53,11 @@ def pooled_values(series, lengths, trees, semiring, pooling, *, strict, fade, sh
     pooling = (names, threshold of each word, n_fine, windows): a series is cut into n_fine parts of equal share, and
     windows (n_windows, 2) are runs (first, stop) of them.
     """
-    data, lanes, code = Data(series, lengths, shift, scale), _lanes(series), semiring_code(semiring)
+    data, lanes, code = (
+        Data(np.ascontiguousarray(series), lengths, shift, scale),
+        _lanes(series),
+        semiring_code(semiring),
+    )
     names, thresholds, n_fine, windows = pooling
     codes = np.array([POOLINGS.index(name) for name in names])
     n_columns = len(names) * len(windows)
@@ -69,7 +73,10 @@ def pooled_values(series, lengths, trees, semiring, pooling, *, strict, fade, sh
 def running_values(series, lengths, tree, semiring, *, strict, fade, shift, scale):
     """Running values of the words of one tree at each own time, (n_samples, n_words, n_timepoints), NaN behind."""
     out = np.full((len(series), len(tree.nodes), series.shape[2]), np.nan, series.dtype)
-    data, recursion = Data(series, lengths, shift, scale), Recursion(tree.tree, semiring_code(semiring), strict, fade)
+    data, recursion = (
+        Data(np.ascontiguousarray(series), lengths, shift, scale),
+        Recursion(tree.tree, semiring_code(semiring), strict, fade),
+    )
     running_words(data, np.arange(len(series)), recursion, _lanes(series), tree.nodes, out)
     return out
 
