@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from sigfeat._kernels.path_development import Plan, segments_of
+from sigfeat._kernels.development.plan import Plan, segments_of
 from sigfeat.nn.pooled_development import PooledDevelopment, developed_on_device, development_of
 from sigfeat.transformers._contract.base import FeatureTransformer
 from sigfeat.transformers._contract.feature_table import (

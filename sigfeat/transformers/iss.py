@@ -4,7 +4,13 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from sigfeat._kernels.iterated_sums import WORDS_PER_TREE, PrefixTrees, end_values, pooled_values, running_values
+from sigfeat._kernels.words.iterated_sums import (
+    WORDS_PER_TREE,
+    PrefixTrees,
+    end_values,
+    pooled_values,
+    running_values,
+)
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted
 from sigfeat.pooling import (
     POOLINGS,
@@ -215,7 +221,7 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
         self.mean_, self.scale_ = self._learn_scale(X, lengths)
         self._loop = {
             "strict": self._strict,
-            "fade": self._semiring.decay_factor(self.decay),
+            "decay_factor": self._semiring.decay_factor(self.decay),
             "shift": self.mean_,
             "scale": 1.0 / self.scale_,
         }

@@ -7,7 +7,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_random_state
 
-from sigfeat._kernels.interval_features import SHORTEST, STRETCH, WindowPooling, interval_values, pooled_intervals
+from sigfeat._kernels.intervals.features import SHORTEST, STRETCH, WindowPooling, interval_values, pooled_intervals
 from sigfeat._validation import Interval, StrOptions, check_is_fitted
 from sigfeat.filters import FILTERS, draw_filters
 from sigfeat.pooling import (

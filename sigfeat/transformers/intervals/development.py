@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from sklearn.utils import check_random_state
 
-from sigfeat._kernels.interval_features import Developments
-from sigfeat._kernels.path_development import Plan
+from sigfeat._kernels.development.plan import Plan
+from sigfeat._kernels.intervals.features import Developments
 from sigfeat._validation import Interval, StrOptions, _fit_context
 from sigfeat.nn.development import random_algebra
 from sigfeat.nn.groups import GROUPS

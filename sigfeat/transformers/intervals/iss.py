@@ -4,7 +4,7 @@ from numbers import Integral
 
 import numpy as np
 
-from sigfeat._kernels.interval_features import Sums
+from sigfeat._kernels.intervals.features import Sums
 from sigfeat._validation import Interval, StrOptions, _fit_context
 from sigfeat.pooling import check_poolings, fine_windows
 from sigfeat.transformers._contract.feature_table import combined, word_columns
