@@ -13,8 +13,9 @@ READY := .venv/.ready
 READY_BENCH := .venv/.ready-bench
 READY_DOCS := .venv/.ready-docs
 SITE := build/docs
+NOT_COMPILED := tests/test_intervals.py -k "sums_are or features_are"
 
-.PHONY: help demo test lint adapters docs bench clean
+.PHONY: help demo test lint adapters coverage docs bench clean
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
@@ -23,6 +24,7 @@ help:
 	@echo "make test   lint, then the test suite, in PROCESSES processes, 2 (PYTEST_ARGS is passed on)"
 	@echo "make lint   format, style, spelling, types, direction of imports, known vulnerabilities"
 	@echo "make adapters  sktime's and aeon's checks of every adapter; make test has those of some"
+	@echo "make coverage  lines and branches of sigfeat that the test suite runs (PYTEST_ARGS is passed on)"
 	@echo "make docs   the documentation site, with the gallery, and its links checked"
 	@echo "make bench  time the kernels against iisignature and pySigLib"
 	@echo "make clean  remove what the other targets made, except .venv"
@@ -37,12 +39,23 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/codespell
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(BIN)/python .ci/audit.py
+	@# the audit waits for the network, up to a minute, while the others compute
+	$(BIN)/python .ci/audit.py & audit=$$!; $(BIN)/mypy && $(BIN)/lint-imports; checked=$$?; wait $$audit && exit $$checked
 
 adapters: $(READY)
 	SIGFEAT_ALL_CHECKS=1 $(PYTEST) tests/test_adapters.py $(PYTEST_ARGS)
+
+# The bodies of compiled loops are not seen. Loops that call intrinsics, which are instructions of LLVM, have no Python
+# form; the Python that emits these instructions runs at each compilation, hence an empty cache. The others, the sums
+# over intervals, run once more without compilation.
+coverage: $(READY)
+	rm -rf build/coverage
+	NUMBA_CACHE_DIR=build/coverage/numba OMP_NUM_THREADS=1 $(BIN)/python -m coverage run -m pytest -n $(PROCESSES) \
+		--dist worksteal $(PYTEST_ARGS)
+	NUMBA_DISABLE_JIT=1 OMP_NUM_THREADS=1 $(BIN)/python -m coverage run -m pytest -q $(NOT_COMPILED)
+	$(BIN)/python -m coverage combine -q
+	$(BIN)/python -m coverage html -q
+	$(BIN)/python -m coverage report
 
 docs: $(READY_DOCS)
 	$(BIN)/python -m sphinx -b html -W --keep-going -d build/doctrees docs $(SITE)

@@ -44,7 +44,7 @@ def main():
     print(f"{len(X_train)} training and {len(X_test)} test series of {X_train.shape[1]} channels\n")
     pipeline = Pipeline(
         [
-            ("development", PathDevelopmentTransformer(n_developments=4, pooling="final", windows="whole")),
+            ("development", PathDevelopmentTransformer(n_developments=4, pooling="end", windows="whole")),
             ("scaler", StandardScaler()),
             ("classifier", RidgeClassifierCV(alphas=np.logspace(-3, 3, 10))),
         ]

@@ -49,7 +49,7 @@ def main():
     X, X_test = to_panel(X), to_panel(X_test)
 
     start = time.perf_counter()
-    teacher = MHAEmbedder(objective="supervised").fit(X, y)
+    teacher = MHAEmbedder(fit_mode="supervised").fit(X, y)
     ridge = Pipeline([("scaler", StandardScaler()), ("classifier", RidgeClassifierCV(np.logspace(-3, 3, 10)))])
     accuracy = ridge.fit(teacher.transform(X), y).score(teacher.transform(X_test), y_test)
     print(
@@ -58,7 +58,7 @@ def main():
 
     start = time.perf_counter()
     frozen = FrozenEstimator(teacher)
-    pipeline = Pipeline([("hyena", HyenaEmbeddingTransformer(frozen, n_steps=120)), *ridge.steps])
+    pipeline = Pipeline([("hyena", HyenaEmbeddingTransformer(frozen, max_epochs=6)), *ridge.steps])
     grid = {"hyena__order": [1, 2], "hyena__d_model": [32, 64]}
     search = GridSearchCV(pipeline, grid, cv=3, n_jobs=2).fit(X, y)
     print(f"grid search with the frozen teacher: {time.perf_counter() - start:.1f} s")

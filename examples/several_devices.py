@@ -29,7 +29,7 @@ def motions(n_samples, seed):
 def main():
     """Train, and say what came of it."""
     X, y = motions(64, seed=0)
-    how = {"n_steps": 40, "batch_size": 16, "device": "accelerate"}  # of 16 series each process takes its share
+    how = {"max_epochs": 2, "batch_size": 16, "device": "accelerate"}  # of 16 series each process takes its share
     start = time.perf_counter()
     student = HyenaEmbeddingTransformer(MHAEmbedder(d_model=16, n_layers=1, dropout=0.0, **how), **how)
     student.fit(X, y)

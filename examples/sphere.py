@@ -54,7 +54,7 @@ def main():
     figure, both = plt.subplots(1, 2, figsize=(11, 6), subplot_kw={"projection": "3d"}, layout="constrained")
     for axes, mode in zip(both, ("random", "supervised"), strict=True):
         transformer = PathDevelopmentTransformer(
-            "SO", dim=3, n_developments=1, fit_mode=mode, scale=1.2, pooling="final", windows="whole"
+            "SO", dim=3, n_developments=1, fit_mode=mode, step_size=1.2, pooling="end", windows="whole"
         ).fit(X_train, y_train)
         draw(axes, paths_on_sphere(transformer, X_test), y_test, f"{mode} development in SO(3), test series")
     handles, labels = both[0].get_legend_handles_labels()

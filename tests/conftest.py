@@ -10,6 +10,11 @@ hypothesis.settings.register_profile("sigfeat", derandomize=True, deadline=None,
 hypothesis.settings.load_profile("sigfeat")
 
 
+def pytest_collection_modifyitems(items):
+    """Slow tests come first, so that no process is left alone with one of them at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture
 def short_epochs(monkeypatch):
     """Epochs of 2 steps in place of 20, for tests that train embedders many times."""

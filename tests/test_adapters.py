@@ -53,6 +53,7 @@ checked_name = pytest.mark.parametrize(
 # ------------------------------------------------------------------------------------- the libraries' own checks
 
 
+@pytest.mark.slow
 @checked_name
 @pytest.mark.timeout(900)  # minutes, where others compute beside it
 def test_sktime_checks(name, record_property):
@@ -65,6 +66,7 @@ def test_sktime_checks(name, record_property):
     assert {check: result for check, result in results.items() if result != "PASSED"} == {}
 
 
+@pytest.mark.slow
 @checked_name
 @pytest.mark.timeout(900)  # minutes, where others compute beside it
 def test_aeon_checks(name, record_property):
@@ -100,8 +102,10 @@ def test_parameters_are_those_of_the_estimator(library, name):
         assert all(key in documented for key in own)
 
 
-@every_library
-@every_name
+@pytest.mark.parametrize(
+    ("library", "name"),  # tests.test_rows has sktime's adapters of the others
+    [("aeon", name) for name in sorted(ADAPTED)] + [("sktime", name) for name in DIFFERENT],
+)
 def test_equal_lengths_give_what_sigfeat_gives(library, name):
     X = padded(ragged(lengths=(20,) * 10))
     y = X[:, 0].std(axis=1) if ADAPTED[name].gives == NUMBERS else classes(10)

@@ -11,7 +11,7 @@ import torch
 from sigfeat._kernels.development.plan import Plan
 from sigfeat.nn import GROUPS, Development, development, random_algebra
 from sigfeat.nn.development import _by_torch
-from sigfeat.nn.pooling import PooledDevelopment
+from sigfeat.nn.pooled_development import PooledDevelopment
 from sigfeat.pooling import POOLINGS
 from sigfeat.reference.development import development as reference
 from sigfeat.reference.pooling import pooled

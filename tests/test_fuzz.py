@@ -5,10 +5,10 @@ import pytest
 
 from sigfeat import AddTime
 from tests.fuzz import SEED, run, trains
-from tests.test_contract import every_transformer
+from tests.test_contract import PATHS, each
 
 
-@every_transformer
+@each(sum(PATHS, []))  # the other parameters are drawn
 def test_random_panels_are_answered_rightly_or_refused_in_a_sentence(transformer):
     seen = {"accepted": 0, "refused": 0}
     run(transformer, 10 if trains(transformer) else 25, SEED, seen)

@@ -29,7 +29,8 @@ from sigfeat.nn.intervals.layers import PooledIntervals
 from sigfeat.nn.intervals.networks import PooledSequence, interval_hyena, stacked_intervals
 from sigfeat.nn.layers import inside
 from sigfeat.nn.low_rank import PooledLowRank
-from sigfeat.nn.pooling import PooledDevelopment, pooled_values
+from sigfeat.nn.pooled_development import PooledDevelopment
+from sigfeat.nn.pooling import pooled_values
 from sigfeat.nn.training.distillation import Distillation
 from sigfeat.nn.training.loop import Objective
 from sigfeat.nn.training.pretraining import Masked, Supervision

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from sigfeat import ISSTransformer, PathDevelopmentTransformer
+from sigfeat import ISSTransformer, LowRankISSTransformer, PathDevelopmentTransformer
 from sigfeat._kernels.development.plan import Plan
 from sigfeat._kernels.intervals.features import Sums, WindowPooling, interval_values, pooled_intervals
 from sigfeat._kernels.low_rank import low_rank_values, pooled_low_rank
@@ -18,7 +18,8 @@ from sigfeat.filters import ExponentialFilters
 from sigfeat.functionals import draw_functionals
 from sigfeat.nn import GROUPS, Development, IntervalSums, build_filter
 from sigfeat.nn.intervals.layers import PooledIntervals
-from sigfeat.nn.pooling import ACCUMULATED, PooledDevelopment, pool_tokens, pooled_on_device
+from sigfeat.nn.pooled_development import PooledDevelopment
+from sigfeat.nn.pooling import ACCUMULATED, pool_tokens, pooled_on_device
 from sigfeat.nn.pooling import pooled as pooled_tensor
 from sigfeat.pooling import POOLINGS, STATISTICS, check_poolings, fine_windows, threshold_poolings, trainable_poolings
 from sigfeat.reference.pooling import pooled
@@ -155,7 +156,7 @@ def tokens(name):
 
 def streams(name):
     iss = ISSTransformer(pooling=name, windows="whole")
-    functionals = ISSTransformer(functionals="low_rank", n_functionals=4, pooling=name)
+    functionals = LowRankISSTransformer(n_functionals=4, pooling=name)
     path = PathDevelopmentTransformer(dim=3, n_developments=2, pooling=name, windows="whole", random_state=0)
     for transformer in (iss, functionals, path):
         transformer.fit(X)

@@ -42,20 +42,20 @@ plt.show()
 
 X, y = load_basic_motions(split="train", return_type="numpy3D")
 small = {"d_model": 32, "n_layers": 1, "batch_size": 8}
-teacher = MHAEmbedder(**small, n_steps=60)
+teacher = MHAEmbedder(**small, max_epochs=3)
 lags = np.arange(-99, 100)
 
 
-def hyena_filters(n_steps):
+def hyena_filters(**training):
     """Values of four of the filters of the first block."""
-    student = HyenaEmbeddingTransformer(teacher, **small, order=2, n_steps=n_steps).fit(X, y)
+    student = HyenaEmbeddingTransformer(teacher, **small, order=2, **training).fit(X, y)
     (mixer,) = [module for module in student.encoder_.modules() if type(module).__name__ == "Hyena"]
     with torch.no_grad():
         return mixer.filters(torch.from_numpy(lags).float())[::16].numpy()
 
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-before, after = hyena_filters(1), hyena_filters(120)
+before, after = hyena_filters(max_epochs=1, lr=1e-9), hyena_filters(max_epochs=6)  # the first hardly moves
 plot_filters(before, lags=lags, color="0.7", axes=left)
 plot_filters(after, lags=lags, axes=left).set_title("Hyena: two-sided filters, before (grey) and after")
 plot_spectra(before, color="0.7", axes=right)

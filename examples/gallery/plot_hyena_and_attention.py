@@ -31,10 +31,10 @@ X_test, y_test = load_basic_motions(split="test", return_type="numpy3D")
 # The teacher is trained on the classes, the students on what it says, and on distorted series as well.
 
 small = {"d_model": 32, "n_layers": 1, "batch_size": 8}
-teacher = MHAEmbedder(**small, n_steps=150).fit(X, y)
+teacher = MHAEmbedder(**small, max_epochs=8).fit(X, y)
 frozen = FrozenEstimator(teacher)
 orders = (1, 2, 4)
-students = {order: HyenaEmbeddingTransformer(frozen, order=order, **small, n_steps=150).fit(X) for order in orders}
+students = {order: HyenaEmbeddingTransformer(frozen, order=order, **small, max_epochs=8).fit(X) for order in orders}
 
 # %%
 # What to see: order 2 is about as close as order 4, on series that neither has seen. R2 is a strict figure where

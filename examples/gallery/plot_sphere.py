@@ -36,7 +36,7 @@ figure, places = plt.subplots(1, 2, figsize=(9, 5), subplot_kw={"projection": "3
 labels = np.unique(y)
 for axes, mode in zip(places, ("random", "supervised"), strict=True):
     transformer = PathDevelopmentTransformer(
-        "SO", dim=3, n_developments=1, fit_mode=mode, scale=0.5, pooling="final", windows="whole"
+        "SO", dim=3, n_developments=1, fit_mode=mode, step_size=0.5, pooling="end", windows="whole"
     ).fit(X, y)
     ends = {label: paths(transformer, X_test[y_test == label], n_parts=1)[:, -1, :, 2] for label in labels}
     means = np.stack([ends[label].mean(axis=0) for label in labels])

@@ -25,7 +25,7 @@ X, y = load_japanese_vowels(split="train", return_type="df-list")
 X_test, y_test = load_japanese_vowels(split="test", return_type="df-list")
 X, X_test = to_panel(X), to_panel(X_test)
 
-small = {"d_model": 32, "n_layers": 1, "n_steps": 100}
+small = {"d_model": 32, "n_layers": 1, "max_epochs": 5}
 parts = {
     "iss": LowRankISSTransformer(100),
     "development": PathDevelopmentTransformer(dim=4, n_developments=3),

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from sigfeat import _devices
 from sigfeat._kernels.development.plan import Plan
 from sigfeat.nn.groups import Group
 from sigfeat.nn.groups.exponential import matrix_exponential
@@ -80,7 +81,7 @@ def development(
     [[[0, -1], [1, 0]], [[-1, 0], [0, -1]], [[0, 1], [-1, 0]], [[1, 0], [0, 1]]]
     """
     _check(increments, algebra, group)
-    if increments.device.type != "cpu":
+    if not _devices.uses_loops(increments.device):
         return _by_torch(increments, algebra, group, whole_path)
     involution, compact = (None, False) if group is None else (group.involution, group.is_compact)
     function = _WholePath if whole_path else _Final

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
+from sigfeat import _devices
 from sigfeat._rounding import within_rounding
 from sigfeat.functionals import Functionals, n_parts
 from sigfeat.nn.devices import thread_limit
@@ -154,7 +155,7 @@ class LowRankISS(nn.Module):
             before = n_lags // 2 * dilation
             padded = nn.functional.pad(rows, (before, (n_lags - 1) * dilation - before))
             # cuDNN rounds what it convolves in float32 to ten bits, and matrix products do not unless they are told to
-            convolved = nn.functional.conv1d if padded.device.type == "cpu" else convolved_by_products
+            convolved = nn.functional.conv1d if _devices.uses_loops(padded.device) else convolved_by_products
             found.append(convolved(padded, weight, dilation=dilation))
             order.append(letters)
         return torch.cat(found, dim=1)[:, torch.cat(order).argsort()]

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from sigfeat import _devices
 from sigfeat._kernels.development.plan import Plan, segments_of
 from sigfeat.nn.pooled_development import PooledDevelopment, developed_on_device, development_of
 from sigfeat.transformers._contract.base import FeatureTransformer
@@ -23,7 +24,7 @@ class DevelopmentFeatures(FeatureTableMixin, FeatureTransformer):
 
     def _features(self, increments, lengths):
         """Poolings of all entries, (n_samples, n_developments, entries, n_poolings, n_windows)."""
-        if torch.device(self.device).type != "cpu":
+        if not _devices.uses_loops(self.device):
             return self._features_on_device(increments, lengths)
         plan, (n_fine, windows) = self._plan(increments.dtype), self._windows
         n_samples, n_windows = len(increments), len(windows)

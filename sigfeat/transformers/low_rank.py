@@ -5,6 +5,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_random_state
 
+from sigfeat import _devices
 from sigfeat._kernels.low_rank import LOW_RANK_SEMIRINGS, low_rank_thresholds, pooled_low_rank
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted
 from sigfeat.functionals import draw_functionals, n_parts
@@ -286,7 +287,7 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
         out = np.empty((len(X), self._n_features_out), X.dtype)
         how = {"shift": self.mean_, "scale": self._factors(), "out": out}
         pooling = self._pooling_columns, self.thresholds_, self._n_fine, self._runs
-        if _is_cpu(self.device):
+        if _devices.uses_loops(self.device):
             fits = pooled_low_rank(X, lengths, self.functionals_, pooling, n_threads=n_threads, **how)
         else:
             from sigfeat.nn.pooling import pooled_on_device
@@ -384,12 +385,7 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
 
 def _check_device(device):
     """Raise a ValueError unless low-rank sums can be computed there; only a device other than the CPU needs torch."""
-    if not _is_cpu(device):
+    if not _devices.uses_loops(device):
         from sigfeat.nn.devices import check_device
 
         check_device(device)
-
-
-def _is_cpu(device):
-    """Whether this is the CPU, on which the compiled loops run."""
-    return str(device).partition(":")[0] == "cpu"
