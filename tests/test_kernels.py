@@ -1,10 +1,12 @@
 """The compiled loops against the reference: semirings, decay, dtypes, lengths, pooling, windows, threads."""
 
+import dataclasses
 import threading
 
 import numpy as np
 import pytest
 
+from sigfeat._kernels.simd.semirings import ADDITIONS, PRODUCTS, plus, power, semiring_code, times
 from sigfeat._kernels.threads import over_series
 from sigfeat._kernels.words.full import STORE_BYTES
 from sigfeat._kernels.words.iterated_sums import (
@@ -190,6 +192,25 @@ def test_of_two_errors_the_first_series_tells():
 
     with pytest.raises(ValueError, match="first"):
         over_series(work, np.array([9, 8]), 1, n_threads=2)
+
+
+@pytest.mark.parametrize("table", [ADDITIONS, PRODUCTS], ids=["sums", "products"])
+def test_numbers_and_vectors_have_each_sum_and_product(table):
+    kinds = {semiring.name: semiring_code(semiring).kind for semiring in SEMIRINGS.values()}
+    for name, semiring in SEMIRINGS.items():
+        ufunc, function = (semiring.add, plus) if table is ADDITIONS else (semiring.multiply, times)
+        assert ufunc in table
+        for a, b in ((2.0, -3.0), (-0.5, 4.0)):
+            assert function(kinds[name], a, b) == ufunc(a, b)
+        assert power(kinds[name], 0.5, 3) == semiring.multiply(0.5, semiring.multiply(0.5, 0.5))
+
+
+def test_a_semiring_that_the_loops_do_not_have_is_refused():
+    unknown = dataclasses.replace(SEMIRINGS["real"], name="log", add=np.logaddexp)
+    with pytest.raises(ValueError, match=r"no sum 'logaddexp' .* 'log' needs"):
+        pooled_values(None, None, None, unknown, None, **arguments(unknown, True, 0.0), n_threads=1, out=None)
+    with pytest.raises(ValueError, match="unknown code"):
+        plus(17, 1.0, 2.0)
 
 
 @pytest.mark.parametrize("error", [IndexError, KeyboardInterrupt])

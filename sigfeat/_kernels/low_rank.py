@@ -6,12 +6,14 @@ from sigfeat._kernels.low_rank_sums import ChainPooling, Chains, functional_valu
 from sigfeat._kernels.pooling import chosen_poolings
 from sigfeat._kernels.simd.emitter import LANE_BYTES
 from sigfeat._kernels.simd.rows import Data
+from sigfeat._kernels.simd.semirings import semiring_code
 from sigfeat._kernels.simd.statistics import MAX_THRESHOLDS as MAX_THRESHOLDS
 from sigfeat._kernels.threads import over_series
 from sigfeat.functionals import Functionals, n_parts
-from sigfeat.semirings import SEMIRINGS
+from sigfeat.semirings import SEMIRINGS, semiring_named
 
-LOW_RANK_SEMIRINGS = ("real", "max_plus", "min_plus")
+# A letter is a linear form, whose values may be negative.
+LOW_RANK_SEMIRINGS = tuple(name for name, semiring in SEMIRINGS.items() if not semiring.non_negative)
 LANES = LANE_BYTES // 4  # computed in float32, whatever the input
 
 
@@ -24,9 +26,8 @@ def chain_arrays(functionals: Functionals, n_channels: int) -> Chains:
     lags = (np.arange(n_lags) - n_lags // 2) * functionals.dilations[..., np.newaxis]
     lags = np.broadcast_to(lags[:, :, np.newaxis], functionals.taps.shape)
     n_terms = n_lags * used.sum(axis=-1).ravel()
-    names = list(SEMIRINGS)
-    kinds = np.array([names.index(name) for name in functionals.semirings])
-    rates = zip(functionals.semirings, functionals.decays.tolist(), strict=True)
+    semirings = [semiring_named(name) for name in functionals.semirings]
+    codes, rates = [semiring_code(semiring) for semiring in semirings], functionals.decays.tolist()
     return Chains(
         np.concatenate([[0], n_terms.cumsum()]),
         rows[used].repeat(n_lags),
@@ -34,8 +35,9 @@ def chain_arrays(functionals: Functionals, n_channels: int) -> Chains:
         np.ascontiguousarray(functionals.taps[used], np.float32).ravel(),
         functionals.reach.ravel(),
         functionals.differenced,
-        kinds,
-        np.array([SEMIRINGS[name].decay_factor(rate) for name, rate in rates]),
+        np.array([code.kind for code in codes]),
+        np.array([code.zero for code in codes]),
+        np.array([semiring.decay_factor(rate) for semiring, rate in zip(semirings, rates, strict=True)]),
     )
 
 

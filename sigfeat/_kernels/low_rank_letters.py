@@ -10,10 +10,9 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from sigfeat._kernels.simd.emitter import Emitter, operands
-from sigfeat._kernels.simd.rows import MAX_PLUS, MIN_PLUS, REAL
+from sigfeat._kernels.simd.semirings import KINDS, REAL, emitted
 
 CHUNK = 8  # steps whose sums stay in registers while the terms of a convolution are added
-KINDS = (REAL, MAX_PLUS, MIN_PLUS)
 
 
 class Terms(NamedTuple):
@@ -92,22 +91,22 @@ def follow(typing_context, kind, decay, link, n_steps, state, rows):
 
         def real_step(t, values):
             sums, carried = values  # within a block in the working dtype, from block to block in float64
-            faded = builder.fmul(builder.fadd(sums, carried), factor)
-            emit.write(builder.fmul(emit.read(letter, t), faded), target, t)
+            decayed = builder.fmul(builder.fadd(sums, carried), factor)
+            emit.write(builder.fmul(emit.read(letter, t), decayed), target, t)
             return [emit.fma(sums, factor, emit.read(source, t)), builder.fmul(carried, factor)]
 
-        def tropical_step(plus, t, values):
-            faded = builder.fadd(values[0], factor)
-            emit.write(builder.fadd(emit.read(letter, t), faded), target, t)
-            return [plus(faded, emit.read(source, t))]
+        def other_step(kind, t, values):
+            plus, times = emitted(emit, kind)
+            decayed = times(values[0], factor)
+            emit.write(times(emit.read(letter, t), decayed), target, t)
+            return [plus(decayed, emit.read(source, t))]
 
         def body(kind, _):
             if kind == REAL:
                 (sums, _) = emit.loop(n_steps, [emit.constant(0.0), base], real_step)
                 new = emit.fma(old, emit.splat(rates.block, emit.wide), emit.widen(sums))
             else:
-                plus = emit.larger if kind == MAX_PLUS else emit.smaller
-                new = emit.widen(emit.loop(n_steps, [base], lambda t, values: tropical_step(plus, t, values))[0])
+                new = emit.widen(emit.loop(n_steps, [base], lambda t, values: other_step(kind, t, values))[0])
             emit.write(new, kept, numbers.own)
 
         emit.choose((kind, emit.integer(0)), (KINDS, (0,)), body)

@@ -12,7 +12,8 @@ from sigfeat._kernels.compiled import compiled
 from sigfeat._kernels.low_rank_letters import CHUNK, BlockDecay, Link, Terms, convolve, follow
 from sigfeat._kernels.pooling import ChosenPoolings, feature
 from sigfeat._kernels.simd.emitter import block_steps
-from sigfeat._kernels.simd.rows import MIN_PLUS, REAL, Span, longest_of, vectors
+from sigfeat._kernels.simd.rows import Span, longest_of, vectors
+from sigfeat._kernels.simd.semirings import REAL, plus, power, times
 from sigfeat._kernels.simd.statistics import (
     END,
     N_ABOVE,
@@ -44,6 +45,7 @@ class Chains(NamedTuple):
     reach: np.ndarray
     differenced: np.ndarray
     kind: np.ndarray
+    zero: np.ndarray
     decay_factor: np.ndarray
 
 
@@ -105,8 +107,7 @@ def pooled_functionals(data, rows, k, chains, pooling, lanes, out):
             own = 1 if differenced[chain] else 0
             bounds, spans = all_bounds[own], all_spans[own]
             reset_statistics(statistics, lanes, n_statistics)
-            zero = 0.0 if kind[chain] == REAL else np.inf if kind[chain] == MIN_PLUS else -np.inf
-            state[:], ends[:] = zero, zero
+            state[:], ends[:] = chains.zero[chain], chains.zero[chain]
             for begin in range(0, longest - own, n_block):
                 n = min(n_block, longest - own - begin)
                 _advance(packed, chains, k, chain, begin, n, state, values)
@@ -160,8 +161,8 @@ def functional_values(data, rows, k, chains, lanes, out):
         row_steps = _pack(data, members, longest, packed, lanes)
         _place_terms(chains, row_steps, packed)
         for chain in range(out.shape[1]):
-            kind, own = chains.kind[chain], 1 if chains.differenced[chain] else 0
-            state[:] = 0.0 if kind == REAL else np.inf if kind == MIN_PLUS else -np.inf
+            own = 1 if chains.differenced[chain] else 0
+            state[:] = chains.zero[chain]
             for begin in range(0, longest - own, n_block):
                 n = min(n_block, longest - own - begin)
                 _advance(packed, chains, k, chain, begin, n, state, values)
@@ -192,8 +193,8 @@ def learn_thresholds(data, rows, k, chains, shares, lanes, thresholds):
             if lane == members.shape[0] or members[lane] != rows[chain]:
                 continue
             own = 1 if chains.differenced[chain] else 0
-            n_steps, kind = lengths[rows[chain]] - own, chains.kind[chain]
-            state[:] = 0.0 if kind == REAL else np.inf if kind == MIN_PLUS else -np.inf
+            n_steps = lengths[rows[chain]] - own
+            state[:] = chains.zero[chain]
             for begin in range(0, n_steps, n_block):
                 n = min(n_block, n_steps - begin)
                 _advance(packed, chains, k, chain, begin, n, state, values)
@@ -275,7 +276,7 @@ def _advance(packed, chains, k, chain, begin, n, state, values):
     for i in range(k):
         first, stop = chains.first_term[chain * k + i], chains.first_term[chain * k + i + 1]
         convolve(packed.values, terms, Span(first, stop - first), begin, (n + CHUNK - 1) // CHUNK, i, values)
-    decay = BlockDecay(factor, factor**n if kind == REAL else factor * n)
+    decay = BlockDecay(factor, power(kind, factor, n))
     part = k
     for level in range(2, k + 1):
         for i in range(k - level + 1):
@@ -316,11 +317,5 @@ def _keep_ends(row, bounds, begin, n, chains, chain, ends):
     for lane in range(lanes):
         total = ends[lane]
         for t in range(max(bounds[lane, 0] - begin, 0), min(bounds[lane, 1] - begin, n)):
-            value = row[t * lanes + lane]
-            if kind == REAL:
-                total = total * factor + value
-            elif kind == MIN_PLUS:
-                total = min(total + factor, value)
-            else:
-                total = max(total + factor, value)
+            total = plus(kind, times(kind, total, factor), row[t * lanes + lane])
         ends[lane] = total

@@ -13,7 +13,8 @@ from sigfeat._kernels.compiled import compiled
 from sigfeat._kernels.low_rank_sums import LARGEST_SUM, Packed, _advance, _is_beyond, _keep_ends, _place_terms
 from sigfeat._kernels.pooling import ChosenPoolings, feature
 from sigfeat._kernels.simd.emitter import block_steps
-from sigfeat._kernels.simd.rows import MAX_TIMES, MIN_PLUS, REAL, TROPICAL, vectors
+from sigfeat._kernels.simd.rows import vectors
+from sigfeat._kernels.simd.semirings import REAL, plus, times
 from sigfeat._kernels.simd.statistics import (
     END,
     N_ABOVE,
@@ -54,28 +55,21 @@ def advance_words(points, time, recursion, words, wanted, state, statistics):
     tree, (kind, _, one), strict, own_factor = recursion
     parent, letter, first_of_length, shorter, channel = tree
     nodes, n_letters, thresholds = words
-    n_channels, tropical, n_levels = points.shape[1], kind in TROPICAL, first_of_length.shape[0] - 1
+    n_channels, n_levels = points.shape[1], first_of_length.shape[0] - 1
     letters, values = np.empty(n_channels + shorter.shape[0]), np.empty(nodes.shape[0])
     longest = n_letters.max()
     for t in range(points.shape[0]):
         letters[:n_channels] = points[t]
         for i in range(shorter.shape[0]):
-            a, b = letters[shorter[i]], letters[channel[i]]
-            letters[n_channels + i] = a + b if tropical else a * b
+            letters[n_channels + i] = times(kind, letters[shorter[i]], letters[channel[i]])
         for step in range(n_levels):
             level = n_levels - 1 - step if strict else step  # strict sums look at what their parents were
             for node in range(first_of_length[level], first_of_length[level + 1]):
                 before = one if level == 0 else state[parent[node]]
                 before_factor = own_factor if level > 0 and strict else one
                 value, term = state[node], letters[letter[node]]
-                if kind == REAL:
-                    state[node] = value * own_factor + before * before_factor * term
-                elif kind == MAX_TIMES:
-                    state[node] = max(value * own_factor, before * before_factor * term)
-                elif kind == MIN_PLUS:
-                    state[node] = min(value + own_factor, before + before_factor + term)
-                else:
-                    state[node] = max(value + own_factor, before + before_factor + term)
+                earlier = times(kind, times(kind, before, before_factor), term)
+                state[node] = plus(kind, times(kind, value, own_factor), earlier)
         for w in range(nodes.shape[0]):
             values[w] = state[nodes[w]]
         statistics[END] = values
@@ -173,9 +167,8 @@ def _packed_history(history, chains, lanes):
     return packed
 
 
-def nothing_kept(n_chains, n_parts, n_thresholds, kinds):
+def nothing_kept(n_chains, n_parts, n_thresholds, zero):
     """Sums, statistics and ends of chains of which no value is known."""
-    zero = np.array([0.0 if kind == REAL else np.inf if kind == MIN_PLUS else -np.inf for kind in kinds])
     n_statistics = N_ABOVE + n_thresholds
     statistics = np.empty((n_chains, n_parts, n_statistics))
     reset_statistics(statistics.reshape(-1), 1, n_statistics)

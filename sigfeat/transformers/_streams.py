@@ -7,6 +7,7 @@ from sigfeat._kernels.low_rank import LANES, chain_arrays, chosen_columns
 from sigfeat._kernels.low_rank_sums import LARGEST_VALUE
 from sigfeat._kernels.pooling import chosen_poolings, feature_rows
 from sigfeat._kernels.simd.emitter import block_steps
+from sigfeat._kernels.simd.semirings import semiring_code
 from sigfeat._kernels.simd.statistics import END, fold_rows, no_statistics
 from sigfeat._kernels.streams import (
     StreamPooling,
@@ -16,7 +17,7 @@ from sigfeat._kernels.streams import (
     functional_features,
     nothing_kept,
 )
-from sigfeat._kernels.words.iterated_sums import PrefixTrees, semiring_code
+from sigfeat._kernels.words.iterated_sums import PrefixTrees
 from sigfeat._kernels.words.tree import Recursion
 from sigfeat.functionals import n_parts
 
@@ -165,7 +166,7 @@ class LowRankStream(Stream):
         self._padding, self._block = int(functionals.reach.max()), int(block_steps.py_func(LANES))
         self._begin, self._recent = 0, [np.zeros((len(shift), 0))]  # values from time begin - padding on, if there are
         self._pooling = StreamPooling(thresholds, *chosen_columns(columns))
-        self._kept = nothing_kept(functionals.n_chains, n_parts(depth), thresholds.shape[2], self._chains.kind)
+        self._kept = nothing_kept(functionals.n_chains, n_parts(depth), thresholds.shape[2], self._chains.zero)
 
     def _append(self, points):
         scaled = np.abs((points - self._shift) * self._scale[0]).max()

@@ -63,6 +63,12 @@ class Emitter:
         name = f"llvm.fmuladd.v{self.lanes}{kind}"
         return self.builder.call(cgutils.get_or_insert_function(self.builder.module, function_type, name), (a, b, c))
 
+    def add(self, a, b):
+        return self.builder.fadd(a, b)
+
+    def multiply(self, a, b):
+        return self.builder.fmul(a, b)
+
     def larger(self, a, b):
         return self.builder.select(self.builder.fcmp_ordered(">", a, b), a, b)
 

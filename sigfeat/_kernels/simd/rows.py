@@ -15,11 +15,9 @@ from numba.extending import intrinsic
 
 from sigfeat._kernels.compiled import compiled
 from sigfeat._kernels.simd.emitter import LANE_BYTES, Emitter, block_steps, operands
+from sigfeat._kernels.simd.semirings import KINDS, REAL, REAL_DECAYED, emitted
 
 CHAINS = 4  # running sums advanced together: enough to hide the latency of an addition
-
-REAL, MAX_PLUS, MIN_PLUS, MAX_TIMES, REAL_DECAYED = range(5)
-TROPICAL = (MAX_PLUS, MIN_PLUS)  # their product is a sum
 
 
 class Data(NamedTuple):
@@ -144,7 +142,7 @@ def scan(typing_context, kind, span, factors, n_steps, decay, sums):
                     value = emit.fma(old[s], emit.splat(rates.block, emit.wide), value)
                 emit.write(value, outputs.state, places[s])
 
-        emit.choose((kind, words.n), (range(5), range(1, CHAINS + 1)), body)
+        emit.choose((kind, words.n), ((*KINDS, REAL_DECAYED), range(1, CHAINS + 1)), body)
         return context.get_dummy_value()
 
     return signature, codegen
@@ -159,11 +157,9 @@ def _rows(emit, inputs, first, n):
 def _advance(emit, kind, n, parents, letters, running, own_factor, parent_factor, old, n_steps):
     """Emit n running sums over one block.
 
-    Returns what the block adds to the sums (real), or the sums themselves (tropical).
+    Returns what the block adds to the sums (real), or the sums themselves (others).
     """
-    builder = emit.builder
-    plus = emit.smaller if kind == MIN_PLUS else emit.larger
-    times = builder.fadd if kind in TROPICAL else builder.fmul
+    builder, (plus, times) = emit.builder, emitted(emit, kind)
     real, decayed = kind in (REAL, REAL_DECAYED), kind != REAL
     base = [emit.round(value) for value in old]
     for s in range(n):

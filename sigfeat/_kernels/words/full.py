@@ -15,7 +15,6 @@ from sigfeat._kernels.simd.emitter import TILE, block_steps
 from sigfeat._kernels.simd.rows import (
     CHAINS,
     NO_DECAY,
-    REAL,
     Factors,
     Span,
     Sums,
@@ -26,6 +25,7 @@ from sigfeat._kernels.simd.rows import (
     scan_back,
     vectors,
 )
+from sigfeat._kernels.simd.semirings import REAL
 from sigfeat._kernels.simd.tiles import Rows, Tile, add_outer_tile
 
 # Totals of one pass over time. More words than fit are taken in several passes, so that memory stays bounded.

@@ -8,18 +8,17 @@ import numpy as np
 from sigfeat._kernels.pooling import chosen_poolings
 from sigfeat._kernels.simd.emitter import LANE_BYTES
 from sigfeat._kernels.simd.rows import Data
+from sigfeat._kernels.simd.semirings import semiring_code
 from sigfeat._kernels.threads import over_series
 from sigfeat._kernels.words.full import PANEL_BYTES, full_words
 from sigfeat._kernels.words.tree import (
     Recursion,
-    SemiringCode,
     Tree,
     TreePooling,
     TreeWords,
     pooled_words,
     running_words,
 )
-from sigfeat.semirings import SEMIRINGS, Semiring
 from sigfeat.words import Word
 
 WORDS_PER_TREE = 256  # the running sums of one tree over one block of time stay in a second-level cache
@@ -61,8 +60,9 @@ def pooled_values(series, lengths, trees, semiring, pooling, *, strict, decay_fa
     pooling = (names, threshold of each word, n_fine, windows): a series is cut into n_fine equal parts, and windows
     (n_windows, 2) are runs (first, stop) of them.
     """
-    data, code = Data(np.ascontiguousarray(series), lengths, shift, scale), semiring_code(semiring)
+    code = semiring_code(semiring)
     lanes = _lanes(series)
+    data = Data(np.ascontiguousarray(series), lengths, shift, scale)
     names, thresholds, n_fine, windows = pooling
     poolings, n_columns = chosen_poolings(names), len(names) * len(windows)
 
@@ -86,11 +86,6 @@ def running_values(series, lengths, tree, semiring, *, strict, decay_factor, shi
 
 def _lanes(series: np.ndarray) -> int:
     return LANE_BYTES // series.itemsize
-
-
-def semiring_code(semiring: Semiring) -> SemiringCode:
-    """A semiring as the loops know it: by its place in SEMIRINGS."""
-    return SemiringCode(list(SEMIRINGS).index(semiring.name), semiring.zero, semiring.one)
 
 
 def _tree(words, chosen, n_channels):

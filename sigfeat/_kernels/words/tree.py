@@ -13,9 +13,6 @@ from sigfeat._kernels.pooling import ChosenPoolings, feature
 from sigfeat._kernels.simd.emitter import block_steps
 from sigfeat._kernels.simd.rows import (
     CHAINS,
-    REAL,
-    REAL_DECAYED,
-    TROPICAL,
     Decay,
     Factors,
     Span,
@@ -25,6 +22,7 @@ from sigfeat._kernels.simd.rows import (
     scan,
     vectors,
 )
+from sigfeat._kernels.simd.semirings import REAL, REAL_DECAYED, SemiringCode, power, times
 from sigfeat._kernels.simd.statistics import (
     END,
     N_STATISTICS,
@@ -51,14 +49,6 @@ class Tree(NamedTuple):
     first_of_length: np.ndarray
     shorter: np.ndarray
     channel: np.ndarray
-
-
-class SemiringCode(NamedTuple):
-    """A semiring as the loops know it."""
-
-    kind: int
-    zero: float
-    one: float
 
 
 class Recursion(NamedTuple):
@@ -182,19 +172,17 @@ def _advance_block(data, members, n_steps, block, recursion, workspace):
     n_block, n_channels = block_steps(lanes), data.series.shape[1]
     row = (n_block + 1) * lanes
     n = min(n_block, n_steps - block * n_block)
-    tropical = kind in TROPICAL
     pack_block(data, members, n_steps, block, zero, letters[: n_channels * row], lanes)
     for i in range(tree.shorter.shape[0]):
         for item in range(n * lanes):
             a, b = letters[tree.shorter[i] * row + item], letters[tree.channel[i] * row + item]
-            letters[(n_channels + i) * row + item] = a + b if tropical else a * b
-    block_factor = own * n if tropical else own**n
+            letters[(n_channels + i) * row + item] = times(kind, a, b)
     actual = REAL_DECAYED if kind == REAL and own != one else kind
     sums = Sums(state, running)
     for level in range(tree.first_of_length.shape[0] - 1):
         slot = 1 if level > 0 and not strict else 0
         factors = Factors(ones if level == 0 else running, tree.parent, slot, letters, tree.letter)
-        decay = Decay(own, own if level > 0 and strict else one, block_factor)
+        decay = Decay(own, own if level > 0 and strict else one, power(kind, own, n))
         stop = tree.first_of_length[level + 1]
         for i in range(tree.first_of_length[level], stop, CHAINS):
             scan(actual, Span(i, min(CHAINS, stop - i)), factors, n, decay, sums)
