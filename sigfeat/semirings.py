@@ -28,7 +28,7 @@ class Semiring:
 
     Notes
     -----
-    The compiled kernels select a semiring by its position in `SEMIRINGS`.
+    The compiled kernels select their instructions by `add` and `multiply`.
 
     References
     ----------

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from sigfeat._kernels.path_development import Plan
+from sigfeat._kernels.development.plan import Plan
 from sigfeat.nn import GROUPS, Development, development, random_algebra
 from sigfeat.nn.development import _by_torch
 from sigfeat.nn.pooled_development import PooledDevelopment

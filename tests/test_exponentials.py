@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.linalg import expm
 
-from sigfeat._kernels.exponential import LARGEST_NORMS
+from sigfeat._kernels.development.exponential import LARGEST_NORMS
 from sigfeat.nn import development
 from sigfeat.nn.groups.exponential import matrix_exponential
 from tests.test_development import check_close, every_dtype

@@ -15,7 +15,7 @@ from sigfeat import (
     Word,
     words_of_weight,
 )
-from sigfeat._kernels.interval_features import Developments, Sums, interval_values
+from sigfeat._kernels.intervals.features import Developments, Sums, interval_values
 from sigfeat.datasets import make_coincidence
 from sigfeat.filters import FILTERS, ExponentialFilters, FiniteFilters, draw_filters
 from sigfeat.nn import GROUPS, IntervalDevelopment, IntervalSums, build_filter, interval_convolution, random_algebra
@@ -37,7 +37,7 @@ def series(n_channels=2, n=N, seed=0):
 @pytest.fixture
 def short_stretches(monkeypatch):
     """As short as filters allow: long series in small."""
-    monkeypatch.setattr("sigfeat._kernels.interval_features.SHORTEST", 1)
+    monkeypatch.setattr("sigfeat._kernels.intervals.features.SHORTEST", 1)
     monkeypatch.setattr("sigfeat.nn.intervals.layers.SHORTEST", 1)
 
 

@@ -1,19 +1,21 @@
 """The compiled loops against the reference: semirings, decay, dtypes, lengths, pooling, windows, threads."""
 
+import dataclasses
 import threading
 
 import numpy as np
 import pytest
 
-from sigfeat._kernels.full import STORE_BYTES
-from sigfeat._kernels.iterated_sums import (
+from sigfeat._kernels.simd.semirings import ADDITIONS, PRODUCTS, plus, power, semiring_code, times
+from sigfeat._kernels.threads import over_series
+from sigfeat._kernels.words.full import STORE_BYTES
+from sigfeat._kernels.words.iterated_sums import (
     WORDS_PER_TREE,
     PrefixTrees,
     end_values,
     pooled_values,
     running_values,
 )
-from sigfeat._kernels.threads import over_series
 from sigfeat.pooling import POOLINGS
 from sigfeat.reference.iss import iterated_sums
 from sigfeat.reference.pooling import pooled
@@ -40,7 +42,7 @@ def own(X, i):
 
 def arguments(ring, strict, decay):
     shift = np.zeros(2) if ring.non_negative else SHIFT
-    return {"strict": strict, "fade": ring.decay_factor(decay), "shift": shift, "scale": SCALE}
+    return {"strict": strict, "decay_factor": ring.decay_factor(decay), "shift": shift, "scale": SCALE}
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -67,7 +69,7 @@ def test_full_words_equal_brute_force(strict):
         np.full(3, 7),
         4,
         strict=strict,
-        fade=1.0,
+        decay_factor=1.0,
         shift=np.zeros(3),
         scale=np.ones(3),
         n_threads=1,
@@ -78,14 +80,14 @@ def test_full_words_equal_brute_force(strict):
 
 
 def test_words_that_need_several_passes_over_time(monkeypatch):
-    monkeypatch.setattr("sigfeat._kernels.iterated_sums.PANEL_BYTES", 1)
+    monkeypatch.setattr("sigfeat._kernels.words.iterated_sums.PANEL_BYTES", 1)
     X, chosen = (
         padded(np.float64, n_channels=3)[:, :, :40],
         [word for k in range(1, 7) for word in words_of_length(3, k)],
     )
     lengths = np.minimum(LENGTHS, 40)
     out = np.empty((len(X), len(chosen)))
-    end_values(X, lengths, 6, strict=True, fade=1.0, shift=np.zeros(3), scale=np.ones(3), n_threads=1, out=out)
+    end_values(X, lengths, 6, strict=True, decay_factor=1.0, shift=np.zeros(3), scale=np.ones(3), n_threads=1, out=out)
     i = 4
     expected = iterated_sums(X[i : i + 1, :, : lengths[i]], chosen)[0, :, -1]
     np.testing.assert_allclose(out[i], expected, rtol=1e-11, atol=1e-12 * np.abs(expected).max())
@@ -171,7 +173,7 @@ def test_float32_keeps_its_digits_over_a_long_series():
     X = np.abs(np.random.default_rng(3).normal(size=(2, 2, 100_000))).astype(np.float32)
     lengths, chosen = np.full(2, 100_000), [word for k in (1, 2, 3) for word in words_of_length(2, k)]
     out = np.empty((2, len(chosen)), np.float32)
-    keywords = {"strict": True, "fade": 1.0, "shift": np.zeros(2), "scale": np.ones(2), "n_threads": 1}
+    keywords = {"strict": True, "decay_factor": 1.0, "shift": np.zeros(2), "scale": np.ones(2), "n_threads": 1}
     end_values(X, lengths, 3, out=out, **keywords)
     exact = np.empty((2, len(chosen)))
     end_values(X.astype(np.float64), lengths, 3, out=exact, **keywords)
@@ -192,6 +194,25 @@ def test_of_two_errors_the_first_series_tells():
         over_series(work, np.array([9, 8]), 1, n_threads=2)
 
 
+@pytest.mark.parametrize("table", [ADDITIONS, PRODUCTS], ids=["sums", "products"])
+def test_numbers_and_vectors_have_each_sum_and_product(table):
+    kinds = {semiring.name: semiring_code(semiring).kind for semiring in SEMIRINGS.values()}
+    for name, semiring in SEMIRINGS.items():
+        ufunc, function = (semiring.add, plus) if table is ADDITIONS else (semiring.multiply, times)
+        assert ufunc in table
+        for a, b in ((2.0, -3.0), (-0.5, 4.0)):
+            assert function(kinds[name], a, b) == ufunc(a, b)
+        assert power(kinds[name], 0.5, 3) == semiring.multiply(0.5, semiring.multiply(0.5, 0.5))
+
+
+def test_a_semiring_that_the_loops_do_not_have_is_refused():
+    unknown = dataclasses.replace(SEMIRINGS["real"], name="log", add=np.logaddexp)
+    with pytest.raises(ValueError, match=r"no sum 'logaddexp' .* 'log' needs"):
+        pooled_values(None, None, None, unknown, None, **arguments(unknown, True, 0.0), n_threads=1, out=None)
+    with pytest.raises(ValueError, match="unknown code"):
+        plus(17, 1.0, 2.0)
+
+
 @pytest.mark.parametrize("error", [IndexError, KeyboardInterrupt])
 def test_an_error_or_interrupt_in_one_thread_ends_the_others_and_is_raised(monkeypatch, error):
     seen = []
@@ -200,9 +221,9 @@ def test_an_error_or_interrupt_in_one_thread_ends_the_others_and_is_raised(monke
         seen.append(rows)
         raise error
 
-    monkeypatch.setattr("sigfeat._kernels.iterated_sums.full_words", fail)
+    monkeypatch.setattr("sigfeat._kernels.words.iterated_sums.full_words", fail)
     X = np.zeros((400, 2, 10))
-    keywords = {"strict": True, "fade": 1.0, "shift": np.zeros(2), "scale": np.ones(2)}
+    keywords = {"strict": True, "decay_factor": 1.0, "shift": np.zeros(2), "scale": np.ones(2)}
     with pytest.raises(error):
         end_values(X, np.full(400, 10), 1, n_threads=2, out=np.empty((400, 2)), **keywords)
     assert 1 <= len(seen) <= 2
@@ -215,7 +236,7 @@ def test_suffix_sums_too_many_to_keep_are_made_again(strict):
     kept_rows, blocks = sum(4**k for k in (1, 2)), -(-900 // 32)
     assert kept_rows * blocks * 33 * 32 > STORE_BYTES  # whatever the width of the registers
     ring, how = SEMIRINGS["real"], (("end",), np.zeros(len(chosen)), 1, np.array([[0, 1]]))
-    keywords = {"strict": strict, "fade": 0.99, "shift": np.zeros(4), "scale": np.ones(4), "n_threads": 1}
+    keywords = {"strict": strict, "decay_factor": 0.99, "shift": np.zeros(4), "scale": np.ones(4), "n_threads": 1}
     full, tree = np.empty((3, len(chosen))), np.empty((3, len(chosen)))
     end_values(X, lengths, 5, out=full, **keywords)
     pooled_values(X, lengths, PrefixTrees(chosen, 4), ring, how, out=tree, **keywords)

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from sigfeat import ISSTransformer, LowRankISSTransformer, PathDevelopmentTransformer
-from sigfeat._kernels.interval_features import Sums, WindowPooling, interval_values, pooled_intervals
-from sigfeat._kernels.iterated_sums import PrefixTrees, pooled_values, running_values
+from sigfeat._kernels.development.plan import Plan
+from sigfeat._kernels.intervals.features import Sums, WindowPooling, interval_values, pooled_intervals
 from sigfeat._kernels.low_rank import low_rank_values, pooled_low_rank
-from sigfeat._kernels.path_development import Plan
+from sigfeat._kernels.words.iterated_sums import PrefixTrees, pooled_values, running_values
 from sigfeat.filters import ExponentialFilters
 from sigfeat.functionals import draw_functionals
 from sigfeat.nn import GROUPS, Development, IntervalSums, build_filter
@@ -43,7 +43,7 @@ def expected(values, name, threshold, n_undefined=0):
 
 def words(name):
     out, thresholds, ring = np.empty((4, 3, 1, len(RUNS))), np.array([0.1, -0.2, 0.3]), SEMIRINGS["real"]
-    trees, how = PrefixTrees(WORDS, 2, N_FINE), {"strict": True, "fade": 0.9, **SCALING}
+    trees, how = PrefixTrees(WORDS, 2, N_FINE), {"strict": True, "decay_factor": 0.9, **SCALING}
     pooling = (name,), thresholds, N_FINE, RUNS
     pooled_values(X, LENGTHS, trees, ring, pooling, n_threads=1, out=out.reshape(4, -1), **how)
     running = running_values(X, LENGTHS, trees.trees[0], ring, **how)

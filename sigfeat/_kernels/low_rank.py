@@ -2,20 +2,22 @@
 
 import numpy as np
 
-from sigfeat._kernels.emitter import LANE_BYTES
-from sigfeat._kernels.functionals import competing_letters, functional_values, learn_thresholds, pooled_functionals
-from sigfeat._kernels.letters import MAX_COMPETITORS as MAX_COMPETITORS
+from sigfeat._kernels.low_rank_sums import ChainPooling, Chains, functional_values, learn_thresholds, pooled_functionals
 from sigfeat._kernels.pooling import chosen_poolings
-from sigfeat._kernels.statistics import MAX_THRESHOLDS as MAX_THRESHOLDS
+from sigfeat._kernels.simd.emitter import LANE_BYTES
+from sigfeat._kernels.simd.rows import Data
+from sigfeat._kernels.simd.semirings import semiring_code
+from sigfeat._kernels.simd.statistics import MAX_THRESHOLDS as MAX_THRESHOLDS
 from sigfeat._kernels.threads import over_series
 from sigfeat.functionals import Functionals, n_parts
-from sigfeat.semirings import SEMIRINGS
+from sigfeat.semirings import SEMIRINGS, semiring_named
 
-LOW_RANK_SEMIRINGS = ("real", "max_plus", "min_plus")
+# A letter is a linear form, whose values may be negative.
+LOW_RANK_SEMIRINGS = tuple(name for name, semiring in SEMIRINGS.items() if not semiring.non_negative)
 LANES = LANE_BYTES // 4  # computed in float32, whatever the input
 
 
-def chain_arrays(functionals: Functionals, n_channels: int) -> tuple[np.ndarray, ...]:
+def chain_arrays(functionals: Functionals, n_channels: int) -> Chains:
     """Functionals as index arrays for the kernels; channels from n_channels on are differences."""
     n_lags = functionals.taps.shape[3]
     used = np.asarray(functionals.taps.any(axis=-1))  # (n_chains, depth, n_used)
@@ -24,18 +26,18 @@ def chain_arrays(functionals: Functionals, n_channels: int) -> tuple[np.ndarray,
     lags = (np.arange(n_lags) - n_lags // 2) * functionals.dilations[..., np.newaxis]
     lags = np.broadcast_to(lags[:, :, np.newaxis], functionals.taps.shape)
     n_terms = n_lags * used.sum(axis=-1).ravel()
-    names = list(SEMIRINGS)
-    kinds = np.array([names.index(name) for name in functionals.semirings])
-    rates = zip(functionals.semirings, functionals.decays.tolist(), strict=True)
-    return (
+    semirings = [semiring_named(name) for name in functionals.semirings]
+    codes, rates = [semiring_code(semiring) for semiring in semirings], functionals.decays.tolist()
+    return Chains(
         np.concatenate([[0], n_terms.cumsum()]),
         rows[used].repeat(n_lags),
         lags[used].ravel(),
         np.ascontiguousarray(functionals.taps[used], np.float32).ravel(),
         functionals.reach.ravel(),
         functionals.differenced,
-        kinds,
-        np.array([SEMIRINGS[name].decay_factor(rate) for name, rate in rates]),
+        np.array([code.kind for code in codes]),
+        np.array([code.zero for code in codes]),
+        np.array([semiring.decay_factor(rate) for semiring, rate in zip(semirings, rates, strict=True)]),
     )
 
 
@@ -51,28 +53,18 @@ def pooled_low_rank(series, lengths, functionals, pooling, *, shift, scale, n_th
     """
     columns, thresholds, n_fine, windows = pooling
     poolings, of_columns = chosen_columns(columns)
-    data, chains = (series, lengths, shift, scale), chain_arrays(functionals, series.shape[1])
+    data, chains = Data(np.ascontiguousarray(series), lengths, shift, scale), chain_arrays(functionals, series.shape[1])
+    how = ChainPooling(thresholds, poolings, of_columns, n_fine, windows)
 
     def work(rows):
-        how = thresholds, poolings, of_columns, n_fine, windows
         return pooled_functionals(data, rows, functionals.depth, chains, how, LANES, out)
-
-    return all(over_series(work, lengths, LANES, n_threads))
-
-
-def competing_low_rank(series, lengths, functionals, n_fine, windows, *, shift, scale, n_threads, out):
-    """Fill `out` with the shares of the competing letters of all chains; whether no value is too large for float32."""
-    data, chains = (series, lengths, shift, scale), chain_arrays(functionals, series.shape[1])
-
-    def work(rows):
-        return competing_letters(data, rows, functionals.depth, chains, n_fine, windows, LANES, out)
 
     return all(over_series(work, lengths, LANES, n_threads))
 
 
 def low_rank_thresholds(series, lengths, functionals, rows, shares, *, shift, scale):
     """Quantiles `shares`, (n_chains, n_parts, n_thresholds), of the values of series rows[i] for chain i."""
-    data, chains = (series, lengths, shift, scale), chain_arrays(functionals, series.shape[1])
+    data, chains = Data(np.ascontiguousarray(series), lengths, shift, scale), chain_arrays(functionals, series.shape[1])
     thresholds = np.zeros(shares.shape, np.float32)
     learn_thresholds(data, rows, functionals.depth, chains, shares, LANES, thresholds)
     return thresholds
@@ -82,6 +74,6 @@ def low_rank_values(series, lengths, functionals, *, shift, scale):
     """Values of all parts at each own time, (n_samples, n_chains, n_parts, n_timepoints), NaN behind."""
     shape = len(series), functionals.n_chains, n_parts(functionals.depth), series.shape[2]
     out = np.full(shape, np.nan, np.float32)
-    data, chains = (series, lengths, shift, scale), chain_arrays(functionals, series.shape[1])
+    data, chains = Data(np.ascontiguousarray(series), lengths, shift, scale), chain_arrays(functionals, series.shape[1])
     functional_values(data, np.arange(len(series)), functionals.depth, chains, LANES, out)
     return out

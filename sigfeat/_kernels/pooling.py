@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from sigfeat._kernels.statistics import END, EXCESS, MAXIMUM, MINIMUM, N_ABOVE, PLACES, POSITION, TOTAL
+from sigfeat._kernels.compiled import compiled
+from sigfeat._kernels.simd.statistics import END, EXCESS, MAXIMUM, MINIMUM, N_ABOVE, PLACES, POSITION, TOTAL
 from sigfeat.pooling import POOLINGS, STATISTICS, Statistics, pooling_named
 
 
@@ -26,11 +27,11 @@ def chosen_poolings(names: Sequence[str]) -> ChosenPoolings:
     return ChosenPoolings(np.array(codes), np.array([statistic in needed for statistic in STATISTICS]))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def feature(code, kept, threshold, start, stop, n):
     """Value of a pooling of the n values at times stop - n <= t < stop of a window, 0 for n = 0.
 
-    kept: statistics of `statistics.py`, of which the one threshold of so many is looked at.
+    kept: statistics of `simd/statistics.py`, of which the one threshold of so many is looked at.
     """
     if n <= 0:
         return 0.0
@@ -50,7 +51,7 @@ def feature(code, kept, threshold, start, stop, n):
     return _value(code, statistics)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def feature_rows(statistics, codes, n_undefined, n_timepoints, out):
     """Write the poolings of all rows over the times n_undefined[row] <= t < n_timepoints to out (n_rows, n_poolings).
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from sigfeat import _devices
-from sigfeat._kernels.path_development import Plan
+from sigfeat._kernels.development.plan import Plan
 from sigfeat.nn.groups import Group
 from sigfeat.nn.groups.exponential import matrix_exponential
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sigfeat import _devices
 from sigfeat._devices import Device
-from sigfeat._kernels.path_development import Plan, segments_of
+from sigfeat._kernels.development.plan import Plan, segments_of
 from sigfeat.nn.groups import Group
 from sigfeat.nn.pooled_development import PooledDevelopment, developed_on_device, development_of
 from sigfeat.panel import Floats

@@ -6,21 +6,25 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sigfeat._kernels.emitter import block_steps
-from sigfeat._kernels.functionals import LARGEST_VALUE
-from sigfeat._kernels.iterated_sums import PrefixTrees
+from sigfeat._kernels.development.plan import Plan
 from sigfeat._kernels.low_rank import LANES, chain_arrays, chosen_columns
-from sigfeat._kernels.path_development import Plan
+from sigfeat._kernels.low_rank_sums import LARGEST_VALUE
 from sigfeat._kernels.pooling import chosen_poolings, feature_rows
-from sigfeat._kernels.statistics import END, fold_rows, no_statistics
-from sigfeat._kernels.streaming import (
+from sigfeat._kernels.simd.emitter import block_steps
+from sigfeat._kernels.simd.semirings import semiring_code
+from sigfeat._kernels.simd.statistics import END, fold_rows, no_statistics
+from sigfeat._kernels.streams import (
+    StreamPooling,
+    StreamWords,
     advance_functionals,
     advance_words,
     functional_features,
     nothing_kept,
 )
+from sigfeat._kernels.words.iterated_sums import PrefixTrees
+from sigfeat._kernels.words.tree import Recursion
 from sigfeat.functionals import Functionals, n_parts
-from sigfeat.semirings import SEMIRINGS, Semiring
+from sigfeat.semirings import Semiring
 from sigfeat.words import Word
 
 POINTS_AT_ONCE = 512  # whose developments are in memory together
@@ -123,7 +127,7 @@ class WordStream(Stream):
         thresholds: NDArray[np.float64],
         *,
         strict: bool,
-        fade: float,
+        decay_factor: float,
         shift: NDArray[np.float64],
         scale: NDArray[np.float64],
         needed: int,
@@ -131,14 +135,14 @@ class WordStream(Stream):
         longest = max(word.length for word in words)
         super().__init__(len(shift), needed, f"words of {longest} letters")
         self._poolings = chosen_poolings(pooling)
-        self._strict, self._fade, self._shift, self._scale = strict, fade, shift[:, np.newaxis], scale[:, np.newaxis]
-        code = list(SEMIRINGS).index(semiring.name), semiring.zero, semiring.one
+        self._strict, self._shift, self._scale = strict, shift[:, np.newaxis], scale[:, np.newaxis]
+        code = semiring_code(semiring)
         self._non_negative = semiring.name if semiring.non_negative else None
         self._trees = [
-            ((tree, code, strict, fade), (nodes, n_letters, thresholds[places]), places)
+            (Recursion(tree, code, strict, decay_factor), StreamWords(nodes, n_letters, thresholds[places]), places)
             for tree, nodes, places, n_letters in PrefixTrees(words, len(shift)).trees
         ]
-        self._state = [np.full(len(sums[0][0]), semiring.zero) for sums, _, _ in self._trees]
+        self._state = [np.full(len(recursion.tree.parent), semiring.zero) for recursion, _, _ in self._trees]
         self._statistics = [no_statistics(len(places)) for _, _, places in self._trees]
         self._n_words = len(words)
 
@@ -151,15 +155,15 @@ class WordStream(Stream):
                 f"got {points[c, t]:.6g} {place}"
             )
         values = np.ascontiguousarray(((points - self._shift) * self._scale).T)
-        for (sums, words, _), state, kept in zip(self._trees, self._state, self._statistics, strict=True):
-            advance_words(values, self.n_timepoints, sums, words, self._poolings.wanted, state, kept)
+        for (recursion, words, _), state, kept in zip(self._trees, self._state, self._statistics, strict=True):
+            advance_words(values, self.n_timepoints, recursion, words, self._poolings.wanted, state, kept)
 
     def _features(self) -> NDArray[np.float64]:
         codes = self._poolings.codes
         features = np.empty((self._n_words, len(codes)))
-        for (_, (_, n_letters, _), places), kept in zip(self._trees, self._statistics, strict=True):
+        for (_, words, places), kept in zip(self._trees, self._statistics, strict=True):
             own = np.empty((len(places), len(codes)))
-            n_undefined = (n_letters - 1) * self._strict
+            n_undefined = (words.n_letters - 1) * self._strict
             feature_rows(kept, codes, n_undefined, self.n_timepoints, own)
             features[places] = own
         return features.ravel()
@@ -187,8 +191,8 @@ class LowRankStream(Stream):
         self._shift, self._scale = shift[:, np.newaxis], scale[:, :, np.newaxis]
         self._padding, self._block = int(functionals.reach.max()), int(block_steps.py_func(LANES))
         self._begin, self._recent = 0, [np.zeros((len(shift), 0))]  # values from time begin - padding on, if there are
-        self._pooling = thresholds, *chosen_columns(columns)
-        self._kept = nothing_kept(functionals.n_chains, n_parts(depth), thresholds.shape[2], self._chains[6])
+        self._pooling = StreamPooling(thresholds, *chosen_columns(columns))
+        self._kept = nothing_kept(functionals.n_chains, n_parts(depth), thresholds.shape[2], self._chains.zero)
 
     def _append(self, points: NDArray[np.float64]) -> None:
         scaled = np.abs((points - self._shift) * self._scale[0]).max()
@@ -230,9 +234,9 @@ class LowRankStream(Stream):
         n = self.n_timepoints
         if not self._advance(recent, n, (n, n - 1), kept):
             raise ValueError("low-rank iterated sums overflow float32: scale the series, lower depth or raise decay")
-        differenced = self._chains[5]
+        differenced = self._chains.differenced
         _, statistics, ends = kept
-        features = np.empty(statistics.shape[0] * statistics.shape[1] * len(self._pooling[2]))
+        features = np.empty(statistics.shape[0] * statistics.shape[1] * len(self._pooling.of_columns))
         functional_features(statistics, ends, self._depth, self._pooling, differenced, n, features)
         return features
 

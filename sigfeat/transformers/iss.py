@@ -7,7 +7,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sigfeat._kernels.iterated_sums import WORDS_PER_TREE, PrefixTrees, end_values, pooled_values, running_values
+from sigfeat._kernels.words.iterated_sums import (
+    WORDS_PER_TREE,
+    PrefixTrees,
+    end_values,
+    pooled_values,
+    running_values,
+)
 from sigfeat._validation import Interval, StrOptions, _fit_context, check_is_fitted
 from sigfeat.panel import Floats
 from sigfeat.pooling import (
@@ -221,7 +227,7 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
         self.mean_, self.scale_ = self._learn_scale(X, lengths)
         self._loop: dict[str, Any] = {
             "strict": self._strict,
-            "fade": self._semiring.decay_factor(self.decay),
+            "decay_factor": self._semiring.decay_factor(self.decay),
             "shift": self.mean_,
             "scale": 1.0 / self.scale_,
         }

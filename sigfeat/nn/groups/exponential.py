@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
-from sigfeat._kernels.exponential import DEGREE_8, DEGREE_18
+from sigfeat._kernels.development.exponential import DEGREE_8, DEGREE_18
 
 _LARGEST_NORM = {8: {32: 0.58, 64: 0.05}, 18: {32: 3.0, 64: 1.1}}  # by degree and bits of the real numbers
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from sigfeat._devices import Device
-from sigfeat._kernels.interval_features import (
+from sigfeat._kernels.intervals.features import (
     SHORTEST,
     STRETCH,
     Developments,

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from sigfeat._devices import Device
-from sigfeat._kernels.interval_features import Developments
-from sigfeat._kernels.path_development import Plan
+from sigfeat._kernels.development.plan import Plan
+from sigfeat._kernels.intervals.features import Developments
 from sigfeat._validation import Interval, RandomState, StrOptions, _fit_context
 from sigfeat.nn.development import random_algebra
 from sigfeat.nn.groups import GROUPS, Group

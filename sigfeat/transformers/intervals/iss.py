@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sigfeat._devices import Device
-from sigfeat._kernels.interval_features import Sums
+from sigfeat._kernels.intervals.features import Sums
 from sigfeat._validation import Interval, RandomState, StrOptions, _fit_context
 from sigfeat.panel import Floats
 from sigfeat.pooling import Windows, check_poolings, fine_windows

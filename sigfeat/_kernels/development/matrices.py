@@ -7,34 +7,77 @@ Hence rows = columns = n for real and rows = n, columns = 2 n for complex matric
 """
 
 import functools
+from typing import NamedTuple
 
+import numpy as np
 from llvmlite import ir
-from numba import njit
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from sigfeat._kernels.emitter import TILE, Emitter, array_data
+from sigfeat._kernels.compiled import compiled
+from sigfeat._kernels.simd.emitter import TILE, Emitter, operands
 
 UNROLLED = 8  # sums that are advanced together where one of the factors is a scalar
 
 
-@intrinsic
-def _add_product_tile(typing_context, work, left, right, out, columns, inner, n_rows, n_columns, keep):
-    """out[i, j] = keep * out[i, j] + sum_k left[i, k] right[k, j] for a tile of at most TILE x TILE.
+class Shape(NamedTuple):
+    """Rows and columns of a matrix, and lanes."""
 
-    left, right, out: places of the first vectors of the tile; all matrices have `columns` vectors a row.
+    rows: int
+    columns: int
+    lanes: int
+
+
+class Star(NamedTuple):
+    """X*[e] = signs[e] X[places[e]] for the entries e of a matrix X; both empty where there is no star."""
+
+    places: np.ndarray
+    signs: np.ndarray
+
+
+class Tile(NamedTuple):
+    """Part of a product: the places of its first row in `left`, first column in `right`, and first entry in `out`.
+
+    All three matrices have `columns` vectors a row; the entries of `out` are kept and added to if `keep`.
     """
-    index = types.intp
-    signature = types.void(work, index, index, index, index, index, index, index, types.boolean)
+
+    left: int
+    right: int
+    out: int
+    columns: int
+    n_rows: int
+    n_columns: int
+    keep: bool
+
+
+class Block(NamedTuple):
+    """Vectors of `data` from `place` on; n says how many."""
+
+    data: np.ndarray
+    place: int
+    n: int
+
+
+class Weights(NamedTuple):
+    """Rows of numbers, of `pitch` items, from item `first` on."""
+
+    values: np.ndarray
+    first: int
+    pitch: int
+
+
+@intrinsic
+def _add_product_tile(typing_context, work, tile):
+    """out[i, j] = keep * out[i, j] + sum_k left[i, k] right[k, j] for a tile of at most TILE x TILE."""
+    signature = types.void(work, tile)
 
     def codegen(context, builder, signature, args):
-        _, left, right, out, columns, inner, n_rows, n_columns, keep = args
-        (data,) = array_data(context, builder, signature, args)
+        data, part = operands(context, builder, signature, args)
         emit = Emitter(builder, work.dtype)
-        a, b, c = (emit.skip(data, place) for place in (left, right, out))
+        a, b, c = (emit.skip(data, place) for place in (part.left, part.right, part.out))
 
         def body(m, n):
-            offsets = [builder.mul(columns, emit.integer(r)) for r in range(m)]
+            offsets = [builder.mul(part.columns, emit.integer(r)) for r in range(m)]
             zero = emit.constant(0.0)
 
             def place(e):
@@ -42,35 +85,34 @@ def _add_product_tile(typing_context, work, left, right, out, columns, inner, n_
 
             def step(k, sums):
                 x = [emit.read(a, builder.add(offsets[r], k)) for r in range(m)]
-                row = builder.mul(columns, k)
+                row = builder.mul(part.columns, k)
                 y = [emit.read(b, builder.add(row, emit.integer(s))) for s in range(n)]
                 return [emit.fma(x[e // n], y[e % n], sums[e]) for e in range(m * n)]
 
-            initial = [builder.select(keep, emit.read(c, place(e)), zero) for e in range(m * n)]
-            for e, total in enumerate(emit.loop(inner, initial, step)):
+            initial = [builder.select(part.keep, emit.read(c, place(e)), zero) for e in range(m * n)]
+            for e, total in enumerate(emit.loop(part.columns, initial, step)):
                 emit.write(total, c, place(e))
 
         sides = range(1, TILE + 1)
-        emit.choose((n_rows, n_columns), (sides, sides), body)
+        emit.choose((part.n_rows, part.n_columns), (sides, sides), body)
         return context.get_dummy_value()
 
     return signature, codegen
 
 
 @intrinsic
-def _weighted_tile(typing_context, weights, first, n_terms, source, i, target, k, n_sums):
-    """target[k + s] = sum_j weights[first + s, j] source[i + j] for at most UNROLLED sums s."""
-    index = types.intp
-    signature = types.void(weights, index, index, source, index, target, index, index)
+def _weighted_tile(typing_context, weights, source, target):
+    """target[s] = sum_j weights[s, j] source[j] for at most UNROLLED sums s."""
+    signature = types.void(weights, source, target)
 
     def codegen(context, builder, signature, args):
-        _, first, n_terms, _, i, _, k, n_sums = args
-        w, x, y = array_data(context, builder, signature, args)
-        emit = Emitter(builder, source.dtype)
-        x, y = emit.skip(x, i), emit.skip(y, k)
+        table, terms, sums_of = operands(context, builder, signature, args)
+        emit = Emitter(builder, source[source.fields.index("data")].dtype)
+        w = builder.gep(table.values, [table.first])
+        x, y = emit.skip(terms.data, terms.place), emit.skip(sums_of.data, sums_of.place)
 
         def body(_, n):
-            starts = [builder.mul(builder.add(first, emit.integer(s)), n_terms) for s in range(n)]
+            starts = [builder.mul(emit.integer(s), table.pitch) for s in range(n)]
 
             def step(j, sums):
                 value = emit.read(x, j)
@@ -80,33 +122,31 @@ def _weighted_tile(typing_context, weights, first, n_terms, source, i, target, k
                     new.append(emit.fma(emit.splat(weight), value, sums[s]))
                 return new
 
-            for s, total in enumerate(emit.loop(n_terms, [emit.constant(0.0)] * n, step)):
+            for s, total in enumerate(emit.loop(terms.n, [emit.constant(0.0)] * n, step)):
                 emit.write(total, y, emit.integer(s))
 
-        emit.choose((emit.integer(0), n_sums), ((0,), range(1, UNROLLED + 1)), body)
+        emit.choose((emit.integer(0), sums_of.n), ((0,), range(1, UNROLLED + 1)), body)
         return context.get_dummy_value()
 
     return signature, codegen
 
 
 @intrinsic
-def _spread(typing_context, weights, first, n_terms, source, i, target, k, n_sums, keep):
-    """target[k + s] = keep * target[k + s] + sum_j weights[s, first + j] source[i + j] for at most UNROLLED terms j."""
-    index = types.intp
-    signature = types.void(weights, index, index, source, index, target, index, index, types.boolean)
+def _spread(typing_context, weights, source, target, keep):
+    """target[s] = keep * target[s] + sum_j weights[s, j] source[j] for at most UNROLLED terms j."""
+    signature = types.void(weights, source, target, types.boolean)
 
     def codegen(context, builder, signature, args):
-        _, first, n_terms, _, i, _, k, n_sums, keep = args
-        w, x, y = array_data(context, builder, signature, args)
-        width = builder.extract_value(builder.extract_value(args[0], 5), 1)  # row length of the weights
-        emit = Emitter(builder, source.dtype)
-        w, x, y = builder.gep(w, [first]), emit.skip(x, i), emit.skip(y, k)
+        table, inputs, sums_of, keep = operands(context, builder, signature, args)
+        emit = Emitter(builder, source[source.fields.index("data")].dtype)
+        w = builder.gep(table.values, [table.first])
+        x, y = emit.skip(inputs.data, inputs.place), emit.skip(sums_of.data, sums_of.place)
 
         def body(_, n):
             terms, zero = [emit.read(x, emit.integer(j)) for j in range(n)], emit.constant(0.0)
 
             def step(s, _):
-                row = builder.mul(s, width)
+                row = builder.mul(s, table.pitch)
                 total = builder.select(keep, emit.read(y, s), zero)
                 for j in range(n):
                     weight = builder.load(builder.gep(w, [builder.add(row, emit.integer(j))]))
@@ -114,9 +154,9 @@ def _spread(typing_context, weights, first, n_terms, source, i, target, k, n_sum
                 emit.write(total, y, s)
                 return []
 
-            emit.loop(n_sums, [], step)
+            emit.loop(sums_of.n, [], step)
 
-        emit.choose((emit.integer(0), n_terms), ((0,), range(1, UNROLLED + 1)), body)
+        emit.choose((emit.integer(0), inputs.n), ((0,), range(1, UNROLLED + 1)), body)
         return context.get_dummy_value()
 
     return signature, codegen
@@ -129,8 +169,7 @@ def _norm_bounds(typing_context, steps, weights, n_terms, n_steps, out):
     signature = types.void(steps, weights, index, index, out)
 
     def codegen(context, builder, signature, args):
-        _, _, n_terms, n_steps, _ = args
-        x, w, y = array_data(context, builder, signature, args)
+        x, w, n_terms, n_steps, y = operands(context, builder, signature, args)
         emit = Emitter(builder, steps.dtype)
         kind = "f32" if emit.itemsize == 4 else "f64"
         vector, scalar = emit.narrow, emit.narrow.element
@@ -168,16 +207,14 @@ def _norm_bounds(typing_context, steps, weights, n_terms, n_steps, out):
 
 
 @intrinsic
-def _add_outer_rows(typing_context, left, i, n_left, right, j, n_right, out):
-    """out[s, e] += left[i + s] * right[j + e] for at most UNROLLED rows s and all n_right entries e."""
-    index = types.intp
-    signature = types.void(left, index, index, right, index, index, out)
+def _add_outer_rows(typing_context, left, right, out):
+    """out[s, e] += left[s] * right[e] for at most UNROLLED rows s and all entries e."""
+    signature = types.void(left, right, out)
 
     def codegen(context, builder, signature, args):
-        _, i, n_left, _, j, n_right, _ = args
-        a, b, c = array_data(context, builder, signature, args)
-        emit = Emitter(builder, left.dtype)
-        a, b = emit.skip(a, i), emit.skip(b, j)
+        rows, entries, c = operands(context, builder, signature, args)
+        emit = Emitter(builder, out.dtype)
+        a, b = emit.skip(rows.data, rows.place), emit.skip(entries.data, entries.place)
 
         def body(_, n):
             x = [emit.read(a, emit.integer(s)) for s in range(n)]
@@ -185,13 +222,13 @@ def _add_outer_rows(typing_context, left, i, n_left, right, j, n_right, out):
             def step(e, _):
                 y = emit.read(b, e)
                 for s in range(n):
-                    place = builder.add(builder.mul(n_right, emit.integer(s)), e)
+                    place = builder.add(builder.mul(entries.n, emit.integer(s)), e)
                     emit.write(emit.fma(x[s], y, emit.read(c, place)), c, place)
                 return []
 
-            emit.loop(n_right, [], step)
+            emit.loop(entries.n, [], step)
 
-        emit.choose((emit.integer(0), n_left), ((0,), range(1, UNROLLED + 1)), body)
+        emit.choose((emit.integer(0), rows.n), ((0,), range(1, UNROLLED + 1)), body)
         return context.get_dummy_value()
 
     return signature, codegen
@@ -204,8 +241,7 @@ def _mix(typing_context, work, out, n, places, weights):
     signature = types.void(work, index, index, places, weights)
 
     def codegen(context, builder, signature, args):
-        _, out, n, places, weights = args
-        (data,) = array_data(context, builder, signature, args)
+        data, out, n, places, weights = operands(context, builder, signature, args)
         emit = Emitter(builder, work.dtype)
         y = emit.skip(data, out)
         terms = [emit.skip(data, place) for place in cgutils.unpack_tuple(builder, places)]
@@ -225,22 +261,21 @@ def _mix(typing_context, work, out, n, places, weights):
 
 
 @intrinsic
-def _add_star(typing_context, work, source, target, n, places, signs, own, other):
+def _add_star(typing_context, work, source, target, n, star, own, other):
     """target[e] = own source[e] + other signs[e] source[places[e]] for n entries; target and source differ."""
     index = types.intp
-    signature = types.void(work, index, index, index, places, signs, work.dtype, work.dtype)
+    signature = types.void(work, index, index, index, star, work.dtype, work.dtype)
 
     def codegen(context, builder, signature, args):
-        _, source, target, n, _, _, own, other = args
-        data, table, sign = array_data(context, builder, signature, args)
+        data, source, target, n, starred, own, other = operands(context, builder, signature, args)
         emit = Emitter(builder, work.dtype)
         x, y = emit.skip(data, source), emit.skip(data, target)
         own, other = emit.splat(own), emit.splat(other)
 
         def step(e, _):
-            weight = builder.fmul(other, emit.splat(builder.load(builder.gep(sign, [e]))))
-            starred = emit.read(x, builder.load(builder.gep(table, [e])))
-            emit.write(emit.fma(own, emit.read(x, e), builder.fmul(weight, starred)), y, e)
+            weight = builder.fmul(other, emit.splat(builder.load(builder.gep(starred.signs, [e]))))
+            value = emit.read(x, builder.load(builder.gep(starred.places, [e])))
+            emit.write(emit.fma(own, emit.read(x, e), builder.fmul(weight, value)), y, e)
             return []
 
         emit.loop(n, [], step)
@@ -249,7 +284,7 @@ def _add_star(typing_context, work, source, target, n, places, signs, own, other
     return signature, codegen
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def multiply(work, left, right, out, shape, keep=False):
     """out = left @ right, or out += left @ right if `keep`; the three places differ, `right` is made complete."""
     rows, columns, lanes = shape
@@ -261,12 +296,12 @@ def multiply(work, left, right, out, shape, keep=False):
         for j in range(column_tiles):
             c = j * columns // column_tiles
             n_columns = (j + 1) * columns // column_tiles - c
-            _add_product_tile(
-                work, left + r * columns, right + c, out + r * columns + c, columns, columns, n_rows, n_columns, keep
-            )
+            place = r * columns
+            tile = Tile(left + place, right + c, out + place + c, columns, n_rows, n_columns, keep)
+            _add_product_tile(work, tile)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def complete(work, place, shape):
     """Write the lower half [-Im, Re] behind the upper half [Re, Im] of a complex matrix."""
     rows, columns, lanes = shape
@@ -281,51 +316,54 @@ def complete(work, place, shape):
             work[lower + half + item] = work[upper + item]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def weighted_sums(weights, source, i, target, k):
     """target[k + s] = sum_j weights[s, j] source[i + j], the weights being scalars."""
     n_sums, n_terms = weights.shape
     if n_terms <= n_sums:
         for j in range(0, n_terms, UNROLLED):
-            _spread(weights, j, min(UNROLLED, n_terms - j), source, i + j, target, k, n_sums, j > 0)
+            terms = Block(source, i + j, min(UNROLLED, n_terms - j))
+            _spread(Weights(weights, j, n_terms), terms, Block(target, k, n_sums), j > 0)
         return
     for s in range(0, n_sums, UNROLLED):
-        _weighted_tile(weights, s, n_terms, source, i, target, k + s, min(UNROLLED, n_sums - s))
+        sums = Block(target, k + s, min(UNROLLED, n_sums - s))
+        _weighted_tile(Weights(weights, s * n_terms, n_terms), Block(source, i, n_terms), sums)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def norm_bounds(steps, weights, n_steps, out):
     """out[t] = largest over the lanes of sum_j weights[j] |steps[t, j]|."""
     if n_steps > 0:
         _norm_bounds(steps, weights, weights.shape[0], n_steps, out)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def add_outer(left, i, n_left, right, j, n_right, out, lanes):
     """out[s, e] += left[i + s] * right[j + e]."""
     for s in range(0, n_left, UNROLLED):
-        _add_outer_rows(left, i + s, min(UNROLLED, n_left - s), right, j, n_right, out[s * n_right * lanes :])
+        rows = Block(left, i + s, min(UNROLLED, n_left - s))
+        _add_outer_rows(rows, Block(right, j, n_right), out[s * n_right * lanes :])
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def mix(work, out, shape, places, weights):
     """out = sum of weights[i] times the matrix at places[i], entry by entry; `out` may be one of them."""
-    _mix(work, out, shape[0] * shape[1], places, weights)
+    _mix(work, out, shape.rows * shape.columns, places, weights)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def scale(work, place, shape, factor):
     """Multiply a matrix by a number."""
-    _mix(work, place, shape[0] * shape[1], (place,), (factor,))
+    _mix(work, place, shape.rows * shape.columns, (place,), (factor,))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def copy(work, source, target, shape):
     """Copy a matrix."""
-    _mix(work, target, shape[0] * shape[1], (source,), (1.0,))
+    _mix(work, target, shape.rows * shape.columns, (source,), (1.0,))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def add_identity(work, place, shape, weight):
     """Add weight times the identity to a matrix."""
     rows, columns, lanes = shape
@@ -336,16 +374,16 @@ def add_identity(work, place, shape, weight):
             work[item] += number
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def set_identity(work, place, shape):
     """Set a matrix to the identity."""
-    work[place * shape[2] :][: shape[0] * shape[1] * shape[2]] = 0
+    rows, columns, lanes = shape
+    work[place * lanes :][: rows * columns * lanes] = 0
     add_identity(work, place, shape, 1.0)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def add_star(work, source, target, shape, star, own, other):
-    """target = own X + other X* of the matrix X at `source`: X*[e] = signs[e] X[places[e]], star = (places, signs)."""
-    places, signs = star
+    """target = own X + other X* of the matrix X at `source`."""
     number = work.dtype.type
-    _add_star(work, source, target, shape[0] * shape[1], places, signs, number(own), number(other))
+    _add_star(work, source, target, shape.rows * shape.columns, star, number(own), number(other))

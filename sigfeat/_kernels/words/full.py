@@ -6,12 +6,27 @@ matrix product over time. Time is walked in blocks: scan U forward, scan V backw
 of the block to the totals. Decay depends on the age of the first letter only, so it is a weight on that letter.
 """
 
-import numpy as np
-from numba import njit
+from typing import NamedTuple
 
-from sigfeat._kernels.emitter import TILE, block_steps
-from sigfeat._kernels.packing import longest_of, pack_block, vectors
-from sigfeat._kernels.simd import CHAINS, REAL, add_outer_tile, multiply, scan, scan_back
+import numpy as np
+
+from sigfeat._kernels.compiled import compiled
+from sigfeat._kernels.simd.emitter import TILE, block_steps
+from sigfeat._kernels.simd.rows import (
+    CHAINS,
+    NO_DECAY,
+    Factors,
+    Span,
+    Sums,
+    longest_of,
+    multiply,
+    pack_block,
+    scan,
+    scan_back,
+    vectors,
+)
+from sigfeat._kernels.simd.semirings import REAL
+from sigfeat._kernels.simd.tiles import Rows, Tile, add_outer_tile
 
 # Totals of one pass over time. More words than fit are taken in several passes, so that memory stays bounded.
 PANEL_BYTES = 1 << 22
@@ -19,17 +34,32 @@ PANEL_BYTES = 1 << 22
 STORE_BYTES = 1 << 19
 
 
-@njit(cache=True, nogil=True)
-def full_words(data, rows, depth, strict, fade, lanes, panel_bytes, out):
+class Levels(NamedTuple):
+    """Index tables of the words of lengths 1, ..., depth.
+
+    Level k is rows starts[k] : starts[k] + sizes[k], in lexicographic order. Read forward, a word is its prefix
+    `before` and its `newest` letter; read backward, its `first` letter and its suffix `after`.
+    """
+
+    sizes: np.ndarray
+    starts: np.ndarray
+    before: np.ndarray
+    newest: np.ndarray
+    first: np.ndarray
+    after: np.ndarray
+
+
+@compiled
+def full_words(data, rows, depth, strict, decay_factor, lanes, panel_bytes, out):
     """Fill out[rows] with the end values of the words of lengths 1..depth in lexicographic order.
 
-    data = (series, lengths, shift, scale), see `pack_block`; `fade` is the decay factor of one step.
+    The decay factor is that of one step.
     """
-    series, lengths = data[0], data[1]
+    series, lengths = data.series, data.lengths
     n_channels, m, n_block = series.shape[1], depth // 2, block_steps(lanes)
     q, row = depth - m, (n_block + 1) * lanes
     levels = _levels(n_channels, q)
-    sizes, starts = levels[0], levels[1]
+    sizes, starts = levels.sizes, levels.starts
     n_left, n_right, n_prefixes = sizes[m], starts[q + 1], starts[m + 1]
     panel = min(n_left, max(4 * TILE, panel_bytes // (n_right * lanes * 8)))
     n_blocks = -(-longest_of(rows, lengths) // n_block)
@@ -51,10 +81,10 @@ def full_words(data, rows, depth, strict, fade, lanes, panel_bytes, out):
         for block in range(n_blocks - 1, -1, -1):
             n = min(n_block, n_steps - block * n_block)
             pack_block(data, members, n_steps, block, 0.0, packed[block], lanes)
-            if fade != 1.0:
+            if decay_factor != 1.0:
                 for t in range(n):
                     age = n_steps - 1 - block * n_block - t
-                    weights[block, t * lanes : (t + 1) * lanes] = fade**age
+                    weights[block, t * lanes : (t + 1) * lanes] = decay_factor**age
             checkpoints[block] = suffix_state
             _scan_suffixes(packed[block], levels, q - 1, strict, n, ones, suffix_state, suffixes[block % stored])
         for first in range(0, n_left, panel):
@@ -67,7 +97,7 @@ def full_words(data, rows, depth, strict, fade, lanes, panel_bytes, out):
                 if stored == 1:
                     suffix_state[:] = checkpoints[block]
                     _scan_suffixes(letters, levels, q - 1, strict, n, ones, suffix_state, after)
-                _multiply_suffixes(letters, levels, q, strict, n, ones, after, right)
+                _multiply_suffixes(letters, levels, q, strict, n, ones, after, right, lanes)
                 if m == 0:
                     _add_product(weights[block], 0, 0, n_rows, right, n_right, totals, n)
                 else:
@@ -79,13 +109,8 @@ def full_words(data, rows, depth, strict, fade, lanes, panel_bytes, out):
         _unpack(prefix_state, 0, n_prefixes, n_prefixes, 1, members, lanes, 0, out)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _levels(n_channels, depth):
-    """Index tables of the words of lengths 1..depth.
-
-    Level k is rows starts[k] : starts[k] + sizes[k], in lexicographic order. Read forward, a word is its prefix
-    `before` and its `newest` letter; read backward, its `first` letter and its suffix `after`.
-    """
     sizes, starts = np.ones(depth + 2, np.int64), np.zeros(depth + 2, np.int64)
     for k in range(1, depth + 2):
         sizes[k] = sizes[k - 1] * n_channels
@@ -99,43 +124,40 @@ def _levels(n_channels, depth):
             if k > 1:
                 before[starts[k] + i] = starts[k - 1] + i // n_channels
                 after[starts[k] + i] = starts[k - 1] + i % sizes[k - 1]
-    return sizes, starts, before, newest, first, after
+    return Levels(sizes, starts, before, newest, first, after)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _scan_prefixes(letters, levels, depth, strict, n, weights, state, running):
-    sizes, starts, before, newest, _, _ = levels
+    sums = Sums(state, running)
     for k in range(1, depth + 1):
-        parents = weights if k == 1 else running
-        slot = 1 if k > 1 and not strict else 0
-        stop = starts[k] + sizes[k]
-        for i in range(starts[k], stop, CHAINS):
-            count = min(CHAINS, stop - i)
-            scan(REAL, i, count, parents, before, slot, letters, newest, n, 1.0, 1.0, 1.0, state, running)
+        slot, first = 1 if k > 1 and not strict else 0, levels.starts[k]
+        factors = Factors(weights if k == 1 else running, levels.before, slot, letters, levels.newest)
+        for i in range(first, first + levels.sizes[k], CHAINS):
+            span = Span(i, min(CHAINS, first + levels.sizes[k] - i))
+            scan(REAL, span, factors, n, NO_DECAY, sums)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _scan_suffixes(letters, levels, depth, strict, n, ones, state, running):
-    sizes, starts, _, _, first, after = levels
+    sums = Sums(state, running)
     for k in range(1, depth + 1):
-        parents = ones if k == 1 else running
-        slot, stop = 1 if k > 1 and strict else 0, starts[k] + sizes[k]
-        for i in range(starts[k], stop, CHAINS):
-            scan_back(i, min(CHAINS, stop - i), parents, after, slot, letters, first, n, state, running)
+        slot, first = 1 if k > 1 and strict else 0, levels.starts[k]
+        factors = Factors(ones if k == 1 else running, levels.after, slot, letters, levels.first)
+        for i in range(first, first + levels.sizes[k], CHAINS):
+            scan_back(Span(i, min(CHAINS, first + levels.sizes[k] - i)), factors, n, sums)
 
 
-@njit(cache=True, nogil=True)
-def _multiply_suffixes(letters, levels, depth, strict, n, ones, running, product):
+@compiled
+def _multiply_suffixes(letters, levels, depth, strict, n, ones, running, product, lanes):
     """Values of the words whose first letter sits at t: that letter times the sum of the rest behind it."""
-    sizes, starts, _, _, first, after = levels
     for k in range(1, depth + 1):
-        parents = ones if k == 1 else running
-        slot, stop = 1 if k > 1 and strict else 0, starts[k] + sizes[k]
-        for i in range(starts[k], stop, CHAINS):
-            multiply(i, min(CHAINS, stop - i), parents, after, slot, letters, first, n, product)
+        slot = 1 if k > 1 and strict else 0
+        factors = Factors(ones if k == 1 else running, levels.after, slot, letters, levels.first)
+        multiply(Span(levels.starts[k], levels.sizes[k]), factors, n, product, lanes)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _add_product(left, first, slot, n_rows, right, n_columns, totals, n_steps):
     """totals += left @ right.T per lane, in tiles of nearly equal shape."""  # noqa: D403
     row_tiles, column_tiles = -(-n_rows // TILE), -(-n_columns // TILE)
@@ -144,11 +166,11 @@ def _add_product(left, first, slot, n_rows, right, n_columns, totals, n_steps):
         columns = (j + 1) * n_columns // column_tiles - c
         for i in range(row_tiles):
             r = i * n_rows // row_tiles
-            rows, place = (i + 1) * n_rows // row_tiles - r, r * n_columns + c
-            add_outer_tile(left, first + r, slot, right, c, totals, place, n_columns, rows, columns, n_steps)
+            tile = Tile(totals, r * n_columns + c, n_columns, (i + 1) * n_rows // row_tiles - r, columns)
+            add_outer_tile(Rows(left, first + r, slot), Rows(right, c, 0), tile, n_steps)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _unpack(items, first, n, pitch, n_rows, members, lanes, place, out):
     """Copy vectors first, ..., first + n - 1 of each row, lane by lane, to rows of `out` from `place` on."""
     for u in range(n_rows):

@@ -4,6 +4,8 @@ LLVM's vectoriser looks at innermost loops only and cannot keep a tile of sums i
 that matter are emitted as LLVM vectors; everything around them is plain numba.
 """
 
+from types import SimpleNamespace
+
 import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import njit
@@ -60,6 +62,12 @@ class Emitter:
         function_type = ir.FunctionType(a.type, [a.type] * 3)
         name = f"llvm.fmuladd.v{self.lanes}{kind}"
         return self.builder.call(cgutils.get_or_insert_function(self.builder.module, function_type, name), (a, b, c))
+
+    def add(self, a, b):
+        return self.builder.fadd(a, b)
+
+    def multiply(self, a, b):
+        return self.builder.fmul(a, b)
 
     def larger(self, a, b):
         return self.builder.select(self.builder.fcmp_ordered(">", a, b), a, b)
@@ -128,7 +136,20 @@ class Emitter:
         return new
 
 
-def array_data(context, builder, signature, args):
-    """Data pointers of those arguments of an intrinsic that are arrays."""
-    arrays = [pair for pair in zip(signature.args, args, strict=True) if isinstance(pair[0], types.Array)]
-    return [context.make_array(array_type)(context, builder, array).data for array_type, array in arrays]
+def operands(context, builder, signature, args):
+    """Arguments of an intrinsic as its code needs them.
+
+    An array becomes the pointer to its data, a NamedTuple a namespace of its fields; numbers stay what they are.
+    """
+    pairs = zip(signature.args, args, strict=True)
+    return [_operand(context, builder, argument_type, value) for argument_type, value in pairs]
+
+
+def _operand(context, builder, argument_type, value):
+    if isinstance(argument_type, types.Array):
+        return context.make_array(argument_type)(context, builder, value).data
+    if isinstance(argument_type, types.BaseNamedTuple):
+        names, items = argument_type.fields, cgutils.unpack_tuple(builder, value)
+        fields = zip(names, argument_type, items, strict=True)
+        return SimpleNamespace(**{name: _operand(context, builder, kind, item) for name, kind, item in fields})
+    return value

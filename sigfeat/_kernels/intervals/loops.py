@@ -1,25 +1,56 @@
 """Sums over all pairs of intervals: factors, recurrences, products of filtered factors, and their statistics.
 
 An interval function is a sum of products p(s) q(s'), and so O(t) = sum over s, s' of h(t - s, t - s') p(s) q(s') is
-one of products of filtered factors. terms = (first, of_p, of_q) says which: output w is the sum over first[w] <= i <
-first[w + 1] of factor of_p[i] of the beginning times factor of_q[i] of the end. Factors may be measured from any
-anchor: O does not depend on it, but rounding errors do. Recurrences are anchored at t itself.
-
-Filters lie in lanes, i * n_filters + j for product i of filter j. Values are rows (time, output * n_filters + filter).
-nodes = (parent, last, tail, first) of all runs of letters of the words, the empty one first, by length: a run without
-its last letter, that letter, without its first letter, and that one.
+one of products of filtered factors. Factors may be measured from any anchor: O does not depend on it, but rounding
+errors do. Recurrences are anchored at t itself. Values are rows (time, output * n_filters + filter).
 """
 
-import numpy as np
-from numba import njit
+from typing import NamedTuple
 
+import numpy as np
+
+from sigfeat._kernels.compiled import compiled
 from sigfeat._kernels.pooling import feature
-from sigfeat._kernels.statistics import N_STATISTICS, fold_rows, merge_statistics, reset_rows, reset_statistics
+from sigfeat._kernels.simd.statistics import N_STATISTICS, fold_rows, merge_statistics, reset_rows, reset_statistics
 
 BLOCK = 128  # steps whose values are kept at a time
 
 
-@njit(cache=True, nogil=True)
+class Nodes(NamedTuple):
+    """All runs of letters of the words, the empty one first, by length.
+
+    Of each run: the run without its last letter, that letter, the run without its first letter, and that letter.
+    """
+
+    parent: np.ndarray
+    last: np.ndarray
+    tail: np.ndarray
+    head: np.ndarray
+
+
+class Terms(NamedTuple):
+    """Output w is a sum of products of factors, over first[w] <= i < first[w + 1].
+
+    Product i is that of factor of_p[i] of the beginning and factor of_q[i] of the end.
+    """
+
+    first: np.ndarray
+    of_p: np.ndarray
+    of_q: np.ndarray
+
+
+class FilterLanes(NamedTuple):
+    """Decay factors (2, lanes) of the two ends and weights of exponential filters.
+
+    Product i of filter j has the lane i * n_filters + j.
+    """
+
+    decay_factors: np.ndarray
+    weights: np.ndarray
+    n_filters: int
+
+
+@compiled
 def letters_of(x, n, shift, scale, monomials, out):
     """Write the letters of one series, (n_letters, n), each a product of the channels in monomials[letter] >= 0."""
     for k in range(monomials.shape[0]):
@@ -30,42 +61,42 @@ def letters_of(x, n, shift, scale, monomials, out):
                     out[k, t] *= (x[c, t] - shift[c]) * scale[c]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def advance_sums(letters, begin, n, nodes, prefixes, suffixes, filters, state, terms, values):
     """Take n steps of the recurrences, and write the values at each.
 
-    With S the iterated sums and powers of the fades f and g, E(t) = sum over s of weight f^(t - s) S(s, t) and G(t) =
-    sum over s' of g^(t - s') S(t, s'), so that E(t) = f E(t - 1) (1 + x_t) + weight, G(t) = g (1 + x_t)^-1 G(t - 1) + 1
-    and O(t) = E(t) G(t) in the algebra of words.
+    With S the iterated sums and powers of the decay factors f and g, E(t) = sum over s of weight f^(t - s) S(s, t) and
+    G(t) = sum over s' of g^(t - s') S(t, s'), so that E(t) = f E(t - 1) (1 + x_t) + weight, G(t) = g (1 + x_t)^-1
+    G(t - 1) + 1 and O(t) = E(t) G(t) in the algebra of words.
     """
-    (parent, last, tail, head), (fades, weights, n_filters), (e, g) = nodes, filters, state
+    (parent, last, tail, head), (factors, weights, n_filters), (e, g) = nodes, filters, state
     lanes = weights.shape[0]
     for t in range(begin, begin + n):
         for place in range(prefixes.shape[0] - 1, 0, -1):
             node = prefixes[place]
             x, own, shorter = letters[last[node], t], e[node], e[parent[node]]
             for i in range(lanes):
-                own[i] = fades[0, i] * (own[i] + x * shorter[i])
+                own[i] = factors[0, i] * (own[i] + x * shorter[i])
         for i in range(lanes):
-            e[0, i] = fades[0, i] * e[0, i] + weights[i]
-            g[0, i] *= fades[1, i]
+            e[0, i] = factors[0, i] * e[0, i] + weights[i]
+            g[0, i] *= factors[1, i]
         for place in range(1, suffixes.shape[0]):
             node = suffixes[place]
             x, own, shorter = letters[head[node], t], g[node], g[tail[node]]
             for i in range(lanes):
-                own[i] = fades[1, i] * own[i] - x * shorter[i]
+                own[i] = factors[1, i] * own[i] - x * shorter[i]
         for i in range(lanes):
             g[0, i] += 1.0
         _products(e, g, terms, n_filters, values[t - begin])
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def advance_developments(steps, inverses, begin, n, filters, state, terms, values):
     """Take n steps of the recurrences, and write the values at each.
 
     E(t) = f E(t - 1) M_t + weight I and G(t) = g M_t^-1 G(t - 1) + I, with X_t = X_{t-1} M_t; O(t) = E(t) G(t).
     """
-    (fades, weights, n_filters), (e, g, spare) = filters, state
+    (factors, weights, n_filters), (e, g, spare) = filters, state
     dim, lanes = steps.shape[1], weights.shape[0]
     for t in range(begin, begin + n):
         for row in range(dim):
@@ -78,14 +109,14 @@ def advance_developments(steps, inverses, begin, n, filters, state, terms, value
                     forth, inverse = steps[t, k, column], inverses[t, row, k]
                     own, other = e[row * dim + k], g[k * dim + column]
                     for i in range(lanes):
-                        to[i] += fades[0, i] * own[i] * forth
-                        back[i] += fades[1, i] * other[i] * inverse
+                        to[i] += factors[0, i] * own[i] * forth
+                        back[i] += factors[1, i] * other[i] * inverse
         e[:] = spare[: dim * dim]
         g[:] = spare[dim * dim :]
         _products(e, g, terms, n_filters, values[t - begin])
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _products(e, g, terms, n_filters, values):
     """Write the sums of products of all terms at one time."""
     first, of_p, of_q = terms
@@ -100,7 +131,7 @@ def _products(e, g, terms, n_filters, values):
                     out[j] += left[i * n_filters + j] * right[i * n_filters + j]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def sum_factors(letters, begin, n, nodes, p, q):
     """Write the factors of all nodes at boundaries begin, ..., begin + n - 1, anchored at the first.
 
@@ -118,7 +149,7 @@ def sum_factors(letters, begin, n, nodes, p, q):
             p[node, s] = p[node, s - 1] - beginning[begin + s - 1] * p[tail[node], s]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def development_factors(steps, inverses, begin, n, p, q):
     """Write X_s^-1 to p[:, s] and X_s to q[:, s], row by row, for points begin + s, anchored at the first."""
     dim = steps.shape[1]
@@ -135,7 +166,7 @@ def development_factors(steps, inverses, begin, n, p, q):
                 p[row * dim + column, s], q[row * dim + column, s] = back, forth
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def fold_terms(p, q, begin, n, terms, values, sizes):
     """Write the sums of products of filtered factors p, q (rank, n_filters, n_factors, time) for n times from `begin`.
 
@@ -162,7 +193,7 @@ def fold_terms(p, q, begin, n, terms, values, sizes):
                 sizes[1, w, j] += abs(out[t])
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def pool(statistics, bounds, codes, runs, out):
     """Write the poolings of all rows over runs of parts, row by row, pooling by pooling, run by run."""
     merged = np.empty(N_STATISTICS)
@@ -178,19 +209,19 @@ def pool(statistics, bounds, codes, runs, out):
                 out[(i * codes.shape[0] + c) * runs.shape[0] + v] = value
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def pooled_exponential_sums(data, rows, monomials, nodes, prefixes, suffixes, filters, terms, pooling, out):
     """Write the pooled values of series rows[i] to out[rows[i]]: one pass, and no more memory than its letters take.
 
-    data = (series, lengths, shift, scale); pooling = (`ChosenPoolings`, thresholds, n_fine, runs).
+    pooling = (`ChosenPoolings`, thresholds, n_fine, runs).
     """
     (series, lengths, shift, scale), (poolings, thresholds, n_fine, runs) = data, pooling
     longest = 0
     for row in rows:
         longest = max(longest, lengths[row])
     letters = np.empty((monomials.shape[0], longest))
-    lanes, n_rows = filters[1].shape[0], (terms[0].shape[0] - 1) * filters[2]
-    e, g = np.empty((nodes[0].shape[0], lanes)), np.empty((nodes[0].shape[0], lanes))
+    lanes, n_rows = filters.weights.shape[0], (terms.first.shape[0] - 1) * filters.n_filters
+    e, g = np.empty((nodes.parent.shape[0], lanes)), np.empty((nodes.parent.shape[0], lanes))
     values, statistics = np.empty((BLOCK, n_rows)), np.empty((n_fine, N_STATISTICS, n_rows))
     for row in rows:
         n = lengths[row]
@@ -207,26 +238,29 @@ def pooled_exponential_sums(data, rows, monomials, nodes, prefixes, suffixes, fi
             out[row] = np.nan
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def start_sums(e, g, filters):
     """Set the state of the recurrences to that at the boundary before the first point."""
     e[:] = 0.0
     g[:] = 0.0
-    e[0] = filters[1]
+    e[0] = filters.weights
     g[0] = 1.0
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def exponential_sum_values(x, n, shift, scale, monomials, nodes, prefixes, suffixes, filters, terms, values):
     """Write the values of one series at all times, (n, outputs * n_filters)."""
     letters = np.empty((monomials.shape[0], n))
     letters_of(x, n, shift, scale, monomials, letters)
-    e, g = np.empty((nodes[0].shape[0], filters[1].shape[0])), np.empty((nodes[0].shape[0], filters[1].shape[0]))
+    e, g = (
+        np.empty((nodes.parent.shape[0], filters.weights.shape[0])),
+        np.empty((nodes.parent.shape[0], filters.weights.shape[0])),
+    )
     start_sums(e, g, filters)
     advance_sums(letters, 0, n, nodes, prefixes, suffixes, filters, (e, g), terms, values)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def pooled_exponential_developments(steps, inverses, lengths, filters, terms, pooling, out):
     """Write the pooled values of each series, from its steps (n_series, n_steps, dim, dim), to out[i]."""
     poolings, thresholds, n_fine, runs = pooling
@@ -245,15 +279,15 @@ def pooled_exponential_developments(steps, inverses, lengths, filters, terms, po
             out[i] = np.nan
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def development_block(steps, filters, terms):
     """Room for one block of values."""
-    return np.empty((BLOCK, (terms[0].shape[0] - 1) * filters[2]), steps.dtype)
+    return np.empty((BLOCK, (terms.first.shape[0] - 1) * filters.n_filters), steps.dtype)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def start_developments(steps, filters):
     """State of the recurrences before the first point, and room to work in."""
-    n_entries, lanes = steps.shape[2] * steps.shape[3], filters[1].shape[0]
+    n_entries, lanes = steps.shape[2] * steps.shape[3], filters.weights.shape[0]
     e, g = np.zeros((n_entries, lanes), steps.dtype), np.zeros((n_entries, lanes), steps.dtype)
     return e, g, np.empty((2 * n_entries, lanes), steps.dtype)

@@ -5,12 +5,14 @@ developments); `fold_row` takes many rows at one time (intervals, series that gr
 in `sigfeat.pooling.STATISTICS`; N_ABOVE is the last, so that the numbers for further thresholds follow it.
 """
 
+from typing import NamedTuple
+
 import numpy as np
-from numba import njit
 from numba.core import types
 from numba.extending import intrinsic
 
-from sigfeat._kernels.emitter import Emitter, array_data
+from sigfeat._kernels.compiled import compiled
+from sigfeat._kernels.simd.emitter import Emitter, operands
 from sigfeat.pooling import STATISTICS
 
 MAX_THRESHOLDS = 4
@@ -23,7 +25,7 @@ SETS = ((), (TOTAL,), (MAXIMUM, POSITION), (MINIMUM,), (TOTAL, MAXIMUM, POSITION
 NOTHING, ONLY_TOTAL, ONLY_MAXIMUM, ONLY_MINIMUM, EVERYTHING = range(len(SETS))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def reset_statistics(statistics, lanes, n_statistics):
     """Set statistics to those of no value."""
     for place in range(0, statistics.shape[0], lanes):
@@ -31,7 +33,7 @@ def reset_statistics(statistics, lanes, n_statistics):
         statistics[place : place + lanes] = -np.inf if s == MAXIMUM else np.inf if s == MINIMUM else 0.0
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def merge_statistics(part, merged):
     """Add the statistics of the values of one part of a window to those of the parts before it."""
     merged[TOTAL] += part[TOTAL]
@@ -43,7 +45,7 @@ def merge_statistics(part, merged):
         merged[s] += part[s]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def fold_row(row, t, thresholds, wanted, kept):
     """Fold the values of all rows at time t into their statistics `kept`, (N_STATISTICS, n_rows)."""
     if wanted[TOTAL]:
@@ -66,7 +68,7 @@ def fold_row(row, t, thresholds, wanted, kept):
             kept[PLACES, i] += t if row[i] > thresholds[i] else 0.0
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def fold_rows(values, begin, bounds, thresholds, wanted, statistics):
     """Fold values (n_times, n_rows) from time `begin` on into statistics (n_parts, N_STATISTICS, n_rows).
 
@@ -79,7 +81,7 @@ def fold_rows(values, begin, bounds, thresholds, wanted, statistics):
                 statistics[part, END] = values[t - begin]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def reset_rows(statistics):
     """Set statistics (n_parts, N_STATISTICS, n_rows) to those of no value."""
     statistics[:] = 0.0
@@ -94,7 +96,7 @@ def no_statistics(n_rows):
     return statistics[0]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def passes(wanted, n_thresholds):
     """Code of the set of statistics that are computed in one loop, and the number of thresholds, 0 if none counts."""
     if not (wanted[N_ABOVE] or wanted[EXCESS] or wanted[PLACES]):
@@ -112,50 +114,78 @@ def passes(wanted, n_thresholds):
     return EVERYTHING if n_thresholds > 1 and code != NOTHING else code, n_thresholds
 
 
-@intrinsic
-def gather_statistics(
-    typing_context, rows, row, slot, first, n_steps, masked, lower, low_window, upper, window, thresholds, threshold,
-    n_thresholds, begin, code, statistics, k,
-):  # fmt: skip
-    """Fold steps first, ..., first + n_steps - 1 of one block of a row into its statistics, float64, from vector k on.
+class Row(NamedTuple):
+    """Row `number` of `rows`, from vector `slot` on."""
 
-    Step t is vector slot + t of the row, which is at time begin + t. If masked is 1, only the steps lower <= t < upper
-    of each lane count, vector `low_window` of lower and `window` of upper, float64. code and n_thresholds: what
-    `passes` gives; the thresholds are the items of `thresholds` from `threshold` on, and EXCESS and PLACES belong to
-    the first. END is kept by the callers, who know where a window ends.
+    rows: np.ndarray
+    number: int
+    slot: int
+
+
+class Steps(NamedTuple):
+    """Steps first, ..., first + n - 1 of a block that starts at time `begin`."""
+
+    first: int
+    n: int
+    begin: float
+
+
+class Limits(NamedTuple):
+    """Whether only the steps lower <= t < upper of each lane are used (0 or 1), and the float64 vectors of both."""
+
+    used: int
+    lower: np.ndarray
+    low_place: int
+    upper: np.ndarray
+    up_place: int
+
+
+class Levels(NamedTuple):
+    """Thresholds values[first], ..., values[first + n - 1]; EXCESS and PLACES belong to the first."""
+
+    values: np.ndarray
+    first: int
+    n: int
+
+
+class Kept(NamedTuple):
+    """Float64 statistics of one row, from vector `place` on."""
+
+    statistics: np.ndarray
+    place: int
+
+
+@intrinsic
+def gather_statistics(typing_context, row, steps, limits, levels, code, kept):
+    """Fold steps of one block of a row into its statistics. Code and number of levels: what `passes` gives.
+
+    END is kept by the callers, who know where a window ends.
     """
-    index, real = types.intp, types.float64
-    signature = types.void(
-        rows, index, index, index, index, index, lower, index, upper, index, thresholds, index, index, real, index,
-        statistics, index,
-    )  # fmt: skip
+    signature = types.void(row, steps, limits, levels, types.intp, kept)
 
     def codegen(context, builder, signature, args):
-        _, row, slot, first, n_steps, masked, _, low_window, _, window, _, threshold, n, begin, code, _, k = args
-        y, low, high, levels, kept = array_data(context, builder, signature, args)
-        emit = Emitter(builder, rows.dtype)
+        source, times, bounds, thresholds, code, found = operands(context, builder, signature, args)
+        emit = Emitter(builder, row[row.fields.index("rows")].dtype)
         block = _Block(
             emit,
-            emit.skip(emit.row(y, row), builder.add(slot, first)),
-            n_steps,
-            emit.splat(builder.sitofp(first, emit.wide.element)),
-            emit.round(emit.read(low, low_window, emit.wide)),
-            emit.round(emit.read(high, window, emit.wide)),
-            emit.splat(begin, emit.wide),
+            emit.skip(emit.row(source.rows, source.number), builder.add(source.slot, times.first)),
+            times.n,
+            emit.splat(builder.sitofp(times.first, emit.wide.element)),
+            emit.round(emit.read(bounds.lower, bounds.low_place, emit.wide)),
+            emit.round(emit.read(bounds.upper, bounds.up_place, emit.wide)),
+            emit.splat(times.begin, emit.wide),
         )
 
         def fold(choice, n_thresholds):
             number, with_mask = divmod(choice, 2)
             if n_thresholds > 1 and number not in (NOTHING, EVERYTHING):
                 return  # `passes` gives none of these
-            own = [
-                emit.splat(builder.load(builder.gep(levels, [builder.add(threshold, emit.integer(q))])))
-                for q in range(n_thresholds)
-            ]
-            block.fold(SETS[number], own, with_mask, _Kept(emit, kept, k))
+            places = [builder.add(thresholds.first, emit.integer(q)) for q in range(n_thresholds)]
+            own = [emit.splat(builder.load(builder.gep(thresholds.values, [place]))) for place in places]
+            block.fold(SETS[number], own, with_mask, _Kept(emit, found.statistics, found.place))
 
-        choice = builder.add(builder.mul(code, emit.integer(2)), masked)
-        emit.choose((choice, n), (range(2 * len(SETS)), range(MAX_THRESHOLDS + 1)), fold)
+        choice = builder.add(builder.mul(code, emit.integer(2)), bounds.used)
+        emit.choose((choice, thresholds.n), (range(2 * len(SETS)), range(MAX_THRESHOLDS + 1)), fold)
         return context.get_dummy_value()
 
     return signature, codegen

@@ -11,7 +11,10 @@ from typing import Any
 import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft
 
-from sigfeat._kernels.intervals import (
+from sigfeat._kernels.intervals.loops import (
+    FilterLanes,
+    Nodes,
+    Terms,
     advance_developments,
     development_factors,
     exponential_sum_values,
@@ -24,7 +27,8 @@ from sigfeat._kernels.intervals import (
     sum_factors,
 )
 from sigfeat._kernels.pooling import ChosenPoolings, chosen_poolings
-from sigfeat._kernels.statistics import N_STATISTICS, fold_rows, reset_rows
+from sigfeat._kernels.simd.rows import Data
+from sigfeat._kernels.simd.statistics import N_STATISTICS, fold_rows, reset_rows
 from sigfeat._kernels.threads import over_series
 from sigfeat.filters import ExponentialFilters, Filters
 from sigfeat.words import Word
@@ -73,7 +77,7 @@ class Sums:
         letters = sorted({letter for word in words for letter in word.letters})
         degree, row = max(map(len, letters)), {letter: place for place, letter in enumerate(letters)}
         self.monomials = np.array([[*letter, *[-1] * (degree - len(letter))] for letter in letters])
-        self.nodes = (
+        self.nodes = Nodes(
             np.array([number[run[:-1]] for run in ordered]),
             np.array([row[run[-1]] if run else -1 for run in ordered]),
             np.array([number[run[1:]] for run in ordered]),
@@ -83,7 +87,7 @@ class Sums:
         first = np.cumsum([0, *map(len, splits)])
         of_p = np.array([number[u] for split in splits for u, _ in split])
         of_q = np.array([number[v] for split in splits for _, v in split])
-        self.terms = first, of_p, of_q
+        self.terms = Terms(first, of_p, of_q)
         self.prefixes, self.suffixes = np.unique(of_p), np.unique(of_q)
         self.shift, self.scale = np.asarray(shift, np.float64), np.asarray(scale, np.float64)
         self.n_outputs = len(words)
@@ -91,13 +95,13 @@ class Sums:
 
     def pooled_by_recurrence(self, series, lengths, rows, filters, pooling, out):
         """Write the features of some series under exponential filters."""
-        data = series, lengths, self.shift, self.scale
+        data = Data(series, lengths, self.shift, self.scale)
         words = self.monomials, self.nodes, self.prefixes, self.suffixes
         pooled_exponential_sums(data, rows, *words, filters, self.terms, pooling, out)
 
     def values_by_recurrence(self, x, n, filters):
         """Values of one series under exponential filters, (n, n_outputs * n_filters)."""
-        values = np.empty((n, self.n_outputs * filters[2]))
+        values = np.empty((n, self.n_outputs * filters.n_filters))
         words = self.monomials, self.nodes, self.prefixes, self.suffixes
         exponential_sum_values(x, n, self.shift, self.scale, *words, filters, self.terms, values)
         return values
@@ -123,7 +127,7 @@ class Sums:
     @property
     def n_factors(self) -> int:
         """Number of factors of each side."""
-        return len(self.nodes[0])
+        return len(self.nodes.parent)
 
 
 class Developments:
@@ -147,7 +151,7 @@ class Developments:
         self.dtype = np.complex128 if is_complex else np.float64
         entries = np.arange(dim * dim).reshape(dim, dim)
         rows, columns = entries, entries.T
-        self.terms = (
+        self.terms = Terms(
             np.arange(dim * dim + 1) * dim,
             np.repeat(rows, dim, axis=0).ravel(),
             np.tile(columns, (dim, 1)).ravel(),
@@ -169,7 +173,7 @@ class Developments:
         """Values of one series under exponential filters, (n, n_outputs * n_filters)."""
         steps, inverses = self.prepared(x, n)
         state = start_developments(steps[np.newaxis], filters)
-        values = np.empty((n, self.n_outputs * filters[2]), self.dtype)
+        values = np.empty((n, self.n_outputs * filters.n_filters), self.dtype)
         advance_developments(steps, inverses, 0, n, filters, state, self.terms, values)
         return values
 
@@ -199,6 +203,7 @@ def pooled_intervals(source, series, lengths, filters: Filters, pooling: WindowP
     lost : float
         Bound of the rounding error of the worst output, relative to the mean size of its values; 0 for recurrences.
     """
+    series = np.ascontiguousarray(series)
     if isinstance(filters, ExponentialFilters):
         how = lanes_of(filters)
 
@@ -234,6 +239,7 @@ def pooled_intervals(source, series, lengths, filters: Filters, pooling: WindowP
 
 def interval_values(source, x: Array, n: int, filters: Filters) -> Array:
     """Values of one series at its own times, (n_outputs, n_filters, n)."""
+    x = np.ascontiguousarray(x)
     if isinstance(filters, ExponentialFilters):
         values = source.values_by_recurrence(x, n, lanes_of(filters))
     else:
@@ -241,11 +247,12 @@ def interval_values(source, x: Array, n: int, filters: Filters) -> Array:
     return np.moveaxis(values.reshape(n, source.n_outputs, filters.n_filters), 0, 2)
 
 
-def lanes_of(filters: ExponentialFilters) -> tuple[Array, Array, int]:
-    """Fades, weights and number of exponential filters as the loops take them."""
+def lanes_of(filters: ExponentialFilters) -> FilterLanes:
+    """Exponential filters as the loops take them."""
     lanes = filters.n_filters * filters.rank
-    fades = np.exp(-filters.rates).transpose(0, 2, 1).reshape(2, lanes)
-    return np.ascontiguousarray(fades), np.ascontiguousarray(filters.weights.T).ravel(), filters.n_filters
+    factors = np.exp(-filters.rates).transpose(0, 2, 1).reshape(2, lanes)
+    weights = np.ascontiguousarray(filters.weights.T).ravel()
+    return FilterLanes(np.ascontiguousarray(factors), weights, filters.n_filters)
 
 
 def _stretches(source, x, n, filters, spectra):

@@ -7,9 +7,9 @@ the matrices as sums whose norms are cheap.
 import math
 
 import numpy as np
-from numba import njit
 
-from sigfeat._kernels.matrices import add_identity, add_star, copy, mix, multiply, scale
+from sigfeat._kernels.compiled import compiled
+from sigfeat._kernels.development.matrices import add_identity, add_star, copy, mix, multiply, scale
 
 # Degree p is taken up to this norm: where norm^(p + 1) / (p + 1)! reaches the rounding error of the dtype.
 DEGREES = (2, 4, 8, 12, 18)
@@ -52,7 +52,7 @@ DEGREE_18 = (
 )  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def exponential(work, m, out, scratch, shape, norm, largest_norms):
     """Write exp(M) of the matrices at place m, of norm at most `norm`, to place `out`; M is lost where it is large.
 
@@ -63,7 +63,7 @@ def exponential(work, m, out, scratch, shape, norm, largest_norms):
     .. [1] Bader, Blanes, Casas, "Computing the matrix exponential with an optimized Taylor polynomial
        approximation", 2019, Mathematics 7, 1174: (10)-(13), table 3.
     """
-    size = shape[1] * shape[1]
+    size = shape.columns * shape.columns
     a2, a3, a6, t1, t2 = scratch, scratch + size, scratch + 2 * size, scratch + 3 * size, scratch + 4 * size
     halvings = 0
     if norm > largest_norms[4] and norm < np.inf:
@@ -121,7 +121,7 @@ def exponential(work, m, out, scratch, shape, norm, largest_norms):
         multiply(work, t1, t3, out, shape, True)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _polynomial(work, out, shape, powers, weights):
     """out = weights[0] I + sum of weights[i] times the i-th of `powers`."""
     mix(work, out, shape, powers, weights[1:])
@@ -129,7 +129,7 @@ def _polynomial(work, out, shape, powers, weights):
         add_identity(work, out, shape, weights[0])
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def integrated_conjugation(work, m, w, out, scratch, shape, norm, star, tolerance):
     """Write D = integral of exp(s M) W exp(-s M) over 0 <= s <= 1 to `out`, and exp(M) W exp(-M) to place w.
 
@@ -138,7 +138,7 @@ def integrated_conjugation(work, m, w, out, scratch, shape, norm, star, toleranc
     M is cut into parts of norm one. In the algebra of a bilinear form, which has a star with (M W)* = W M, one product
     makes a commutator. M is lost where it is long.
     """
-    size = shape[1] * shape[1]
+    size = shape.columns * shape.columns
     negative, product, term, part = scratch, scratch + size, scratch + 2 * size, scratch + 3 * size
     n_parts = int(np.ceil(norm)) if 1.0 < norm < np.inf else 1
     if n_parts > 1:
@@ -160,11 +160,11 @@ def integrated_conjugation(work, m, w, out, scratch, shape, norm, star, toleranc
         mix(work, w, shape, (w, part), (1.0, 1.0))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _commutator(work, m, negative, x, product, shape, star, factor):
     """X = factor (M X - X M)."""
     multiply(work, m, x, product, shape)
-    if star[0].shape[0]:
+    if star.places.shape[0]:
         add_star(work, product, x, shape, star, factor, -factor)
     else:
         multiply(work, x, negative, product, shape, True)

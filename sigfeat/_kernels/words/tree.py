@@ -1,24 +1,36 @@
 """Iterated sums along any set of words, in any semiring, as one pass over their prefix tree.
 
 Nodes are the prefixes of the words, sorted by length; the running sums of a node over one block of time feed those of
-its children, and are pooled while they are in the cache. Arguments travel in tuples:
-
-* data = (series, lengths, shift, scale): as for `pack_block`;
-* sums = (tree, semiring, strict, fade): tree = (row of the parent, row of the letter, first node of each length,
-  row of the shorter letter and row of the channel for each letter that is a product); semiring = (code, zero, one);
-  fade = factor of one step.
+its children, and are pooled while they are in the cache.
 """
 
-import numpy as np
-from numba import njit
+from typing import NamedTuple
 
-from sigfeat._kernels.emitter import block_steps
-from sigfeat._kernels.packing import longest_of, pack_block, vectors
-from sigfeat._kernels.pooling import feature
-from sigfeat._kernels.simd import CHAINS, REAL, REAL_DECAYED, TROPICAL, scan
-from sigfeat._kernels.statistics import (
+import numpy as np
+
+from sigfeat._kernels.compiled import compiled
+from sigfeat._kernels.pooling import ChosenPoolings, feature
+from sigfeat._kernels.simd.emitter import block_steps
+from sigfeat._kernels.simd.rows import (
+    CHAINS,
+    Decay,
+    Factors,
+    Span,
+    Sums,
+    longest_of,
+    pack_block,
+    scan,
+    vectors,
+)
+from sigfeat._kernels.simd.semirings import REAL, REAL_DECAYED, SemiringCode, power, times
+from sigfeat._kernels.simd.statistics import (
     END,
     N_STATISTICS,
+    Kept,
+    Levels,
+    Limits,
+    Row,
+    Steps,
     gather_statistics,
     merge_statistics,
     passes,
@@ -26,18 +38,70 @@ from sigfeat._kernels.statistics import (
 )
 
 
-@njit(cache=True, nogil=True)
-def running_words(data, rows, sums, lanes, nodes, out):
+class Tree(NamedTuple):
+    """Nodes by their length: rows of parent and letter of each, first node of each length.
+
+    Letters from n_channels on are products of the letter in row `shorter` and a channel.
+    """
+
+    parent: np.ndarray
+    letter: np.ndarray
+    first_of_length: np.ndarray
+    shorter: np.ndarray
+    channel: np.ndarray
+
+
+class Recursion(NamedTuple):
+    """What is summed along the nodes of a tree, with the decay factor of one step."""
+
+    tree: Tree
+    semiring: SemiringCode
+    strict: bool
+    decay_factor: float
+
+
+class TreeWords(NamedTuple):
+    """The node of each word of a tree, its first column of features, and its number of letters."""
+
+    nodes: np.ndarray
+    columns: np.ndarray
+    n_letters: np.ndarray
+
+
+class TreePooling(NamedTuple):
+    """Poolings, and the threshold of each word.
+
+    A series is cut into n_fine equal parts, and windows[v] = (first, stop) is a run of them.
+    """
+
+    poolings: ChosenPoolings
+    thresholds: np.ndarray
+    n_fine: int
+    windows: np.ndarray
+
+
+class Workspace(NamedTuple):
+    """Rows of the letters, a row of ones, the state of each node, the rows of the nodes."""
+
+    letters: np.ndarray
+    ones: np.ndarray
+    state: np.ndarray
+    running: np.ndarray
+    lanes: int
+
+
+@compiled
+def running_words(data, rows, recursion, lanes, nodes, out):
     """Write the running value of nodes[w] at each own time t of series rows[i] to out[i, w, t]."""
-    lengths, n_block = data[1], block_steps(lanes)
-    workspace = _workspace(data, sums, lanes)
-    state, running = workspace[2], workspace[3]
+    lengths, n_block = data.lengths, block_steps(lanes)
+    workspace = _workspace(data, recursion, lanes)
+    state, running = workspace.state, workspace.running
     for group in range(0, rows.shape[0], lanes):
         members = rows[group : group + lanes]
         n_steps = longest_of(members, lengths)
-        state[:] = sums[1][1]
+        state[:] = recursion.semiring.zero
         for block in range(-(-n_steps // n_block)):
-            n = _advance_block(data, members, n_steps, block, sums, workspace)
+            n = _advance_block(data, members, n_steps, block, recursion, workspace)
             for lane in range(members.shape[0]):
                 first = n_steps - lengths[members[lane]]
                 for w in range(nodes.shape[0]):
@@ -46,18 +110,14 @@ def running_words(data, rows, sums, lanes, nodes, out):
                         out[group + lane, w, block * n_block + t - first] = running[place + t * lanes]
 
 
-@njit(cache=True, nogil=True)
-def pooled_words(data, rows, sums, lanes, words, pooling, out):
-    """Write pooled running values of nodes[w] to out[rows[i], columns[w] + j], j = pooling * n_windows + window.
-
-    words = (nodes, columns, n_letters); pooling = (`ChosenPoolings`, threshold of each word, n_fine, windows): a
-    series is cut into n_fine equal parts, and windows[v] = (first, stop) is a run of them.
-    """
-    lengths, strict, n_block = data[1], sums[2], block_steps(lanes)
+@compiled
+def pooled_words(data, rows, recursion, lanes, words, pooling, out):
+    """Write pooled running values of nodes[w] to out[rows[i], columns[w] + j], j = pooling * n_windows + window."""
+    lengths, strict, n_block = data.lengths, recursion.strict, block_steps(lanes)
     nodes, columns, n_letters = words
     poolings, thresholds, n_fine, windows = pooling
-    workspace = _workspace(data, sums, lanes)
-    state, running = workspace[2], workspace[3]
+    workspace = _workspace(data, recursion, lanes)
+    state, running = workspace.state, workspace.running
     real = np.empty(0)
     statistics = vectors(nodes.shape[0] * n_fine * N_STATISTICS * lanes, real)
     lower, upper = vectors(n_letters.max() * n_fine * lanes, real), vectors(n_fine * lanes, real)
@@ -70,9 +130,9 @@ def pooled_words(data, rows, sums, lanes, words, pooling, out):
             for f in range(n_fine + 1):
                 bounds[lane, f] = n_steps - own + f * own // n_fine
         reset_statistics(statistics, lanes, N_STATISTICS)
-        state[:] = sums[1][1]
+        state[:] = recursion.semiring.zero
         for block in range(-(-n_steps // n_block)):
-            n = _advance_block(data, members, n_steps, block, sums, workspace)
+            n = _advance_block(data, members, n_steps, block, recursion, workspace)
             begin = block * n_block
             for f in range(n_fine):
                 _keep_ends(running, nodes, bounds, f, members.shape[0], begin, n, n_fine, lanes, statistics)
@@ -82,10 +142,10 @@ def pooled_words(data, rows, sums, lanes, words, pooling, out):
                 if not touched:
                     continue
                 for w in range(nodes.shape[0]):
-                    gather_statistics(
-                        running, nodes[w], 1, 0, n, masked, lower, (n_letters[w] - 1) * n_fine + f, upper, f,
-                        thresholds, w, n_thresholds, float(begin), code, statistics, (w * n_fine + f) * N_STATISTICS,
-                    )  # fmt: skip
+                    limits = Limits(masked, lower, (n_letters[w] - 1) * n_fine + f, upper, f)
+                    row, levels = Row(running, nodes[w], 1), Levels(thresholds, w, n_thresholds)
+                    kept = Kept(statistics, (w * n_fine + f) * N_STATISTICS)
+                    gather_statistics(row, Steps(0, n, float(begin)), limits, levels, code, kept)
         for lane in range(members.shape[0]):
             row = out[members[lane]]
             for w in range(nodes.shape[0]):
@@ -94,46 +154,42 @@ def pooled_words(data, rows, sums, lanes, words, pooling, out):
                 _pool(values, bounds[lane], undefined, poolings.codes, windows, row[columns[w] :])
 
 
-@njit(cache=True, nogil=True)
-def _workspace(data, sums, lanes):
-    """Rows of the letters, a row of ones, the state of each node, the rows of the nodes."""
-    series, tree, one = data[0], sums[0], sums[1][2]
-    row, n_nodes = (block_steps(lanes) + 1) * lanes, tree[0].shape[0]
-    letters, ones = vectors((series.shape[1] + tree[3].shape[0]) * row, series), vectors(row, series)
-    ones[:] = one
-    return letters, ones, vectors(n_nodes * lanes, np.empty(0)), vectors(n_nodes * row, series), lanes
+@compiled
+def _workspace(data, recursion, lanes):
+    series, tree = data.series, recursion.tree
+    row, n_nodes = (block_steps(lanes) + 1) * lanes, tree.parent.shape[0]
+    letters, ones = vectors((series.shape[1] + tree.shorter.shape[0]) * row, series), vectors(row, series)
+    ones[:] = recursion.semiring.one
+    state, running = vectors(n_nodes * lanes, np.empty(0)), vectors(n_nodes * row, series)
+    return Workspace(letters, ones, state, running, lanes)
 
 
-@njit(cache=True, nogil=True)
-def _advance_block(data, members, n_steps, block, sums, workspace):
+@compiled
+def _advance_block(data, members, n_steps, block, recursion, workspace):
     """Pack one block, multiply its letters, advance every node by it; the number of steps."""
-    (parent, letter, first_of_length, shorter, channel), (kind, zero, one), strict, fade = sums
+    tree, (kind, zero, one), strict, own = recursion
     letters, ones, state, running, lanes = workspace
-    n_block, n_channels = block_steps(lanes), data[0].shape[1]
+    n_block, n_channels = block_steps(lanes), data.series.shape[1]
     row = (n_block + 1) * lanes
     n = min(n_block, n_steps - block * n_block)
-    tropical = kind in TROPICAL
     pack_block(data, members, n_steps, block, zero, letters[: n_channels * row], lanes)
-    for i in range(shorter.shape[0]):
+    for i in range(tree.shorter.shape[0]):
         for item in range(n * lanes):
-            a, b = letters[shorter[i] * row + item], letters[channel[i] * row + item]
-            letters[(n_channels + i) * row + item] = a + b if tropical else a * b
-    block_fade = fade * n if tropical else fade**n
-    actual = REAL_DECAYED if kind == REAL and fade != one else kind
-    for level in range(first_of_length.shape[0] - 1):
-        parents = ones if level == 0 else running
+            a, b = letters[tree.shorter[i] * row + item], letters[tree.channel[i] * row + item]
+            letters[(n_channels + i) * row + item] = times(kind, a, b)
+    actual = REAL_DECAYED if kind == REAL and own != one else kind
+    sums = Sums(state, running)
+    for level in range(tree.first_of_length.shape[0] - 1):
         slot = 1 if level > 0 and not strict else 0
-        parent_fade = fade if level > 0 and strict else one
-        stop = first_of_length[level + 1]
-        for i in range(first_of_length[level], stop, CHAINS):
-            scan(
-                actual, i, min(CHAINS, stop - i), parents, parent, slot, letters, letter,
-                n, fade, parent_fade, block_fade, state, running,
-            )  # fmt: skip
+        factors = Factors(ones if level == 0 else running, tree.parent, slot, letters, tree.letter)
+        decay = Decay(own, own if level > 0 and strict else one, power(kind, own, n))
+        stop = tree.first_of_length[level + 1]
+        for i in range(tree.first_of_length[level], stop, CHAINS):
+            scan(actual, Span(i, min(CHAINS, stop - i)), factors, n, decay, sums)
     return n
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _set_bounds(bounds, f, strict, n_members, begin, n, n_fine, lanes, lower, upper):
     """Set the bounds of part f within the block, by length of word and lane.
 
@@ -154,7 +210,7 @@ def _set_bounds(bounds, f, strict, n_members, begin, n, n_fine, lanes, lower, up
     return touched, masked
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _keep_ends(running, nodes, bounds, f, n_members, begin, n, n_fine, lanes, statistics):
     """Note the last values of part f for the lanes in which it ends in this block."""
     n_slots = block_steps(lanes) + 1
@@ -166,7 +222,7 @@ def _keep_ends(running, nodes, bounds, f, n_members, begin, n, n_fine, lanes, st
                 statistics[((w * n_fine + f) * N_STATISTICS + END) * lanes + lane] = value
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _pool(values, bounds, undefined, codes, windows, out):
     """Merge the parts of one series into windows; statistics become features, 0 where a window has no value."""
     merged = np.empty(N_STATISTICS)

@@ -13,18 +13,19 @@ from typing import Any
 
 import numpy as np
 
-from sigfeat._kernels.development import (
+from sigfeat._kernels.development.exponential import LARGEST_NORMS
+from sigfeat._kernels.development.gradients import Gradients, end_momenta, running_gradients, segment_gradients
+from sigfeat._kernels.development.matrices import Shape, Star
+from sigfeat._kernels.development.products import (
+    Algebra,
+    Runs,
     chain,
-    end_momenta,
     pooled_products,
-    running_gradients,
     running_products,
-    segment_gradients,
     segment_products,
 )
-from sigfeat._kernels.emitter import LANE_BYTES
-from sigfeat._kernels.exponential import LARGEST_NORMS
 from sigfeat._kernels.pooling import chosen_poolings
+from sigfeat._kernels.simd.emitter import LANE_BYTES
 from sigfeat._kernels.threads import over_series
 
 LONGEST_SEGMENT = 128  # steps multiplied in the working dtype; from segment to segment in float64
@@ -34,9 +35,7 @@ RUNS_PER_TASK = 64  # of a gradient, whose sum is to be the same for any number 
 
 Array = np.ndarray[Any, Any]
 Involution = tuple[tuple[int, ...], tuple[int, ...]] | None
-Runs = tuple[Array, Array, Array]  # series, starts, stops
 Segments = tuple[Runs, Array, Array, Array]
-Star = tuple[Array, Array]
 
 
 @dataclass(frozen=True)
@@ -54,10 +53,11 @@ class Plan:
         return self.algebra.real.dtype
 
     @property
-    def shape(self) -> tuple[int, int, int]:
+    def shape(self) -> Shape:
         """Rows and columns of a matrix, and lanes."""
         dim = self.algebra.shape[-1]
-        return dim, dim * (2 if np.iscomplexobj(self.algebra) else 1), LANE_BYTES // self.dtype.itemsize
+        columns = dim * (2 if np.iscomplexobj(self.algebra) else 1)
+        return Shape(dim, columns, LANE_BYTES // self.dtype.itemsize)
 
     @property
     def star(self) -> Star:
@@ -78,7 +78,7 @@ class Plan:
         return self._star(range(dim), [1] * dim)
 
     def _no_star(self) -> Star:
-        return np.empty(0, np.int64), np.empty(0, self.dtype)
+        return Star(np.empty(0, np.int64), np.empty(0, self.dtype))
 
     def _star(self, order: Sequence[int], signs: Sequence[int]) -> Star:
         rows, columns, _ = self.shape
@@ -86,12 +86,12 @@ class Plan:
         places, sign = place[np.newaxis, :] * columns + place[:, np.newaxis], np.outer(signs, signs)
         if rows < columns:
             places, sign = np.hstack([places, places + rows]), np.hstack([sign, -sign])
-        return places.ravel(), sign.ravel().astype(self.dtype)
+        return Star(places.ravel(), sign.ravel().astype(self.dtype))
 
-    def weights(self) -> tuple[Array, Array]:
+    def weights(self) -> Algebra:
         """Weights and norms of the channels, see `development`."""
         entries = self.entries(self.algebra)
-        return np.ascontiguousarray(entries.swapaxes(1, 2)), self._norms
+        return Algebra(np.ascontiguousarray(entries.swapaxes(1, 2)), self._norms)
 
     def back_weights(self) -> Array:
         """Weights of the entries of D that make Re tr(D A_c)."""
@@ -131,18 +131,18 @@ class Plan:
         n_series, n_steps = increments.shape[:2]
         series = np.arange(n_series)
         if self.compact or n_series * n_steps == 0:
-            return segments_of((series, np.zeros_like(series), np.full_like(series, n_steps)), self.shape[2])
+            return segments_of(Runs(series, np.zeros_like(series), np.full_like(series, n_steps)), self.shape.lanes)
         with np.errstate(over="ignore", invalid="ignore"):
             turns = self.largest_turns(increments).cumsum(axis=1) // LARGEST_TURN
         begins = np.ones((n_series, n_steps), bool)
         begins[:, 1:] = turns[:, 1:] != turns[:, :-1]
-        begins[:, :: _longest(n_series * n_steps, self.shape[2])] = True
+        begins[:, :: _longest(n_series * n_steps, self.shape.lanes)] = True
         of_run, starts = np.nonzero(begins)
         n_runs = begins.sum(axis=1)
         stop = n_runs.cumsum()
         stops = np.append(starts[1:], n_steps)
         stops[stop - 1] = n_steps
-        return (of_run, starts, stops), stop - n_runs, stop
+        return Runs(of_run, starts, stops), stop - n_runs, stop
 
     def largest_turns(self, increments: Array) -> Array:
         """Bound of the norm of each step in any development, (n_series, n_steps)."""
@@ -153,16 +153,16 @@ class Plan:
     def segments(self, increments: Array, runs: Runs, first: Array, stop: Array) -> Segments:
         """Products over runs: (runs, first and stop of each part, products of runs).
 
-        runs = (series, starts, stops); products (n_runs, n_developments, entries) in float64.
+        The products (n_runs, n_developments, entries) are in float64.
         """
         rows, columns, lanes = self.shape
-        products = np.empty((len(runs[0]), len(self.algebra), rows * columns))
+        products = np.empty((len(runs.series), len(self.algebra), rows * columns))
         limits, weights = LARGEST_NORMS[self.dtype.itemsize], self.weights()
 
         def work(chosen):
             segment_products(increments, chosen, runs, weights, self.shape, limits, products)
 
-        over_series(work, runs[2] - runs[1], lanes, self.n_threads)
+        over_series(work, runs.stops - runs.starts, lanes, self.n_threads)
         return runs, first, stop, products
 
     def chained(self, products: Array, first: Array, stop: Array) -> Array:
@@ -183,13 +183,10 @@ class Plan:
         end_momenta(of_runs, first, stop, rows, columns, self._float64(self.star), adjoint, momenta)
         weights, back, star, tolerance = self.weights(), self.back_weights(), self.star, self._tolerance()
 
-        def gradients_of(chosen, grad_algebra, grad_increments):
-            segment_gradients(
-                increments, chosen, runs, weights, self.shape, star, tolerance, momenta, back, grad_algebra,
-                grad_increments,
-            )  # fmt: skip
+        def add_gradients(chosen, gradients):
+            segment_gradients(increments, chosen, runs, weights, self.shape, star, tolerance, momenta, back, gradients)
 
-        return self._gather(gradients_of, increments, runs[2] - runs[1], wants_increments)
+        return self._gather(add_gradients, increments, runs.stops - runs.starts, wants_increments)
 
     def path(self, increments: Array) -> Array:
         """X_t after every step, (n_series, n_steps, n_developments, entries)."""
@@ -203,20 +200,23 @@ class Plan:
         over_series(work, np.full(len(increments), increments.shape[1]), lanes, self.n_threads)
         return out
 
-    def pooled(self, increments: Array, runs: Runs, names: Sequence[str], thresholds: Array) -> Array:
+    def pooled(
+        self, increments: Array, runs: tuple[Array, Array, Array], names: Sequence[str], thresholds: Array
+    ) -> Array:
         """Poolings `names` of the entries of X_t over each run, (n_runs, n_developments, entries, n_poolings).
 
         runs = (series, starts, stops); each starts anew at I. thresholds (n_developments, entries).
         """
+        runs = Runs(*runs)
         rows, columns, lanes = self.shape
-        out = np.empty((len(runs[0]), len(self.algebra), rows * columns, len(names)), self.dtype)
+        out = np.empty((len(runs.series), len(self.algebra), rows * columns, len(names)), self.dtype)
         limits, weights, star = LARGEST_NORMS[self.dtype.itemsize], self.weights(), self.polishing_star
         how = chosen_poolings(names), np.ascontiguousarray(thresholds, np.float64)
 
         def work(chosen):
             pooled_products(increments, chosen, runs, weights, self.shape, star, limits, how, out)
 
-        over_series(work, runs[2] - runs[1], lanes, self.n_threads)
+        over_series(work, runs.stops - runs.starts, lanes, self.n_threads)
         return out
 
     def path_gradients(
@@ -227,17 +227,16 @@ class Plan:
         limits, weights, back = LARGEST_NORMS[self.dtype.itemsize], self.weights(), self.back_weights()
         star, adjoint, tolerance = self.star, self.adjoint, self._tolerance()
 
-        def gradients_of(chosen, grad_algebra, grad_increments):
+        def add_gradients(chosen, gradients):
             running_gradients(
-                increments, chosen, weights, self.shape, star, tolerance, limits, path, grad, adjoint, back,
-                grad_algebra, grad_increments,
-            )  # fmt: skip
+                increments, chosen, weights, self.shape, star, tolerance, limits, path, grad, adjoint, back, gradients
+            )
 
         lengths = np.full(len(increments), increments.shape[1])
-        return self._gather(gradients_of, increments, lengths, wants_increments)
+        return self._gather(add_gradients, increments, lengths, wants_increments)
 
     def _gather(
-        self, gradients_of: Callable[..., None], increments: Array, lengths: Array, wants_increments: bool
+        self, add_gradients: Callable[..., None], increments: Array, lengths: Array, wants_increments: bool
     ) -> tuple[Array, Array | None]:
         n_developments, n_channels = self.algebra.shape[:2]
         rows, columns, lanes = self.shape
@@ -245,7 +244,7 @@ class Plan:
 
         def work(chosen):
             grad_algebra = np.zeros((n_developments, n_channels, rows * columns))
-            gradients_of(chosen, grad_algebra, grad_increments)
+            add_gradients(chosen, Gradients(grad_algebra, grad_increments))
             return grad_algebra
 
         none = np.zeros((n_developments, n_channels, rows * columns))
@@ -257,7 +256,7 @@ class Plan:
         return float(np.finfo(self.dtype).eps)
 
     def _float64(self, star: Star) -> Star:
-        return star[0], star[1].astype(np.float64)
+        return Star(star.places, star.signs.astype(np.float64))
 
 
 def _longest(n_steps: int, lanes: int) -> int:
@@ -265,7 +264,7 @@ def _longest(n_steps: int, lanes: int) -> int:
     return min(LONGEST_SEGMENT, max(SHORTEST_SEGMENT, -(-n_steps // lanes)))
 
 
-def segments_of(parts: Runs, lanes: int) -> tuple[Runs, Array, Array]:
+def segments_of(parts: tuple[Array, Array, Array], lanes: int) -> tuple[Runs, Array, Array]:
     """Parts cut into runs of nearly equal length, many enough to fill the lanes; the first and stop of each part."""
     series, starts, stops = parts
     lengths = stops - starts
@@ -276,4 +275,4 @@ def segments_of(parts: Runs, lanes: int) -> tuple[Runs, Array, Array]:
     k = np.arange(len(part)) - first[part]
     begin = starts[part] + k * lengths[part] // n_segments[part]
     end = starts[part] + (k + 1) * lengths[part] // n_segments[part]
-    return (series[part], begin, end), first, stop
+    return Runs(series[part], begin, end), first, stop

@@ -1,0 +1,1 @@
+"""Developments of series in matrix groups, and their gradients."""

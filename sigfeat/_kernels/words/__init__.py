@@ -1,0 +1,1 @@
+"""Iterated sums along words."""
