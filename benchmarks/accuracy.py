@@ -30,7 +30,6 @@ from sigfeat import (
     PathDevelopmentTransformer,
 )
 from sigfeat.classifiers import sigfeat_classifier
-from sigfeat.linear_model import ALPHAS
 
 RESULTS = Path(__file__).parent / "results"
 FOLDS, REPEATS = 3, 3
@@ -124,7 +123,9 @@ def _scores(X, y, n_seeds):
             total = sum(weight * products[name] for name, weight in weights.items())
             found.setdefault(setting, []).append(_cross_validate(total, y, LeaveOneOutRidgeClassifier()))
         total = sum(weight * products[name] for name, weight in BASE.items())
-        found.setdefault(BY_SQUARED_ERROR, []).append(_cross_validate(total, y, RidgeClassifierCV(ALPHAS)))
+        found.setdefault(BY_SQUARED_ERROR, []).append(
+            _cross_validate(total, y, RidgeClassifierCV(LeaveOneOutRidgeClassifier().alphas))
+        )
     return {setting: round(float(np.mean(scores)), 5) for setting, scores in found.items()}
 
 

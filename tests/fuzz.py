@@ -84,7 +84,7 @@ def parameters(transformer):
     """Valid values of some of the parameters."""
     choices = CHOICES.get(type(transformer), {})
     if isinstance(transformer, Embedder):
-        choices = {"dtype": [None, "float32", "float64"], "output": ["pooled", "sequence"], "windows": WINDOWS}
+        choices = {"dtype": [None, "float32", "float64"], "windows": WINDOWS}
     drawn = st.fixed_dictionaries({}, optional={name: st.sampled_from(values) for name, values in choices.items()})
     return drawn.map(lambda changes: used(transformer, changes))
 

@@ -174,7 +174,7 @@ def test_missing_folders_and_files(tmp_path):
 def test_parameters_are_part_of_a_cell(classifiers):
     before = pipelines.settings("iss_classifier")
     assert pipelines.settings("iss_classifier") == before
-    classifiers.iss_classifier = lambda **how: iss_classifier(**how).set_params(lowrankisstransformer__decay=0.2)
+    classifiers.iss_classifier = lambda **how: iss_classifier(**how).set_params(isstransformer__decay=0.2)
     assert pipelines.settings("iss_classifier") != before
 
 

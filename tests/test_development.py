@@ -355,7 +355,7 @@ def test_pooling_in_torch_is_that_of_the_loops(name, rng):
         parts = entries.reshape(*shape[:axis], 3, n_parts, 3, *shape[axis + 1 :])
         return parts.swapaxes(axis + 1, axis + 2).reshape(shape)
 
-    network = PooledDevelopment(layer, POOLINGS, 4, windows, interleaved(thresholds, 1))
+    network = PooledDevelopment(layer, tuple(POOLINGS), 4, windows, interleaved(thresholds, 1))
     with torch.no_grad():
         found = network(increments, torch.from_numpy(lengths)).numpy()
     expected = interleaved(expected, 2).reshape(len(lengths), len(windows), *expected.shape[1:])

@@ -97,7 +97,7 @@ def test_private_names_are_found(line, name):
         "from sigfeat.adapters import sktime",
         "from sigfeat.adapters.dask import transform_files",
         "from sigfeat.reference.iss import iterated_sums",
-        "from sigfeat.linear_model import ALPHAS",
+        "from sigfeat.linear_model import LeaveOneOutRidgeClassifier",
         "from numpy import linalg",
     ],
 )

@@ -6,7 +6,7 @@ import hashlib
 import shutil
 import statistics
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -42,8 +42,7 @@ CLASSIFIERS = {
 class Control(RecurrentEmbeddingTransformer):
     """A student that does not mix over time."""
 
-    def _own_spec(self, causal):
-        return {"mixer": "pointwise"}
+    _mixer = replace(RecurrentEmbeddingTransformer._mixer, name="pointwise")
 
 
 @dataclass(frozen=True)
@@ -129,7 +128,8 @@ def measured(cell: Teacher | Student | Cost, store: Store, folder: Path | None) 
 def _teacher(cell, store, folder):
     X, y, X_test, y_test, _ = data(cell.data_set, folder)
     start = time.process_time()
-    teacher = MHAEmbedder(fit_mode=cell.objective, max_epochs=cell.max_epochs, random_state=cell.seed).fit(X, y)
+    trained = {} if cell.objective == "random" else {"max_epochs": cell.max_epochs}
+    teacher = MHAEmbedder(fit_mode=cell.objective, random_state=cell.seed, **trained).fit(X, y)
     seconds = time.process_time() - start
     store.keep_teacher(cell, teacher)
     return {

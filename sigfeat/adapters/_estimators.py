@@ -213,7 +213,8 @@ def _docstring(name: str, adapted: Adapted, source: Any, module: str, library: s
     home, called = adapted.source.split(":")
     for key, value in defaults.items():
         parameters = re.sub(rf"^(.*\b{key}\b.* : .*)default=\w+$", rf"\1default={value}", parameters, flags=re.M)
-    arguments = ", ".join(f"{key}={value!r}" for key, value in adapted.examples()[0].items())
+    shown = (f"{key}={' '.join(repr(value).split())}" for key, value in adapted.examples()[0].items())
+    arguments = ", ".join(shown)  # on one line: scikit-learn breaks those of estimators
     lines = [
         "Examples\n--------",
         ">>> import numpy as np",

@@ -5,7 +5,7 @@ from typing import Any
 from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import Pipeline
 
-from sigfeat.linear_model import ALPHAS, LeaveOneOutRidgeClassifier
+from sigfeat.linear_model.ridge import ALPHAS, LeaveOneOutRidgeClassifier
 
 
 def with_classifier(features: Any, classifier: Any) -> Pipeline:

@@ -1,5 +1,5 @@
 """Ridge regression on classes, for many more features than series."""
 
-from sigfeat.linear_model.ridge import ALPHAS, LeaveOneOutRidgeClassifier
+from sigfeat.linear_model.ridge import LeaveOneOutRidgeClassifier
 
-__all__ = ["ALPHAS", "LeaveOneOutRidgeClassifier"]
+__all__ = ["LeaveOneOutRidgeClassifier"]

@@ -325,6 +325,15 @@ def _scale_filters(mixer: Any, time_scale: float) -> None:
 def param_count(config: LanguageModelConfig) -> int:
     """Number of weights of a language model, without allocating them.
 
+    Parameters
+    ----------
+    config : LanguageModelConfig
+        Shape of the model.
+
+    Returns
+    -------
+    count : int
+
     Examples
     --------
     >>> from sigfeat.nn import PRESETS, param_count
