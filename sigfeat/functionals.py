@@ -1,4 +1,4 @@
-"""Rank-one functionals: what a low-rank iterated sum runs along."""
+"""Rank-one functionals: the letters of low-rank iterated sums."""
 
 from dataclasses import dataclass
 
@@ -18,13 +18,13 @@ class Functionals:
     Parameters
     ----------
     taps : float32 ndarray of shape (n_chains, depth, n_used, n_lags)
-        Weights; zero for channels that a letter does not look at.
+        Weights; zero for channels that a letter does not use.
     channels : integer ndarray of shape (n_chains, depth, n_used)
         Channels, counted from 0.
     dilations : integer ndarray of shape (n_chains, depth)
         Steps between neighbouring points of a window.
     differenced : bool ndarray of shape (n_chains,)
-        Whether letters look at x(t + 1) - x(t) in place of x(t).
+        Whether letters use x(t + 1) - x(t) in place of x(t).
     decays : ndarray of shape (n_chains,)
         Decay rate of each chain per time step, in the semiring's own product.
     semirings : tuple of str
@@ -59,13 +59,13 @@ class Functionals:
 
     @property
     def reach(self) -> NDArray[np.int64]:
-        """How many steps each letter looks to each side, shape (n_chains, depth)."""
+        """Number of steps that each letter reaches to each side, shape (n_chains, depth)."""
         reach: NDArray[np.int64] = self.taps.shape[3] // 2 * self.dilations
         return reach
 
 
 def n_parts(depth: int) -> int:
-    """Number of runs of neighbouring letters in a chain: the functionals that it stands for."""
+    """Number of runs of neighbouring letters in a chain; each run is a functional."""
     return depth * (depth + 1) // 2
 
 
@@ -81,22 +81,22 @@ def draw_functionals(
     semirings: tuple[str, ...],
     random_state: np.random.RandomState,
 ) -> Functionals:
-    """Random functionals.
+    """Draw random functionals.
 
     Parameters
     ----------
     n_chains, depth : int
-        Number of chains, and letters of each.
+        Number of chains, and number of letters of each.
     n_channels, n_timepoints : int
         Size of a typical series.
     n_lags : int
-        Points of a window.
+        Number of points of a window.
     dilations : tuple of int or None
-        Drawn from these; None for log-uniform ones whose window fits into the series.
+        Dilations to draw from; None for log-uniform dilations with which a window fits into the series.
     decay : float or None
         Decay rate of all chains; None for half-lives that are log-uniform between one step and the series.
     semirings : tuple of str
-        Taken in turn.
+        Semirings, which the chains use in turn.
     random_state : numpy.random.RandomState
         Source of the draws.
 

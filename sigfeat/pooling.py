@@ -1,7 +1,7 @@
 """Pooling of running values over windows of a series: one table of poolings, thresholds, windows.
 
 `POOLINGS` is the only place where a pooling is defined. The compiled loops (`_kernels/statistics.py`) and torch
-(`nn/pooling.py`) accumulate the statistics which it needs, and both call its `value` on them.
+(`nn/pooling.py`) accumulate the statistics that a pooling needs, and both call its `value` on them.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,12 +13,12 @@ import numpy as np
 from sigfeat._messages import plain
 
 MAX_DYADIC_DEPTH = 16
-THRESHOLD_SERIES = 64  # at most, and fewer where their running values would take more than the bytes
+THRESHOLD_SERIES = 64  # largest number of series for thresholds; fewer if they would exceed THRESHOLD_BYTES
 THRESHOLD_BYTES = 1 << 28
 
 Windows = str | int | tuple[str, int]  # "whole", a number of equal parts or ("dyadic", depth)
 
-# What can be accumulated, one value after another; the place in this list is the number in the compiled loops.
+# Statistics that can be accumulated value by value; the index in this tuple is their number in the compiled loops.
 STATISTICS = ("total", "maximum", "position", "minimum", "end", "excess", "places", "n_above")
 
 
@@ -26,7 +26,7 @@ class Statistics(NamedTuple):
     """Statistics of the n values at times stop - n <= t < stop of a window start <= t < stop, n >= 1.
 
     Sums over strictly increasing times have no value at the first times of a series, and so n may be less than
-    stop - start. All are numbers, arrays, or tensors of the same shape; what a pooling does not need may be None.
+    stop - start. All are numbers, arrays, or tensors of the same shape; those that a pooling does not need may be None.
     """
 
     start: Any
@@ -54,11 +54,11 @@ class Pooling:
         The value as a function of `Statistics`. It is compiled by numba for numbers, and called on NumPy arrays and on
         tensors of torch, so it consists of arithmetic and comparisons alone.
     definition : callable
-        The value straight from values (n,), a threshold, and the number of times of the window before the first value.
+        The value computed from values (n,), a threshold, and the number of times of the window before the first value.
     needs_threshold : bool
-        Whether only values above a threshold count.
+        Whether it depends on a threshold.
     trainable : bool
-        Whether it has a useful gradient.
+        Whether its gradient is useful for training.
     """
 
     needs: tuple[str, ...]
@@ -98,11 +98,11 @@ def _place_of_maximum(s):
 
 
 def _mean_place_above(s):
-    none = 1.0 * (s.n_above == 0)  # then one step before the first value
+    none = 1.0 * (s.n_above == 0)  # the position is then one step before the first value
     return (s.places / (s.n_above + none) - (s.stop - s.n) * (1.0 - none) - none) / s.n
 
 
-# The name is also the ending of the names of features; its place in the table is its code in the compiled loops.
+# The names of features end in the name of the pooling; its index in the table is its code in the compiled loops.
 POOLINGS = {
     "end": Pooling(("end",), _end, lambda x, threshold, skipped: x[-1], trainable=True),
     "mean": Pooling(("total",), _mean, lambda x, threshold, skipped: np.mean(x), trainable=True),
@@ -137,7 +137,7 @@ def pooling_named(name: str) -> Pooling:
     Raises
     ------
     ValueError
-        If there is none.
+        If there is no such pooling.
     """
     if not isinstance(name, str) or name not in POOLINGS:
         raise ValueError(f"pooling must be one of {', '.join(POOLINGS)}, got {plain(name)!r}")
@@ -145,17 +145,17 @@ def pooling_named(name: str) -> Pooling:
 
 
 def trainable_poolings(names: Iterable[str] | None = None) -> tuple[str, ...]:
-    """Those of the names, by default of all poolings, that have a useful gradient."""
+    """The names, by default among all poolings, of those with a useful gradient."""
     return tuple(name for name in (POOLINGS if names is None else names) if pooling_named(name).trainable)
 
 
 def threshold_poolings(names: Iterable[str] | None = None) -> tuple[str, ...]:
-    """Those of the names, by default of all poolings, that need a threshold."""
+    """The names, by default among all poolings, of those that need a threshold."""
     return tuple(name for name in (POOLINGS if names is None else names) if pooling_named(name).needs_threshold)
 
 
 def check_poolings(pooling: Any, otherwise: str = "") -> tuple[str, ...]:
-    """Names of the poolings as a tuple; the ValueError for wrong ones says what could be taken `otherwise`."""
+    """Names of the poolings as a tuple, after a check; `otherwise` adds an alternative to the error message."""
     names = (pooling,) if isinstance(pooling, str) else tuple(pooling)
     known = all(isinstance(name, str) and name in POOLINGS for name in names)
     if not known or not names or len(set(names)) < len(names):
@@ -169,25 +169,25 @@ def check_poolings(pooling: Any, otherwise: str = "") -> tuple[str, ...]:
 
 
 def threshold_series(n_samples: int, bytes_of_one: int) -> np.ndarray:
-    """Places of series, evenly spread, whose running values of so many bytes each stay within bounds."""
+    """Indices of evenly spread series, as many as THRESHOLD_SERIES and THRESHOLD_BYTES allow."""
     n_chosen = max(1, min(THRESHOLD_SERIES, THRESHOLD_BYTES // bytes_of_one))
     return np.unique(np.linspace(0, n_samples - 1, n_chosen).round().astype(int))
 
 
 def threshold_bytes(n_samples: int, bytes_of_one: int) -> int:
-    """Bytes of the running values of those series, and of what is copied of one of them to be sorted."""
+    """Bytes of the running values of the series of `threshold_series`, and of the copy of one that is sorted."""
     return (min(n_samples, max(1, min(THRESHOLD_SERIES, THRESHOLD_BYTES // bytes_of_one))) + 1) * bytes_of_one
 
 
 def quantile_of(values: np.ndarray, quantile: float) -> Any:
-    """Quantile, which is finite also where the difference of two values is not."""
+    """Quantile that is finite even if the difference of two values is not."""
     with np.errstate(over="ignore"):
         fits = np.isfinite(values.max() - values.min())
     return np.quantile(values, quantile) if fits else 2 * np.quantile(values / 2, quantile)
 
 
 def threshold_between(values: np.ndarray, quantile: float) -> float:
-    """Between a quantile of the values and the next larger one, so that no rounding error decides what is above."""
+    """Number between a quantile and the next larger value, so that rounding does not decide which values are above."""
     ordered = np.sort(values)
     low = float(ordered[int(quantile * (len(ordered) - 1))])
     apart = 1e-6 * max(1.0, abs(low))

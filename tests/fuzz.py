@@ -120,7 +120,7 @@ def answer(method, *args, swapped=False):
         warnings.simplefilter("error")
         warnings.filterwarnings("ignore", "X (does not have valid|has) feature names", UserWarning)  # of wide tables
         warnings.filterwarnings("always", "X has more channels, .* than time points", UserWarning)
-        warnings.filterwarnings("ignore", "of the worst feature of .* digits are sure", RuntimeWarning)
+        warnings.filterwarnings("ignore", "only . digits of the least accurate feature", RuntimeWarning)
         try:
             result, sentence = method(*args), None
         except NotFittedError:

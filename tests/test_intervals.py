@@ -219,7 +219,7 @@ def test_what_is_lost_without_decay_or_windows_is_told():
     short.values[0, ..., 5] = short.values[1, ..., 0] = 1.0
     model = IntervalISSTransformer(words=["[1][1][1][1]"], n_filters=1, pooling="end", scale=None).fit(X)
     model.filters_ = short
-    with pytest.warns(RuntimeWarning, match="digits are sure: terms that grow with filters of 3000 lags cancel"):
+    with pytest.warns(RuntimeWarning, match="are correct: large terms cancel with filters of 3000 lags"):
         lossy = model.transform(X)
     digits = -np.log10(abs(lossy[0, 0] / interval_sum(X[0], "[1][1][1][1]", 2995, 3000) - 1))
     assert 1 < digits < 6

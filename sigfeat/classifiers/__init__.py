@@ -1,19 +1,20 @@
-"""Ready pipelines: features of series, scaled, and a linear model on top.
+"""Ready pipelines of features of series, a scaler and a linear model.
 
-Each function returns a scikit-learn `Pipeline` of the steps "features" and "classifier" or "regressor", not fitted,
-that takes any panel of series (see `to_panel`). There is nothing in them that could not be written by hand.
+Each function returns a scikit-learn `Pipeline`, not fitted, of the steps "features" and "classifier" or "regressor".
+Its input is any panel of series (see `to_panel`). The pipelines consist of public transformers and can be written by
+hand.
 
 Parameters that all of them share
 ---------------------------------
 classifier, regressor : estimator or None, default=None
-    The last step. None: ridge regression, whose penalty is chosen by leaving one out; for classes
-    `LeaveOneOutRidgeClassifier`, which has `predict_proba` and takes weights,
+    The last step. None for ridge regression with a penalty chosen by leave-one-out validation. For classes this is
+    `LeaveOneOutRidgeClassifier`, which has `predict_proba` and accepts weights:
     ``pipeline.fit(X, y, classifier__sample_weight=weights)``.
 n_jobs : int or None, default=None
-    Threads, in joblib's convention: no more than CPUs, and -1 for all of them. In a worker process of joblib -1 is the
-    worker's part of them, as for scikit-learn's own loops.
+    Number of threads, in joblib's convention: at most the number of CPUs, and -1 for all of them. In a worker process
+    of joblib, -1 means the CPUs of that worker, as in scikit-learn's own loops.
 random_state : int or None, default=0
-    Of all that is random. An int; None for a different outcome each time.
+    Seed of everything random; None for different results each time.
 """
 
 from sigfeat.classifiers.development import (

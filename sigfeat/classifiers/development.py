@@ -1,4 +1,4 @@
-"""Pipelines of random developments, alone and beside iterated sums."""
+"""Pipelines of random developments, with and without iterated sums."""
 
 from typing import Any
 
@@ -14,16 +14,16 @@ from sigfeat.transformers.scaling import FeatureScaler
 def path_development_classifier(
     *, classifier: Any = None, n_jobs: int | None = None, random_state: RandomState = 0
 ) -> Pipeline:
-    """Random developments of the series with time as a channel, and a ridge classifier.
+    """Pipeline of random developments, with time as a channel, and a ridge classifier.
 
     Parameters
     ----------
     classifier : estimator or None, default=None
-        Last step; None for a ridge classifier.
+        Last step of the pipeline; None for `LeaveOneOutRidgeClassifier`.
     n_jobs : int or None, default=None
-        Threads.
+        Number of threads, in joblib's convention.
     random_state : int or None, default=0
-        Of the developments.
+        Seed of the developments.
 
     Returns
     -------
@@ -48,14 +48,14 @@ def path_development_classifier(
 def path_development_regressor(
     *, regressor: Any = None, n_jobs: int | None = None, random_state: RandomState = 0
 ) -> Pipeline:
-    """The regression twin of `path_development_classifier`.
+    """Pipeline for regression on the features of `path_development_classifier`.
 
     Parameters
     ----------
     n_jobs, random_state : optional
         See `path_development_classifier`.
     regressor : estimator or None, default=None
-        Last step; None for a ridge regression.
+        Last step of the pipeline; None for `sklearn.linear_model.RidgeCV`.
 
     Returns
     -------
@@ -79,18 +79,18 @@ def iss_development_classifier(
     n_jobs: int | None = None,
     random_state: RandomState = 0,
 ) -> Pipeline:
-    """The features of `iss_classifier` and of `path_development_classifier` side by side, and a ridge classifier.
+    """Pipeline of the features of `iss_classifier` and `path_development_classifier`, and a ridge classifier.
 
     Parameters
     ----------
     n_functionals : int, default=1000
         See `iss_classifier`.
     classifier : estimator or None, default=None
-        Last step; None for a ridge classifier.
+        Last step of the pipeline; None for `LeaveOneOutRidgeClassifier`.
     n_jobs : int or None, default=None
-        Threads.
+        Number of threads, in joblib's convention.
     random_state : int or None, default=0
-        Of all that is random.
+        Seed of everything random.
 
     Returns
     -------
@@ -119,14 +119,14 @@ def iss_development_regressor(
     n_jobs: int | None = None,
     random_state: RandomState = 0,
 ) -> Pipeline:
-    """The regression twin of `iss_development_classifier`.
+    """Pipeline for regression on the features of `iss_development_classifier`.
 
     Parameters
     ----------
     n_functionals, n_jobs, random_state : optional
         See `iss_development_classifier`.
     regressor : estimator or None, default=None
-        Last step; None for a ridge regression.
+        Last step of the pipeline; None for `sklearn.linear_model.RidgeCV`.
 
     Returns
     -------

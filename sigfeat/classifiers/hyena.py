@@ -1,4 +1,4 @@
-"""Pipelines of embeddings by Hyena, alone and beside iterated sums."""
+"""Pipelines of embeddings by Hyena, with and without iterated sums."""
 
 from typing import Any
 
@@ -19,22 +19,22 @@ def hyena_classifier(
     n_jobs: int | None = None,
     random_state: RandomState = 0,
 ) -> Pipeline:
-    """Embeddings of a Hyena that was distilled from attention trained on the classes, and a ridge classifier.
+    """Pipeline of embeddings by Hyena, distilled from attention that is trained on the classes, and a ridge classifier.
 
     Parameters
     ----------
     order : int, default=2
-        Of the Hyena.
+        Order of Hyena: the number of long convolutions and gates.
     teacher : MHAEmbedder, FrozenEstimator or None, default=None
-        What the Hyena is distilled from; see `HyenaEmbeddingTransformer`.
+        Embedder that the Hyena imitates; see `HyenaEmbeddingTransformer`.
     max_epochs : int, default=30
-        Epochs of the distillation; an epoch is 20 steps.
+        Number of epochs of the distillation; an epoch is 20 steps.
     classifier : estimator or None, default=None
-        Last step; None for a ridge classifier.
+        Last step of the pipeline; None for `LeaveOneOutRidgeClassifier`.
     n_jobs : int or None, default=None
-        Threads.
+        Number of threads, in joblib's convention.
     random_state : int or None, default=0
-        Of teacher and student.
+        Seed of teacher and student.
 
     Returns
     -------
@@ -65,14 +65,14 @@ def hyena_regressor(
     n_jobs: int | None = None,
     random_state: RandomState = 0,
 ) -> Pipeline:
-    """The regression twin of `hyena_classifier`.
+    """Pipeline for regression on the features of `hyena_classifier`.
 
     Parameters
     ----------
     order, teacher, max_epochs, n_jobs, random_state : optional
         See `hyena_classifier`.
     regressor : estimator or None, default=None
-        Last step; None for a ridge regression.
+        Last step of the pipeline; None for `sklearn.linear_model.RidgeCV`.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def iss_hyena_classifier(
     n_jobs: int | None = None,
     random_state: RandomState = 0,
 ) -> Pipeline:
-    """The features of `iss_classifier` and of `hyena_classifier` side by side, and a ridge classifier.
+    """Pipeline of the features of `iss_classifier` and `hyena_classifier`, and a ridge classifier.
 
     Parameters
     ----------
@@ -108,11 +108,11 @@ def iss_hyena_classifier(
     order, teacher, max_epochs : optional
         See `hyena_classifier`.
     classifier : estimator or None, default=None
-        Last step; None for a ridge classifier.
+        Last step of the pipeline; None for `LeaveOneOutRidgeClassifier`.
     n_jobs : int or None, default=None
-        Threads.
+        Number of threads, in joblib's convention.
     random_state : int or None, default=0
-        Of all that is random.
+        Seed of everything random.
 
     Returns
     -------
@@ -144,14 +144,14 @@ def iss_hyena_regressor(
     n_jobs: int | None = None,
     random_state: RandomState = 0,
 ) -> Pipeline:
-    """The regression twin of `iss_hyena_classifier`.
+    """Pipeline for regression on the features of `iss_hyena_classifier`.
 
     Parameters
     ----------
     n_functionals, order, teacher, max_epochs, n_jobs, random_state : optional
         See `iss_hyena_classifier`.
     regressor : estimator or None, default=None
-        Last step; None for a ridge regression.
+        Last step of the pipeline; None for `sklearn.linear_model.RidgeCV`.
 
     Returns
     -------

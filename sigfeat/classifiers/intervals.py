@@ -1,4 +1,4 @@
-"""Networks of intervals as pipelines."""
+"""Pipelines of networks of interval layers."""
 
 from typing import Any
 
@@ -15,20 +15,20 @@ def interval_stack_classifier(
     n_jobs: int | None = None,
     random_state: RandomState = 0,
 ) -> Pipeline:
-    """Two interval layers, one on what the other found, trained as a whole; see `IntervalNetworkClassifier`.
+    """Pipeline of a network of two interval layers, trained as a whole; see `IntervalNetworkClassifier`.
 
     Parameters
     ----------
     d_model : int, default=6
-        Channels between the layers.
+        Number of channels between the layers.
     n_filters : int, default=4
-        Filters of the second layer; the first has three times as many.
+        Number of filters of the second layer; the first has three times as many.
     max_epochs : int, default=20
-        Passes over the training series.
+        Number of passes over the training series.
     n_jobs : int or None, default=None
-        Threads.
+        Number of threads, in joblib's convention.
     random_state : int or None, default=0
-        Of the network and its training.
+        Seed of the network and its training.
 
     Returns
     -------
@@ -60,22 +60,22 @@ def interval_hyena_classifier(
     n_jobs: int | None = None,
     random_state: RandomState = 0,
 ) -> Pipeline:
-    """An interval layer and two blocks of Hyena, trained as a whole; see `IntervalNetworkClassifier`.
+    """Pipeline of a network of an interval layer and two blocks of Hyena; see `IntervalNetworkClassifier`.
 
     Parameters
     ----------
     d_model : int, default=16
         Width of the tokens.
     n_filters : int, default=4
-        Filters of the interval layer.
+        Number of filters of the interval layer.
     order : int, default=2
-        Of Hyena.
+        Order of Hyena: the number of long convolutions and gates.
     max_epochs : int, default=20
-        Passes over the training series.
+        Number of passes over the training series.
     n_jobs : int or None, default=None
-        Threads.
+        Number of threads, in joblib's convention.
     random_state : int or None, default=0
-        Of the network and its training.
+        Seed of the network and its training.
 
     Returns
     -------

@@ -17,18 +17,18 @@ def iss_classifier(
     n_jobs: int | None = None,
     random_state: RandomState = 0,
 ) -> Pipeline:
-    """Low-rank iterated sums and a ridge classifier: the default of the library.
+    """Pipeline of low-rank iterated sums and a ridge classifier: the default of the library.
 
     Parameters
     ----------
     n_functionals : int, default=1000
-        Functionals of two letters; each gives nine features.
+        Number of functionals of two letters; each gives nine features.
     classifier : estimator or None, default=None
-        Last step; None for a ridge classifier.
+        Last step of the pipeline; None for `LeaveOneOutRidgeClassifier`.
     n_jobs : int or None, default=None
-        Threads.
+        Number of threads, in joblib's convention.
     random_state : int or None, default=0
-        Of the functionals.
+        Seed of the functionals.
 
     Returns
     -------
@@ -58,14 +58,14 @@ def iss_regressor(
     n_jobs: int | None = None,
     random_state: RandomState = 0,
 ) -> Pipeline:
-    """The regression twin of `iss_classifier`: the same features, and a ridge regression.
+    """Pipeline for regression on the features of `iss_classifier`.
 
     Parameters
     ----------
     n_functionals, n_jobs, random_state : optional
         See `iss_classifier`.
     regressor : estimator or None, default=None
-        Last step; None for a ridge regression.
+        Last step of the pipeline; None for `sklearn.linear_model.RidgeCV`.
 
     Returns
     -------
@@ -83,6 +83,6 @@ def iss_regressor(
 
 
 def iss_features(n_functionals: int, n_jobs: int | None, random_state: RandomState) -> Pipeline:
-    """Low-rank iterated sums, scaled: a part of other pipelines too."""
+    """Low-rank iterated sums and a scaler, also used by other pipelines."""
     low_rank = LowRankISSTransformer(n_functionals, n_jobs=n_jobs, random_state=random_state)
     return make_pipeline(low_rank, FeatureScaler(power=0.5))

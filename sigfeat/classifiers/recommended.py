@@ -1,4 +1,4 @@
-"""The pipelines that we recommend: random and trained iterated sums."""
+"""The recommended pipelines: random and trained low-rank iterated sums."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from sigfeat.classifiers.iss import iss_features
 from sigfeat.transformers.low_rank import LowRankISSTransformer
 from sigfeat.transformers.scaling import FeatureScaler
 
-N_TRAINED = 32  # functionals of the recommended union that are trained
+N_TRAINED = 32  # number of trained functionals
 
 
 def sigfeat_classifier(
@@ -21,20 +21,20 @@ def sigfeat_classifier(
     n_jobs: int | None = None,
     random_state: RandomState = 0,
 ) -> Pipeline:
-    """The union that we recommend: low-rank iterated sums, many random ones and a few that are trained on the classes.
+    """The recommended pipeline: many random and a few trained low-rank iterated sums, and a ridge classifier.
 
     Parameters
     ----------
     n_functionals : int, default=1000
         See `iss_classifier`.
     max_epochs : int, default=30
-        Passes over the training series in the training of those few.
+        Number of passes over the training series in the training of functionals.
     classifier : estimator or None, default=None
-        Last step; None for a ridge classifier.
+        Last step of the pipeline; None for `LeaveOneOutRidgeClassifier`.
     n_jobs : int or None, default=None
-        Threads.
+        Number of threads, in joblib's convention.
     random_state : int or None, default=0
-        Of all that is random.
+        Seed of everything random.
 
     Returns
     -------
@@ -47,8 +47,9 @@ def sigfeat_classifier(
 
     Notes
     -----
-    Training takes some seconds on a few hundred short series, and much longer than `iss_classifier` on long ones. Exact
-    words and developments beside them do not help, by cross-validation on training data; see docs/accuracy.md.
+    Training takes some seconds on a few hundred short series; on long series it takes much longer than
+    `iss_classifier`. Adding exact words or developments does not improve the accuracy in cross-validation on training
+    data; see docs/accuracy.md.
 
     Examples
     --------
@@ -69,14 +70,14 @@ def sigfeat_regressor(
     n_jobs: int | None = None,
     random_state: RandomState = 0,
 ) -> Pipeline:
-    """The regression twin of `sigfeat_classifier`.
+    """Pipeline for regression on the features of `sigfeat_classifier`.
 
     Parameters
     ----------
     n_functionals, max_epochs, n_jobs, random_state : optional
         See `sigfeat_classifier`.
     regressor : estimator or None, default=None
-        Last step; None for a ridge regression.
+        Last step of the pipeline; None for `sklearn.linear_model.RidgeCV`.
 
     Returns
     -------

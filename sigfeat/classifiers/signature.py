@@ -18,16 +18,16 @@ def signature_classifier(
     n_jobs: int | None = None,
     random_state: RandomState = 0,
 ) -> Pipeline:
-    """Signatures of the series with time as a channel, over dyadic windows, and a ridge classifier.
+    """Pipeline of signatures over dyadic windows, with time as a channel, and a ridge classifier.
 
     Parameters
     ----------
     depth : int, default=3
-        Of the signature; the number of features grows like (n_channels + 1)^depth.
+        Depth of the signature; the number of features grows like (n_channels + 1)^depth.
     classifier : estimator or None, default=None
-        Last step; None for a ridge classifier.
+        Last step of the pipeline; None for `LeaveOneOutRidgeClassifier`.
     n_jobs, random_state : optional
-        Not used: there is nothing random, and one thread.
+        Not used: the features are not random, and are computed in one thread.
 
     Returns
     -------
@@ -56,14 +56,14 @@ def signature_regressor(
     n_jobs: int | None = None,
     random_state: RandomState = 0,
 ) -> Pipeline:
-    """The regression twin of `signature_classifier`.
+    """Pipeline for regression on the features of `signature_classifier`.
 
     Parameters
     ----------
     depth, n_jobs, random_state : optional
         See `signature_classifier`.
     regressor : estimator or None, default=None
-        Last step; None for a ridge regression.
+        Last step of the pipeline; None for `sklearn.linear_model.RidgeCV`.
 
     Returns
     -------

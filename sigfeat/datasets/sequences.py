@@ -171,12 +171,12 @@ def make_associative_recall(
     Parameters
     ----------
     n_samples, length : int, default=1000, 128
-        Number of sequences, and of tokens in each, an even number from 4 up.
+        Number of sequences, and of tokens in each, an even number, at least 4.
     n_keys, n_values : int, default=10, 10
         Number of different keys and of different values, at least 2.
     dense : bool, default=False
-        Whether every key that occurred before has its value as target, and not the last key alone. These targets are
-        the next tokens, so that this option suits causal encoders only.
+        Whether the target of every key that occurred before is its value, and not only that of the last key. These
+        targets are the next tokens, so this option is for causal encoders only.
     random_state : int, RandomState instance or None, default=0
         Source of the draws.
 
@@ -316,7 +316,7 @@ def make_selective_copying(
     References
     ----------
     .. [1] Gu, Dao, "Mamba: linear-time sequence modeling with selective state spaces", 2023, arXiv:2312.00752, section
-       3.1 and figure 2; there 16 values of 14 kinds, up to 4096 times.
+       3.1 and figure 2, which uses 16 values of 14 kinds and up to 4096 times.
 
     Examples
     --------

@@ -29,7 +29,7 @@ def load_python_help() -> bytes:
     >>> load_python_help()[:22]
     b'The "assert" statement'
     """
-    paragraphs: dict[str, str] = {}  # by their words
+    paragraphs: dict[str, str] = {}  # paragraphs by their words
     for name in sorted(topics):
         for paragraph in topics[name].split("\n\n"):
             paragraphs.setdefault(" ".join(paragraph.split()), paragraph.strip("\n"))

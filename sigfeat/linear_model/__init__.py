@@ -1,4 +1,4 @@
-"""Ridge regression on classes, for many more features than series."""
+"""Ridge classifier for many more features than series."""
 
 from sigfeat.linear_model.ridge import LeaveOneOutRidgeClassifier
 

@@ -6,21 +6,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-SHARPNESS = (1e-3, 1e3)  # of the inverse temperature, times the mean distance of the margins from the largest
+SHARPNESS = (1e-3, 1e3)  # range of the inverse temperature times the mean distance of the margins from the largest
 
 
 def margins_of_all_classes(scores: NDArray[Any]) -> NDArray[Any]:
-    """Margins of all classes: for two classes the scores are those of the second, which the first has with minus."""
+    """Margins of all classes. With two classes, scores are the margins of the second; the first has their negatives."""
     return np.column_stack([-scores, scores]) if scores.ndim == 1 or scores.shape[1] == 1 else scores
 
 
 def inverse_temperature(
     margins: NDArray[np.float64], labels: NDArray[np.int64], weights: NDArray[np.float64] | None
 ) -> float:
-    """Factor of the margins with which their softmax has the least log loss on smoothed targets."""
+    """Factor of the margins that minimises the log loss of their softmax on smoothed targets."""
     below = margins - margins.max(axis=1, keepdims=True)
     distance = -mean_of_rows(below, weights)
-    if distance == 0:  # all margins are tied, and so are all probabilities, whatever the factor
+    if distance == 0:  # all margins are equal, so the probabilities do not depend on the factor
         return 1.0
     n_rows = len(margins) if weights is None else weights.sum() ** 2 / np.square(weights).sum()
     right = (n_rows + 1) / (n_rows + 2)

@@ -1,4 +1,4 @@
-"""Ridge regression on classes, for many more features than series."""
+"""Ridge classifier for many more features than series."""
 
 from collections.abc import Iterator, Sequence
 from numbers import Real
@@ -26,19 +26,19 @@ from sigfeat._validation import (
 from sigfeat.linear_model.probabilities import inverse_temperature, margins_of_all_classes, mean_of_rows
 
 ALPHAS = tuple(np.logspace(-7, 1, 17).tolist())  # for features whose squares sum up to about one
-COLUMNS_AT_ONCE = 4096  # made float64: a copy of all features would double the memory
+COLUMNS_AT_ONCE = 4096  # columns converted to float64 together: a copy of all features would double the memory
 SMALLEST = 1e-10  # of the squared singular values, relative to the largest
 
 Roots = float | NDArray[np.float64]  # one number for each series, or one for all
 
 
 class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
-    """Ridge regression on classes coded as -1 and 1; the penalty is chosen by the accuracy of leaving one out.
+    """Ridge regression on classes coded as -1 and 1, with the penalty of the best leave-one-out accuracy.
 
-    Of penalties that classify as many series right, each left out in turn, the one of least squared error is taken. One
-    decomposition of the n_samples x n_samples matrix of inner products serves all penalties and all series.
-    Probabilities are the softmax of the margins divided by one temperature, which is fitted on the margins of the
-    left-out series.
+    Among penalties of equal leave-one-out accuracy, the one with the smallest squared error is chosen. A single
+    decomposition of the n_samples x n_samples matrix of inner products is used for all penalties and all series.
+    Probabilities are the softmax of the margins divided by one temperature, which is fitted on the leave-one-out
+    margins.
 
     Parameters
     ----------
@@ -53,11 +53,11 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
     alpha_ : float
         The chosen penalty.
     best_score_ : float
-        Weighted fraction of the training series that are classified right when left out.
+        Weighted leave-one-out accuracy on the training series.
     coef_ : ndarray of shape (n_classes, n_features_in_) or (1, n_features_in_)
-        Weights, in the dtype of X; for two classes those of the second.
+        Coefficients, in the dtype of X; with two classes those of the second class.
     intercept_ : ndarray of shape (n_classes,) or (1,)
-        Constants.
+        Intercepts.
     inverse_temperature_ : float
         Factor of the margins in the softmax, > 0: the larger, the closer the probabilities are to 0 and 1.
     left_out_margins_ : ndarray of shape (n_samples, n_classes)
@@ -76,36 +76,36 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
 
     See Also
     --------
-    sklearn.linear_model.RidgeClassifierCV : The same with the penalty chosen by squared error; where classes overlap
-        strongly that takes the largest. It has no probabilities.
+    sklearn.linear_model.RidgeClassifierCV : Chooses the penalty by squared error, which favours the largest penalty if
+        classes overlap strongly. It has no probabilities.
 
     Notes
     -----
-    With centred features of singular vectors V and squared singular values w, the residual of series i, left out, is
-    that of the full fit over 1 - 1/n - sum_j V_ij^2 w_j / (w_j + alpha) [1]_.
+    Let V be the left singular vectors of the centred features and w the squared singular values. The leave-one-out
+    residual of series i is the residual of the full fit divided by 1 - 1/n - sum_j V_ij^2 w_j / (w_j + alpha) [1]_.
 
     With weights s the fit minimises sum_i s_i |y_i - b - x_i W|^2 + alpha |W|^2. Rows are centred by weighted means and
-    multiplied by sqrt(s_i), and s_i / sum(s) stands in place of 1/n. For one given penalty an integer weight gives the
-    coefficients of as many copies of the series, and weight 0 those without it. To leave one out removes the whole
-    series with its weight, whereas one of several copies leaves the others in the fit: the chosen penalty and the
-    temperature of weights and of copies may differ. Weights may span about eight orders of magnitude: squared singular
-    values below 1e-10 of the largest are dropped.
+    multiplied by sqrt(s_i), and s_i / sum(s) replaces 1/n. For a fixed penalty an integer weight gives the same
+    coefficients as that many copies of the series, and weight 0 the same as without the series. Leave-one-out
+    validation removes a series with its whole weight, but only one of several copies, so the chosen penalty and the
+    temperature may differ between weights and copies. Weights may span about eight orders of magnitude: squared
+    singular values below 1e-10 of the largest are dropped.
 
     The inverse temperature b minimises the weighted mean log loss of softmax(b m) over the left-out margins m of all
-    classes [2]_, which is convex in b. If all left-out series are classified right, b would grow without bound. So, as
-    Platt [3]_ does for his sigmoid, the targets are smoothed: after n of n successes the probability of the next one is
-    (n + 1) / (n + 2) by Laplace's rule of succession, which is the target of a series' own class; the others have equal
-    parts of the rest. n is the effective number of series, sum(s)^2 / sum(s^2), which is the number of series without
-    weights. With `class_weight` the probabilities are those of a population with these weights.
+    classes [2]_, which is convex in b. If all left-out series are classified correctly, b would grow without bound. The
+    targets are therefore smoothed, as Platt [3]_ does for the sigmoid: by Laplace's rule of succession the probability
+    of a success after n of n successes is (n + 1) / (n + 2), which is the target of the class of a series; the other
+    classes have equal parts of the rest. n is the effective number of series, sum(s)^2 / sum(s^2), which is the number
+    of series without weights. With `class_weight` the probabilities are those of a population with these weights.
 
     References
     ----------
     .. [1] Rifkin, Lippert, "Notes on regularized least squares", MIT-CSAIL-TR-2007-025, 2007, section 3.
     .. [2] Guo, Pleiss, Sun, Weinberger, "On calibration of modern neural networks", 2017, arXiv:1706.04599, section
-       4.2. Left-out margins take the place of its validation set.
+       4.2, with leave-one-out margins in place of a validation set.
     .. [3] Platt, "Probabilistic outputs for support vector machines and comparisons to regularized likelihood methods",
-       Advances in Large Margin Classifiers, 1999, section 2.2. His counts are those of each class; one temperature for
-       all classes takes the count of all series.
+       Advances in Large Margin Classifiers, 1999, section 2.2. Platt uses the number of series of each class; here,
+       with one temperature for all classes, n is the number of all series.
 
     Examples
     --------
@@ -149,7 +149,7 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
         -------
         self : LeaveOneOutRidgeClassifier
         """
-        self.__dict__.pop("coef_", None)  # a fit that fails leaves nothing behind that looks fitted
+        self.__dict__.pop("coef_", None)  # after a failed fit the estimator must not look fitted
         if y is not None and (entries := of_objects(y)) is not None and entries.ndim:
             check_known(entries, "y must be one class per series")
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
@@ -178,7 +178,7 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
     def _fit_present(
         self, X: NDArray[Any], y: NDArray[Any], alphas: NDArray[np.float64], weights: NDArray[np.float64] | None
     ) -> NDArray[Any]:
-        """Fit on series all of whose weights are above zero; returns their left-out margins."""
+        """Fit on series with weights > 0 and return their leave-one-out margins."""
         self.classes_, labels = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             where = "" if weights is None else " in series of weight > 0"
@@ -249,7 +249,7 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
         probabilities = exact.astype(scores.dtype)
         np.maximum(probabilities, np.finfo(scores.dtype).eps, out=probabilities)
         predicted = margins.argmax(axis=1)
-        tied = np.flatnonzero(probabilities.argmax(axis=1) != predicted)  # by rounding: the margins are not
+        tied = np.flatnonzero(probabilities.argmax(axis=1) != predicted)  # by rounding, although the margins differ
         probabilities[tied, predicted[tied]] = np.nextafter(probabilities[tied].max(axis=1), 1)
         return probabilities
 
@@ -272,7 +272,7 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
 def _sample_weights(
     sample_weight: Any, class_weight: Any, X: NDArray[Any], y: NDArray[Any]
 ) -> NDArray[np.float64] | None:
-    """Weights of the series, those of their classes included; None if there are no weights."""
+    """Weights of the series, multiplied by those of their classes; None if there are no weights."""
     if sample_weight is None and class_weight is None:
         return None
     weights: NDArray[np.float64] = _check_sample_weight(sample_weight, X, dtype=np.float64)
@@ -306,7 +306,7 @@ def _column_means(X: NDArray[Any], weights: NDArray[np.float64] | None) -> NDArr
 def _left_singular(
     X: NDArray[Any], mean: NDArray[np.float64], roots: Roots
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Left singular vectors of the centred features, and the squares of their singular values, without zeros.
+    """Left singular vectors of the centred features, and their squared singular values, except zeros.
 
     `roots` of the weights multiply the rows of the centred features.
     """
@@ -334,7 +334,7 @@ def _left_out_residuals(
     constant_part: Roots,
     alphas: NDArray[np.float64],
 ) -> Iterator[tuple[float, NDArray[np.float64]]]:
-    """For each penalty, the weighted residuals of all series, each left out.
+    """For each penalty, the weighted leave-one-out residuals of all series.
 
     `along` and `beside` are the parts of the weighted target in and outside the span of the singular vectors.
     """

@@ -8,7 +8,7 @@ from threadpoolctl import threadpool_limits
 
 
 def check_device(device: torch.device | str) -> None:
-    """Raise a ValueError with torch's reason unless it can compute on the device."""
+    """Raise a ValueError, with the reason that torch gives, if torch cannot compute on the device."""
     try:
         float(torch.zeros(1, device=device))
     except (RuntimeError, AssertionError, TypeError) as error:  # the second from a torch without that device
@@ -18,12 +18,14 @@ def check_device(device: torch.device | str) -> None:
 
 @contextlib.contextmanager
 def thread_limit(n_threads: int) -> Iterator[None]:
-    """Hold what this thread calls to a number of threads, on which the rounding of torch's sums depends.
+    """Limit the threads of torch, OpenMP and BLAS for calls from this thread.
+
+    The rounding of torch's sums depends on the number of threads.
 
     Parameters
     ----------
     n_threads : int
-        At most so many.
+        Largest number of threads.
 
     Examples
     --------

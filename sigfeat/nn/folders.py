@@ -1,4 +1,4 @@
-"""Modules in folders: their config as JSON, their weights as safetensors, with a checksum; nothing is pickled."""
+"""Modules saved in folders: the config as JSON and the weights as safetensors, with a checksum; nothing is pickled."""
 
 import hashlib
 import json
@@ -31,7 +31,7 @@ def save_model(folder: Path, config: Mapping[str, Any], weights: Mapping[str, Te
 
 
 def load_model(folder: Path, empty: Callable[[dict[str, Any], torch.dtype], Model]) -> Model:
-    """Load what `save_model` wrote into the module that `empty(config, dtype)` makes without memory."""
+    """Load a model that `save_model` wrote into the module that `empty(config, dtype)` returns without memory."""
     values, weights = folder / VALUES, folder / WEIGHTS
     for file in (values, weights):
         if not file.is_file():

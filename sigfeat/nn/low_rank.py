@@ -21,7 +21,7 @@ THRESHOLD_SERIES = 64
 
 
 class LowRankISS(nn.Module):
-    """What each time adds to the iterated sums along rank-one functionals: a differentiable layer.
+    """Differentiable layer of low-rank iterated sums: the term that each time adds to each sum.
 
     The values are those of `sigfeat.reference.low_rank` for each run of neighbouring letters of each chain.
 
@@ -30,7 +30,7 @@ class LowRankISS(nn.Module):
     functionals : Functionals
         Letters and how they are summed. The taps become a parameter.
     n_channels : int
-        Channels of the series.
+        Number of channels of the series.
     scale : array-like of shape (2, n_channels) or None, default=None
         Factors of the series and of their differences; None for ones.
     dtype : torch.dtype, default=torch.float32
@@ -84,16 +84,16 @@ class LowRankISS(nn.Module):
         dilations = functionals.dilations.ravel()
         self._groups = [(int(d), torch.tensor(np.flatnonzero(dilations == d))) for d in np.unique(dilations)]
         names = np.array(functionals.semirings)
-        self._rings = [(str(name), torch.tensor(np.flatnonzero(names == name))) for name in np.unique(names)]
+        self._semirings = [(str(name), torch.tensor(np.flatnonzero(names == name))) for name in np.unique(names)]
 
     @property
     def weight(self) -> Tensor:
         """The taps: what is trained."""
         return self.taps
 
-    def rings(self) -> list[tuple[str, Int[Tensor, " chains"]]]:
+    def semirings(self) -> list[tuple[str, Int[Tensor, " chains"]]]:
         """Names of the semirings, each with the chains that it sums."""
-        return self._rings
+        return self._semirings
 
     def forward(
         self, series: Float[Tensor, "batch length channels"], lengths: Int[Tensor, " batch"]
@@ -103,7 +103,8 @@ class LowRankISS(nn.Module):
         Parameters
         ----------
         series : tensor of shape (batch, length, channels)
-            Series from which the mean of each channel has been subtracted; what lies behind the own length is not read.
+            Series from which the mean of each channel has been subtracted; values beyond the length of a series are
+            ignored.
         lengths : integer tensor of shape (batch,)
             Own number of points of each series.
 
@@ -128,7 +129,7 @@ class LowRankISS(nn.Module):
         return values.where(self.inside(lengths, rows.shape[2]), values.new_zeros(()))
 
     def inside(self, lengths: Int[Tensor, " batch"], length: int) -> Bool[Tensor, "batch chains parts length"]:
-        """Whether a part has a value at a time: not behind the end, nor before all its letters find room."""
+        """Whether a part has a value at a time: within the series, and with enough points for all its letters."""
         depth, t = self.functionals.depth, torch.arange(length, device=lengths.device)
         own = lengths[:, None] - self.differenced.to(lengths.dtype)
         level = torch.tensor([k for k in range(1, depth + 1) for _ in range(depth - k + 1)], device=lengths.device)
@@ -154,7 +155,7 @@ class LowRankISS(nn.Module):
             weight = taps.new_zeros(len(letters), rows.shape[1], n_lags).scatter_add(1, places, taps[letters])
             before = n_lags // 2 * dilation
             padded = nn.functional.pad(rows, (before, (n_lags - 1) * dilation - before))
-            # cuDNN rounds what it convolves in float32 to ten bits, and matrix products do not unless they are told to
+            # cuDNN rounds the inputs of float32 convolutions to ten bits; by default matrix products do not
             convolved = nn.functional.conv1d if _devices.uses_loops(padded.device) else convolved_by_products
             found.append(convolved(padded, weight, dilation=dilation))
             order.append(letters)
@@ -163,9 +164,9 @@ class LowRankISS(nn.Module):
     def _follow(
         self, previous: Float[Tensor, "batch chains length"], letter: Float[Tensor, "batch chains length"]
     ) -> Float[Tensor, "batch chains length"]:
-        """Values with one more letter: letter(t) (x) fade (x) S(t - 1), S the faded sum of the values before."""
+        """Values with one more letter: letter(t) (x) decay factor (x) S(t - 1), S the decayed sum of earlier values."""
         found, order = [], []
-        for name, chains in self._rings:
+        for name, chains in self._semirings:
             rate, earlier, own = self.decays[chains, None], previous[:, chains], letter[:, chains]
             if name == "real":
                 sums = _scan_real(earlier, rate)
@@ -180,18 +181,18 @@ class LowRankISS(nn.Module):
 
 
 class PooledLowRank(nn.Module):
-    """The share of time that the values of `LowRankISS` spend above thresholds, over windows of the series.
+    """Fraction of time that the values of `LowRankISS` are above thresholds, over windows of the series.
 
     In training the threshold is soft, so that there is a gradient.
 
     Parameters
     ----------
     layer : LowRankISS
-        Its values are pooled.
+        Layer whose values are pooled.
     thresholds : array-like of shape (n_chains, n_parts, n_thresholds)
         Thresholds.
     deviations : array-like of shape (n_chains, n_parts)
-        Standard deviations of the values, by which the softness is relative.
+        Standard deviations of the values, which the softness is relative to.
     n_fine : int, default=1
         Number of equal parts that a series is cut into: part i starts at floor(i * length / n_fine).
     windows : integer array of shape (n_windows, 2), default=((0, 1),)
@@ -218,7 +219,7 @@ class PooledLowRank(nn.Module):
     def forward(
         self, series: Float[Tensor, "batch length channels"], lengths: Int[Tensor, " batch"]
     ) -> Float[Tensor, "batch chains parts thresholds windows"]:
-        """Shares of time above each threshold; see `LowRankISS.forward` for the arguments."""
+        """Fractions of time above each threshold; see `LowRankISS.forward` for the arguments."""
         values = self.layer(series, lengths)
         inside = self.layer.inside(lengths, series.shape[1])
         own = lengths[:, None] - self.layer.differenced.to(lengths.dtype)
@@ -257,7 +258,7 @@ def train_functionals(
     Parameters
     ----------
     functionals : Functionals
-        Start of the training; not changed.
+        Initial functionals, which are not changed.
     X : ndarray of shape (n_samples, n_channels, n_timepoints)
         Series.
     lengths : integer ndarray of shape (n_samples,)
@@ -269,12 +270,12 @@ def train_functionals(
     max_epochs, lr, batch_size, device, seed
         See `TrainingSettings`.
     n_threads : int
-        Threads of torch and BLAS.
+        Number of threads of torch and BLAS.
 
     Returns
     -------
     functionals : Functionals
-        With trained taps.
+        The functionals with trained taps.
     history : dict of ndarray
         "train_loss" of each epoch.
 
@@ -321,7 +322,7 @@ def _thresholds(
 def convolved_by_products(
     rows: Float[Tensor, "batch rows padded"], weight: Float[Tensor, "letters rows lags"], *, dilation: int
 ) -> Float[Tensor, "batch letters length"]:
-    """What `torch.nn.functional.conv1d` gives, as one product of matrices."""
+    """Same result as `torch.nn.functional.conv1d`, as one product of matrices."""
     n_lags = weight.shape[2]
     length = rows.shape[2] - (n_lags - 1) * dilation
     lagged = torch.stack([rows[:, :, lag * dilation :][:, :, :length] for lag in range(n_lags)], dim=2)

@@ -53,7 +53,7 @@ class PooledDevelopment(nn.Module):
         super().__init__()
         self.layer, self.poolings, self.n_fine = layer, check_poolings(poolings), n_fine
         layer.whole_path = self.poolings != ("end",)
-        # windows of as many parts are about as long, and so go together
+        # windows with equal numbers of parts have similar lengths and are computed together
         sizes = windows[:, 1] - windows[:, 0]
         self.groups = [np.flatnonzero(sizes == size).tolist() for size in np.unique(sizes)]
         self.register_buffer("windows", torch.from_numpy(windows), persistent=False)
@@ -130,7 +130,7 @@ def development_of(group: Group, elements: NDArray[Any], dtype: np.dtype[Any], n
         elements.shape[1],
         len(elements),
         n_threads=n_threads,
-        generator=torch.Generator(),  # torch's own generator must not be used
+        generator=torch.Generator(),  # the global generator of torch must not be used
         dtype=torch.float32 if dtype == np.float32 else torch.float64,
     )
     layer.weight.data = torch.tensor(elements, dtype=layer.weight.dtype)

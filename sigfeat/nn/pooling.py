@@ -14,7 +14,7 @@ from sigfeat.functionals import Functionals, n_parts
 from sigfeat.nn.low_rank import LowRankISS
 from sigfeat.pooling import STATISTICS, Statistics, pooling_named
 
-CHUNK_BYTES = 1 << 26  # of the values of the series and chains that go through together; all arrays take some ten times
+CHUNK_BYTES = 1 << 26  # of the values of series and chains processed together; all arrays take some ten times that
 LARGEST_VALUE = 1e18  # of a series, as in the compiled loops
 
 
@@ -43,7 +43,7 @@ def pooled(
     threshold : tensor or None, default=None
         Threshold, for the poolings that need one.
     end : tensor of shape (...) or None, default=None
-        What "end" gives; None for the last value.
+        Value of "end"; None for the last value.
 
     Returns
     -------
@@ -132,7 +132,7 @@ ACCUMULATED: dict[str, Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
 def pool_tokens(
     tokens: Float[Tensor, "batch length d_model"], bounds: Int[Tensor, "batch windows 2"], pooling: str
 ) -> Float[Tensor, "batch windows d_model"]:
-    """Pooling of the tokens at times [start, stop) of each window; a window without a time takes one."""
+    """Pooling of the tokens at times [start, stop) of each window; an empty window uses one time."""
     start = bounds[..., 0].clamp(max=tokens.shape[1] - 1)
     stop = torch.maximum(bounds[..., 1], start + 1)
     values = tokens.transpose(1, 2)
@@ -162,7 +162,7 @@ def pooled_on_device(
     device: torch.device | str,
     out: NDArray[Any],
 ) -> bool:
-    """Fill `out` with the pooled values of all parts of all chains; whether none is too large for float32.
+    """Fill `out` with the pooled values of all parts of all chains; return whether they fit into float32.
 
     Parameters
     ----------
@@ -178,14 +178,14 @@ def pooled_on_device(
     shift, scale : ndarray of shape (n_channels,) and (2, n_channels)
         What is subtracted, and the factors of the series and their differences.
     device : torch.device or str
-        Where to compute.
+        Device of the computation.
     out : ndarray of shape (n_samples, n_features)
         Level by level, chain by chain, part by part; of each all poolings, of each pooling all windows.
 
     Returns
     -------
     fits : bool
-        If False, `out` may hold anything.
+        If False, the content of `out` is undefined.
     """
     columns, thresholds, n_fine, windows = pooling
     levels = [level for level in range(1, functionals.depth + 1) for _ in range(functionals.depth - level + 1)]
@@ -249,11 +249,11 @@ def _ends(
     chosen: Tensor,
     stop: Int[Tensor, "batch chains one"],
 ) -> Float[Tensor, "batch chains parts"]:
-    """The iterated sum over the chosen times, faded to the last of them."""
+    """The iterated sum over the chosen times, with decay up to the last of them."""
     t = torch.arange(values.shape[3], device=values.device)
     faded = layer.decays[:, None, None] * (stop[..., None] - 1 - t).clamp(min=0)  # (batch, chains, 1, length)
     found = values.new_empty(values.shape[:3])
-    for name, chains in layer.rings():
+    for name, chains in layer.semirings():
         own, here, fade = values[:, chains], chosen[:, chains], faded[:, chains]
         if name == "real":
             found[:, chains] = (own * torch.exp(-fade)).where(here, own.new_zeros(())).sum(dim=3)
@@ -266,11 +266,11 @@ def _ends(
 def _scaled(
     series: NDArray[Any], lengths: NDArray[Any], shift: NDArray[Any], scale: NDArray[Any]
 ) -> Float[np.ndarray, "batch rows length"]:
-    """Channels and then their differences as the letters see them, float64, zero outside."""
+    """Scaled channels, followed by their scaled differences, float64, zero outside the series."""
     t, n_channels = np.arange(series.shape[2]), series.shape[1]
     rows = np.zeros((len(series), 2 * n_channels, series.shape[2]))
     known = t < lengths[:, np.newaxis, np.newaxis]
-    with np.errstate(over="ignore", invalid="ignore"):  # told by its size
+    with np.errstate(over="ignore", invalid="ignore"):  # detected later by the size of the values
         rows[:, :n_channels] = np.where(known, (series - shift[:, np.newaxis]) * scale[0][:, np.newaxis], 0.0)
         steps = np.diff(series, axis=2) * scale[1][:, np.newaxis]
     rows[:, n_channels:, :-1] = np.where(known[:, :, 1:], steps, 0.0)
@@ -286,14 +286,14 @@ def _some(functionals: Functionals, chains: slice) -> Functionals:
 
 
 def _chunks(functionals: Functionals, length: int) -> Iterator[slice]:
-    """Chains that go through together, even of a single series."""
+    """Chains that are processed together."""
     together = max(1, CHUNK_BYTES // (4 * n_parts(functionals.depth) * length))
     for first in range(0, functionals.n_chains, together):
         yield slice(first, min(first + together, functionals.n_chains))
 
 
 def _batches(lengths: NDArray[Any], n_chains: int, depth: int) -> Iterator[NDArray[Any]]:
-    """Rows of series that are about as long and go through together."""
+    """Rows of series of similar lengths that are processed together."""
     ordered, first = np.argsort(lengths, kind="stable"), 0
     bytes_of_each = 4 * n_chains * n_parts(depth) * lengths[ordered]
     while first < len(ordered):

@@ -1,7 +1,7 @@
 """Modules as classes, plain values and NumPy arrays, so that equal modules have equal pickles.
 
-The pickle of a tensor holds the number of its storage, which differs from one copy to the next. `joblib.hash`, by which
-`Pipeline(memory=...)` finds a cached fit, reads pickles.
+The pickle of a tensor contains the number of its storage, which differs between copies. `Pipeline(memory=...)` finds a
+cached fit by `joblib.hash`, which reads pickles.
 """
 
 from collections import OrderedDict
@@ -34,7 +34,7 @@ class ModuleState:
 
 
 def pack_modules(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Attributes whose modules and tensors are replaced by states, which pickle and hash alike wherever they are made.
+    """Attributes with modules and tensors replaced by states, whose pickles and hashes depend on their values only.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def pack_modules(attributes: Mapping[str, Any]) -> dict[str, Any]:
     Returns
     -------
     packed : dict
-        The same for `unpack_modules`. Tensors lose their device, their gradients and their memory layout.
+        Input of `unpack_modules`. Tensors lose their device, their gradients and their memory layout.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def pack_modules(attributes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def unpack_modules(packed: Mapping[str, Any]) -> dict[str, Any]:
-    """Attributes from what `pack_modules` made of them, their tensors on the CPU.
+    """Attributes restored from `pack_modules`, with tensors on the CPU.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def unpack_modules(packed: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _pack(value: Any, known: dict[int, Any]) -> Any:
-    if isinstance(value, Tensor | nn.Module):  # of which several places may hold the same one
+    if isinstance(value, Tensor | nn.Module):  # several attributes may refer to the same object
         if id(value) not in known:
             known[id(value)] = _tensor_state(value) if isinstance(value, Tensor) else _module_state(value, known)
         return known[id(value)]
@@ -98,7 +98,7 @@ def _unpack(value: Any, known: dict[int, Any]) -> Any:
 
 
 def _inside(change: Any, value: Any, known: dict[int, Any]) -> Any:
-    """A container whose values are changed; anything else as it is."""
+    """Apply `change` to the values of a container; return anything else as it is."""
     if type(value) in (dict, OrderedDict):
         return type(value)((name, change(part, known)) for name, part in value.items())
     if type(value) in (list, tuple):

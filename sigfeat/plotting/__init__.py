@@ -1,7 +1,7 @@
-"""Pictures of features, developments, filters and fits: axes in, axes out.
+"""Plots of features, developments, filters and students.
 
-Each function draws plain arrays on the axes it is given, or on those of a new figure, and returns them, so that titles,
-limits and sizes are the caller's. Only these functions need matplotlib, and load it when they are called.
+Each function draws arrays on the given axes, or on those of a new figure, and returns the axes, so that the caller can
+set titles, limits and sizes. Only these functions need matplotlib, which is imported when they are called.
 """
 
 from sigfeat.plotting._names import name_parts

@@ -1,4 +1,4 @@
-"""What all pictures share: where they are drawn, and in which colours."""
+"""Axes, colours and labels of all plots."""
 
 import itertools
 
@@ -7,7 +7,7 @@ GREY = "0.85"
 
 
 def axes_or_new(axes, **how):
-    """The axes, or those of a new figure of pyplot."""
+    """Return the axes, or those of a new figure of pyplot."""
     if axes is not None:
         return axes
     try:
@@ -18,18 +18,18 @@ def axes_or_new(axes, **how):
 
 
 def plain(axes):
-    """Axes without the upper and the right edge."""
+    """Return the axes without their upper and right edge."""
     axes.spines[["top", "right"]].set_visible(False)
     return axes
 
 
 def colours(colour):
-    """Colours one after the other, or one for all."""
+    """Different colours in turn, or one colour for all lines."""
     return itertools.cycle(COLOURS) if colour is None else itertools.repeat(colour)
 
 
 def labels_of(labels, n_lines):
-    """One label for each line, none where there are none."""
+    """One label for each line; None for each if there are no labels."""
     if labels is None:
         return [None] * n_lines
     if len(labels) != n_lines:

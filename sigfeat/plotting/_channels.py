@@ -1,16 +1,16 @@
-"""Which channels each feature depends on, as its transformer lists them or its name says."""
+"""The channels that each feature depends on, from the table of its transformer or from its name."""
 
 from sigfeat.plotting._names import name_parts
 from sigfeat.words import channels_of_letters
 
 
 def names_of(features):
-    """Names of features, which are given as such or as the fitted transformer that makes them."""
+    """Names of features, given as names or as a fitted transformer."""
     return list(features.get_feature_names_out() if hasattr(features, "get_feature_names_out") else features)
 
 
 def channels_of(features):
-    """Labels of the channels of each feature, as tuples; a ValueError names the first feature without any."""
+    """Labels of the channels of each feature, as tuples; a ValueError names the first feature that has none."""
     fitted = hasattr(features, "get_feature_names_out")
     names = names_of(features)
     known = _listed(features) if fitted else {str(name): _spelled(name) for name in names}
@@ -26,7 +26,7 @@ def channels_of(features):
 
 
 def _listed(transformer, start=""):
-    """Channels by name of feature, of a transformer and of all that it consists of."""
+    """Channels of the features, by name, of a transformer and all its parts."""
     if hasattr(transformer, "feature_table"):
         channels = transformer.feature_table()["channels"]
         return dict(zip(start + channels.index, channels, strict=True))
@@ -43,7 +43,7 @@ def _listed(transformer, start=""):
 
 
 def _spelled(name):
-    """Channels that the word in a name spells, in the order of their appearance."""
+    """Channels in the word of a name, in the order of their first occurrence."""
     parts = name_parts(name)
     if parts.level == "none":
         return ()

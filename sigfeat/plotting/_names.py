@@ -1,4 +1,4 @@
-"""What the name of a feature says."""
+"""Parts of the names of features."""
 
 import re
 from typing import NamedTuple
@@ -16,7 +16,7 @@ NONE = "none"
 
 
 class NameParts(NamedTuple):
-    """What a feature's name says; "none" for what it does not.
+    """Parts of the name of a feature, with "none" for parts that it does not have.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def name_parts(name):
     Parameters
     ----------
     name : str
-        As `get_feature_names_out` of any transformer of sigfeat, a pipeline or a `FeatureUnion` of them gives it.
+        A name from `get_feature_names_out` of a transformer of sigfeat, or of a pipeline or `FeatureUnion` of them.
 
     Returns
     -------
@@ -82,7 +82,7 @@ def name_parts(name):
 
 
 def _without_channels(name):
-    """The name, as long as it is, with nothing in quotes or brackets that could be taken for a separator."""
+    """The name, of the same length, with everything in quotes and brackets masked, as it may contain separators."""
     name = QUOTED.sub(lambda found: "#" * len(found[0]), name)
     while INNERMOST.search(name):
         name = INNERMOST.sub(lambda found: "#" * len(found[0]), name)

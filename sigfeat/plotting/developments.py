@@ -1,30 +1,30 @@
-"""Paths of matrices, over time or on a sphere."""
+"""Plots of paths of matrices, over time or on a sphere."""
 
 import numpy as np
 
 from sigfeat.plotting._axes import GREY, axes_or_new, colours, labels_of, plain
 
-ROUNDING = 1e-3  # by which the matrices of a path in float32 may miss the rotations
+ROUNDING = 1e-3  # tolerance for the orthogonality of the matrices of a path in float32
 SHOWN = ("auto", "sphere", "entries")
 
 
 def plot_development(path, *, show="auto", labels=None, color=None, axes=None):
-    """Trajectory of a development: of the north pole on a sphere, or of the matrices' entries over time.
+    """Plot the trajectory of a development: of the north pole on a sphere, or of the entries over time.
 
     Parameters
     ----------
     path : array-like of shape (n_timepoints, dim, dim) or (n_paths, n_timepoints, dim, dim)
-        Matrices X_t, real or complex, as `sigfeat.nn.development` gives them with ``whole_path=True``.
+        Matrices X_t, real or complex, as from `sigfeat.nn.development` with ``whole_path=True``.
     show : {"auto", "sphere", "entries"}, default="auto"
-        "sphere": where X_t takes the north pole (0, 0, 1), its last column; for matrices of side 3. "entries": a line
-        for each entry of the first path, dashed for imaginary parts. "auto": the sphere for rotations in space, unless
-        the axes given are flat.
+        "sphere": the image of the north pole (0, 0, 1) under X_t, which is its last column; for matrices of side 3.
+        "entries": a line for each entry of the first path, dashed for imaginary parts. "auto": the sphere for rotations
+        in space, unless the given axes are flat.
     labels : list of str or None, default=None
-        One for each path on the sphere, for a legend.
+        Label of each path on the sphere, for a legend.
     color : matplotlib colour or None, default=None
-        Of all lines; None for one after the other.
+        Colour of all lines; None for different colours.
     axes : matplotlib.axes.Axes or None, default=None
-        Where to draw: with ``projection="3d"`` for the sphere. None for a new figure.
+        Axes to draw on, with ``projection="3d"`` for the sphere; None for those of a new figure.
 
     Returns
     -------
@@ -35,8 +35,8 @@ def plot_development(path, *, show="auto", labels=None, color=None, axes=None):
     ImportError
         If matplotlib is not installed.
     ValueError
-        If the path is not one of square matrices, `show` is not known, or the sphere is asked for other sides than 3
-        or on flat axes.
+        If the matrices are not square, `show` is not known, or the sphere is requested for matrices of a side other
+        than 3 or on flat axes.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def _sphere(paths, labels, color, axes):
     axes = axes_or_new(axes, projection="3d")
     azimuth, height = np.mgrid[0 : 2 * np.pi : 25j, 0 : np.pi : 13j]
     globe = np.cos(azimuth) * np.sin(height), np.sin(azimuth) * np.sin(height), np.cos(height)
-    if not axes.collections:  # the sphere once, however many paths are drawn by further calls
+    if not axes.collections:  # draw the sphere only once if further calls add paths
         axes.plot_wireframe(*globe, color=GREY, linewidth=0.4)
     for one, label, colour in zip(paths, labels, colours(color), strict=False):
         poles = one[:, :, 2].real

@@ -1,4 +1,4 @@
-"""Filters over lags, and their spectra."""
+"""Plots of filters over lags, and of their spectra."""
 
 import numpy as np
 
@@ -6,20 +6,20 @@ from sigfeat.plotting._axes import axes_or_new, colours, labels_of, plain
 
 
 def plot_filters(taps, *, lags=None, labels=None, color=None, axes=None):
-    """Lines of the values of filters against the lag.
+    """Plot the values of filters against the lag.
 
     Parameters
     ----------
     taps : array-like of shape (n_lags,) or (n_filters, n_lags)
-        Values of Hyena's filters, taps of S4, filters of intervals.
+        Values of filters, such as those of Hyena, S4 or intervals.
     lags : array-like of shape (n_lags,) or None, default=None
-        Where they lie, in steps; None for 0, 1, .... Two-sided filters have negative ones.
+        Lags in steps; None for 0, 1, .... Two-sided filters have negative lags.
     labels : list of str or None, default=None
-        One for each filter, for a legend.
+        Label of each filter, for a legend.
     color : matplotlib colour or None, default=None
-        Of all lines; None for one after the other.
+        Colour of all lines; None for different colours.
     axes : matplotlib.axes.Axes or None, default=None
-        Where to draw; None for a new figure.
+        Axes to draw on; None for those of a new figure.
 
     Returns
     -------
@@ -30,7 +30,7 @@ def plot_filters(taps, *, lags=None, labels=None, color=None, axes=None):
     ImportError
         If matplotlib is not installed.
     ValueError
-        If the taps are no list of filters of one length, or there are not as many lags or labels.
+        If the taps are not an array of filters of one length, or the number of lags or labels does not match.
 
     Examples
     --------
@@ -55,20 +55,20 @@ def plot_filters(taps, *, lags=None, labels=None, color=None, axes=None):
 
 
 def plot_spectra(taps, *, n_fft=None, labels=None, color=None, axes=None):
-    """Lines of the absolute values of filters' Fourier transforms against the frequency.
+    """Plot the absolute values of the Fourier transforms of filters against the frequency.
 
     Parameters
     ----------
     taps : array-like of shape (n_lags,) or (n_filters, n_lags)
-        As for `plot_filters`. Where lags begin makes no difference to absolute values.
+        As for `plot_filters`. Absolute values do not depend on the first lag.
     n_fft : int or None, default=None
-        Length of the transform; None for four times the number of lags, so that lines are smooth.
+        Length of the transform; None for four times the number of lags, which gives smooth lines.
     labels : list of str or None, default=None
-        One for each filter, for a legend.
+        Label of each filter, for a legend.
     color : matplotlib colour or None, default=None
-        Of all lines; None for one after the other.
+        Colour of all lines; None for different colours.
     axes : matplotlib.axes.Axes or None, default=None
-        Where to draw; None for a new figure.
+        Axes to draw on; None for those of a new figure.
 
     Returns
     -------
@@ -79,11 +79,12 @@ def plot_spectra(taps, *, n_fft=None, labels=None, color=None, axes=None):
     ImportError
         If matplotlib is not installed.
     ValueError
-        If the taps are no list of filters of one length, there are not as many labels, or the transform is shorter.
+        If the taps are not an array of filters of one length, the number of labels does not match, or the transform is
+        shorter than the filters.
 
     Examples
     --------
-    A mean over four steps passes nothing at a quarter of the sampling rate.
+    A mean over four steps removes the frequency at a quarter of the sampling rate.
 
     >>> from sigfeat.plotting import plot_spectra
     >>> axes = plot_spectra([0.25, 0.25, 0.25, 0.25])

@@ -1,4 +1,4 @@
-"""How much features count, by what their names and their transformers say of them."""
+"""Importance of groups of features, by their names and the tables of their transformers."""
 
 import numpy as np
 
@@ -13,32 +13,32 @@ def importance_by(importances, names=None, by="word", total="norm"):
     Parameters
     ----------
     importances : array-like of shape (n_features,) or (n_outputs, n_features), or estimator
-        Coefficients or other importances; a fitted estimator is asked for its `coef_` or `feature_importances_`, a
-        fitted pipeline for those of its last step.
+        Coefficients or other importances; of a fitted estimator its `coef_` or `feature_importances_`, of a fitted
+        pipeline those of its last step.
     names : array-like of shape (n_features,), fitted transformer, or None, default=None
         Names of the features, from `get_feature_names_out`, or the transformer, pipeline or union of transformers that
-        makes them. None, where `importances` is a fitted pipeline: the steps before its last one.
+        makes them. None for the steps before the last one if `importances` is a fitted pipeline.
     by : {"feature", "channel", "union", "word", "kind", "pooling", "window", "level"} or callable, default="word"
-        What is put together: features that agree in this part of their name (see `name_parts`), or for which the
-        function of the name gives the same. "feature": each on its own. "channel": features that depend on the same
+        Criterion of the groups: features with an equal part of their name (see `name_parts`), or with an equal value of
+        the function of the name. "feature": each feature separately. "channel": features that depend on the same
         channel of the series. Where a feature depends on several channels, its importance (its square, for
         ``total="norm"``) is divided equally between them. The names of words and of signatures spell their channels;
         for low-rank features give the fitted transformer in place of the names.
     total : {"norm", "sum"}, default="norm"
-        Importance of several features together: the root of their sum of squares, as the coefficients of standardised
-        features want it, or their sum, for importances that add up.
+        Importance of a group of features: the root of the sum of their squares, for coefficients of standardised
+        features, or their sum, for additive importances.
 
     Returns
     -------
     importance : dict of str to float
-        Largest first.
+        Importance of each group, the largest first.
 
     Raises
     ------
     TypeError
         If an estimator has neither coefficients nor importances.
     ValueError
-        If there are not as many names as importances, or `by` or `total` is not known; for ``by="channel"``, if a
+        If the numbers of names and importances differ, or `by` or `total` is not known; for ``by="channel"``, if a
         feature does not list its channels, as embeddings do not, or if every feature depends on all channels.
 
     Examples
@@ -74,18 +74,18 @@ def importance_by(importances, names=None, by="word", total="norm"):
 
 
 def plot_importance(importances, names=None, by="word", *, total="norm", n_largest=20, color=None, axes=None):
-    """Bars of how much groups of features count, the largest on top.
+    """Plot the importance of groups of features as bars, the largest on top.
 
     Parameters
     ----------
     importances, names, by, total
         See `importance_by`.
     n_largest : int, default=20
-        Groups that are shown; the label of the axis says how many there are.
+        Number of groups to show; the label of the axis gives the number of all groups.
     color : matplotlib colour or None, default=None
-        Of the bars.
+        Colour of the bars.
     axes : matplotlib.axes.Axes or None, default=None
-        Where to draw; None for a new figure.
+        Axes to draw on; None for those of a new figure.
 
     Returns
     -------

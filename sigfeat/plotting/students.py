@@ -1,25 +1,25 @@
-"""How close students come to their teachers, and what is alike."""
+"""Plots of the fidelity of students and of similarity matrices."""
 
 import numpy as np
 
 from sigfeat.plotting._axes import COLOURS, axes_or_new, plain
 
 FIGURES = {"pooled_r2": "R2, pooled", "token_r2": "R2, tokens", "cka": "CKA", "cosine": "cosine"}
-LIGHT = 0.6  # share of the range of colours below which text is white
+LIGHT = 0.6  # fraction of the range of colours below which text is white
 
 
 def plot_fidelity(students, *, figures=("pooled_r2", "token_r2"), axes=None):
-    """Fidelity of students against their order, with a bar of a standard deviation where there are several of one.
+    """Plot the fidelity of students against their order, with bars of one standard deviation for several students.
 
     Parameters
     ----------
     students : dict of int to dict, or to list of dict
-        For each order the figures of a student, as `fidelity` of `HyenaEmbeddingTransformer` gives them, or those of
-        several. Keys that are no numbers are put side by side.
+        For each order the figures of a student, as from `fidelity` of `HyenaEmbeddingTransformer`, or those of several
+        students. Keys that are not numbers are drawn at equal distances.
     figures : tuple of str, default=("pooled_r2", "token_r2")
-        Which of them.
+        Names of the figures to plot.
     axes : matplotlib.axes.Axes or None, default=None
-        Where to draw; None for a new figure.
+        Axes to draw on; None for those of a new figure.
 
     Returns
     -------
@@ -30,7 +30,7 @@ def plot_fidelity(students, *, figures=("pooled_r2", "token_r2"), axes=None):
     ImportError
         If matplotlib is not installed.
     ValueError
-        If there is no student, or a figure is missing.
+        If there is no student, or a student lacks a figure.
 
     Examples
     --------
@@ -70,34 +70,34 @@ def plot_fidelity(students, *, figures=("pooled_r2", "token_r2"), axes=None):
 
 
 def plot_similarity(similarity, *, labels=None, column_labels=None, limits=None, text="auto", axes=None):
-    """Heat map of how alike things are.
+    """Plot a similarity matrix as a heat map.
 
     Parameters
     ----------
     similarity : array-like of shape (n_rows, n_columns)
-        Of series, of layers, of kinds of features.
+        Similarities, for example of series, layers or kinds of features.
     labels : list of str or None, default=None
-        Of the rows.
+        Labels of the rows.
     column_labels : list of str or None, default=None
-        Of the columns; None for those of the rows, where the matrix is square.
+        Labels of the columns; None for those of the rows if the matrix is square.
     limits : tuple of float or None, default=None
         Values of the first and of the last colour; None for the smallest and largest value.
     text : bool or "auto", default="auto"
         Whether values are written into the fields; "auto": up to 100 fields.
     axes : matplotlib.axes.Axes or None, default=None
-        Where to draw; None for a new figure.
+        Axes to draw on; None for those of a new figure.
 
     Returns
     -------
     axes : matplotlib.axes.Axes
-        Its picture is ``axes.images[0]``, for a colour bar.
+        For a colour bar, its image is ``axes.images[0]``.
 
     Raises
     ------
     ImportError
         If matplotlib is not installed.
     ValueError
-        If it is no matrix, or there are not as many labels as rows or columns.
+        If `similarity` is not a matrix, or the number of labels does not match.
 
     Examples
     --------

@@ -89,7 +89,7 @@ class DevelopmentFeatures(FeatureTableMixin, FeatureTransformer):
         return of_rows.swapaxes(2, 3).reshape(thresholds.shape)
 
     def _overflow(self) -> tuple[str, str]:
-        """Return what overflows, and a remedy."""
+        """Subject and remedy of the error message for an overflow."""
         remedy = f"lower step_size, now {self._step_size:g}, or take a compact group such as SO"
         return f"developments in {self._group.label} overflow", remedy
 
@@ -98,7 +98,7 @@ class DevelopmentFeatures(FeatureTableMixin, FeatureTransformer):
         return Plan(algebra, self._group.involution, self._group.is_compact, granted_threads(self.n_jobs))
 
     def _increments(self, X: Floats, lengths: NDArray[np.int64]) -> Floats:
-        """Steps of the paths in units of the algebra elements, in the precision to compute in."""
+        """Steps of the paths in units of the algebra elements, in the dtype of the computation."""
         increments: Floats = path_increments(X, lengths)
         with np.errstate(over="ignore"):
             increments *= self._sizes

@@ -1,4 +1,4 @@
-"""Which functionals of rank one a transformer uses: its parameters, checked, and the names of its features."""
+"""Parameters of low-rank transformers, the thresholds of their functionals, and the names of their features."""
 
 from collections.abc import Sequence
 from numbers import Integral, Real
@@ -15,7 +15,7 @@ from sigfeat.pooling import Windows, threshold_poolings, window_names
 
 
 def checked_semirings(semiring: str | Sequence[str]) -> tuple[str, ...]:
-    """Names of semirings as a tuple."""
+    """Names of semirings as a tuple, after a check."""
     semirings = (semiring,) if isinstance(semiring, str) else tuple(semiring)
     if not semirings or any(name not in LOW_RANK_SEMIRINGS for name in semirings):
         raise ValueError(f"semiring must be of {', '.join(LOW_RANK_SEMIRINGS)}, got {plain(semiring)!r}")
@@ -23,7 +23,7 @@ def checked_semirings(semiring: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def checked_dilations(dilations: Sequence[int] | None) -> tuple[int, ...] | None:
-    """Steps between the points of a window as a tuple, or None."""
+    """Steps between the points of a window as a tuple, or None, after a check."""
     if dilations is None:
         return None
     steps = tuple(dilations)
@@ -33,7 +33,7 @@ def checked_dilations(dilations: Sequence[int] | None) -> tuple[int, ...] | None
 
 
 def checked_quantiles(quantiles: float | Sequence[float]) -> int | tuple[float, ...]:
-    """Number of random quantiles, or a tuple of given ones."""
+    """Number of random quantiles, or a tuple of given ones, after a check."""
     if isinstance(quantiles, Integral):
         if 1 <= int(quantiles) <= MAX_THRESHOLDS:
             return int(quantiles)
@@ -50,7 +50,7 @@ def checked_quantiles(quantiles: float | Sequence[float]) -> int | tuple[float, 
 def functionals_workspace(
     n_functionals: int, depth: int, n_lags: int, n_thresholds: int, n_channels: int, n_timepoints: int
 ) -> int:
-    """Bytes, about, in which the functionals are drawn and kept: weights, order of channels, thresholds."""
+    """Approximate bytes for drawing and storing the functionals: weights, order of channels, thresholds."""
     n_taps = min(n_channels, MAX_CHANNELS) * min(n_lags, n_timepoints)
     letter_bytes = 40 * n_taps + 24 * n_channels
     return n_functionals * (depth * letter_bytes + 24 * n_parts(depth) * n_thresholds)
@@ -75,7 +75,7 @@ def learnt_thresholds(
     rows = random_state.randint(len(X), size=functionals.n_chains)
     if isinstance(quantiles, tuple):
         fractions = np.broadcast_to(quantiles, shape).copy()
-    else:  # one from each of as many equal parts of the distribution
+    else:  # one from each of `quantiles` equal parts of the distribution
         fractions = (np.arange(quantiles) + random_state.random_sample(shape)) / quantiles
     thresholds: NDArray[np.float32] = low_rank_thresholds(
         X, lengths, functionals, rows, fractions, shift=shift, scale=scale

@@ -1,4 +1,4 @@
-"""What iisignature can count, and what it costs to prepare its logarithms."""
+"""Limits of iisignature, and the cost of preparing its logarithms."""
 
 import math
 import warnings
@@ -8,15 +8,15 @@ from typing import Any
 
 from sigfeat.transformers._contract.memory import available_memory, gibibytes
 
-MAX_COUNT = 2**31 - 1  # iisignature counts in 32 bits, and writes outside its arrays beyond
-WARN_SECONDS, MAX_SECONDS = 30, 3600  # of a preparation
-LARGE_LEVEL = 2**22  # entries; arrays of more are asked from the system anew each time
+MAX_COUNT = 2**31 - 1  # iisignature counts in 32 bits; larger counts make it write outside its arrays
+WARN_SECONDS, MAX_SECONDS = 30, 3600  # time of a preparation
+LARGE_LEVEL = 2**22  # entries; larger arrays are allocated anew each time
 SECONDS_PER_ENTRY, SECONDS_PER_LARGE_ENTRY, SECONDS_PER_TERM = 4e-10, 6e-9, 6e-8  # measured, within a factor of 3
 BYTES_PER_TERM, BYTES_PER_SQUARE, BYTES_PER_PAIR = 4, 10, 200  # measured, from above
 
 
 def load_iisignature() -> Any:
-    """The module, or one sentence that says how to install it."""
+    """Return the module iisignature; the ImportError explains how to install it."""
     try:
         import iisignature
     except ImportError as error:
@@ -29,17 +29,17 @@ def load_iisignature() -> Any:
 
 
 def check_limits(kind: str, n_channels: int, depth: int) -> None:
-    """Raise a ValueError where iisignature could not count the words, or not prepare the brackets in reasonable time.
+    """Raise a ValueError if iisignature cannot count the words, or cannot prepare the brackets in reasonable time.
 
-    For signatures, and for logarithms from depth 3 on, which are taken of whole signatures, it forms
-    n_channels ** (depth + 1); for shallower logarithms n_channels * (n_channels + 1).
+    It computes n_channels ** (depth + 1) for signatures, and for logarithms of depth 3 and more, which it derives from
+    whole signatures; for shallower logarithms it computes n_channels * (n_channels + 1).
     """
     if n_channels == 1:
         return
     if kind == "logsignature" and depth <= 2:
         _check_count("n_channels * (n_channels + 1)", n_channels * (n_channels + 1), kind, n_channels, depth)
         return
-    exponent = (depth + 1) * math.log10(n_channels)  # the number itself may have too many digits to be formed
+    exponent = (depth + 1) * math.log10(n_channels)  # the number itself may have too many digits
     count = n_channels ** (depth + 1) if exponent < 15 else f"about 1e{exponent:.0f}"
     _check_count("n_channels ** (depth + 1)", count, kind, n_channels, depth)
     if kind == "logsignature":
@@ -58,17 +58,17 @@ def check_limits(kind: str, n_channels: int, depth: int) -> None:
 
 
 def check_points(n_channels: int, n_timepoints: int) -> None:
-    """Raise a ValueError where iisignature could not count the values of one series."""
+    """Raise a ValueError if iisignature cannot count the values of one series."""
     if n_channels * n_timepoints > MAX_COUNT:
         raise ValueError(
-            f"n_channels * n_timepoints must be at most {MAX_COUNT} for SignatureTransformer, for iisignature counts "
-            f"in 32 bits, got {n_channels} * {n_timepoints}"
+            f"n_channels * n_timepoints must be at most {MAX_COUNT} for SignatureTransformer because "
+            f"iisignature counts in 32 bits, got {n_channels} * {n_timepoints}"
         )
 
 
 @lru_cache(maxsize=16)
 def prepared(n_channels: int, depth: int) -> tuple[str, Any]:
-    """Prepare iisignature; what it gives cannot be pickled, so the process keeps it and not the estimator."""
+    """Prepare iisignature. The result cannot be pickled, so it is cached in the process and not in the estimator."""
     method = "A" if depth <= 2 else "S"
     if method == "S":
         seconds, size = preparation_cost(n_channels, depth)
@@ -84,11 +84,11 @@ def prepared(n_channels: int, depth: int) -> tuple[str, Any]:
 
 @lru_cache(maxsize=16)
 def preparation_cost(n_channels: int, depth: int) -> tuple[float, int]:
-    """Seconds and bytes that iisignature needs, about, to prepare logarithms of depth 3 and more.
+    """Approximate seconds and bytes that iisignature needs to prepare logarithms of depth 3 and more.
 
-    Lyndon words with the same letters, as often, form a group, for which it lists the terms of their brackets, fills a
-    square matrix, and an array of the size of the whole level. Groups of one pattern, as (2, 1) for the letters aab,
-    cost the same.
+    Lyndon words that contain the same letters equally often form a group. For each group iisignature lists the terms of
+    the brackets, and fills a square matrix and an array of the size of the whole level. All groups of one pattern, such
+    as (2, 1) for the letters aab, cost the same.
     """
     seconds = size = 0.0
     n_words = {1: n_channels}
@@ -111,9 +111,9 @@ def preparation_cost(n_channels: int, depth: int) -> tuple[float, int]:
 def _check_count(formula: str, count: int | str, kind: str, n_channels: int, depth: int) -> None:
     if isinstance(count, str) or count > MAX_COUNT:
         raise ValueError(
-            f'{formula} must be at most {MAX_COUNT} for SignatureTransformer with kind="{kind}", for iisignature '
-            f"counts in 32 bits, got {count} for n_channels={n_channels}, depth={depth}: lower the depth, or "
-            "take fewer channels"
+            f'{formula} must be at most {MAX_COUNT} for SignatureTransformer with kind="{kind}" because '
+            f"iisignature counts in 32 bits, got {count} for n_channels={n_channels}, depth={depth}: lower the depth, "
+            "or take fewer channels"
         )
 
 
@@ -129,7 +129,7 @@ def _duration(seconds: float) -> str:
 
 
 def _patterns(total: int, n_parts: int, largest: int | None = None) -> Iterator[tuple[int, ...]]:
-    """Ways to write `total` as a sum of at most `n_parts` positive numbers, in falling order."""
+    """Ways to write `total` as a sum of at most `n_parts` positive numbers in descending order."""
     if total == 0:
         yield ()
     elif n_parts:
@@ -139,13 +139,13 @@ def _patterns(total: int, n_parts: int, largest: int | None = None) -> Iterator[
 
 
 def _count_groups(pattern: tuple[int, ...], n_channels: int) -> int:
-    """Count the choices of letters that occur as often as the pattern says."""
+    """Count the choices of letters that have the numbers of occurrences in the pattern."""
     repeats = (pattern.count(number) for number in set(pattern))
     return math.perm(n_channels, len(pattern)) // math.prod(map(math.factorial, repeats))
 
 
 def _count_lyndon(pattern: tuple[int, ...]) -> int:
-    """Count Lyndon words whose letters occur as often as the pattern says (Witt's formula)."""
+    """Count Lyndon words whose letters have the numbers of occurrences in the pattern (Witt's formula)."""
     common = reduce(math.gcd, pattern)
     parts = (_moebius(k) * _multinomial([n // k for n in pattern]) for k in range(1, common + 1) if common % k == 0)
     return sum(parts) // sum(pattern)

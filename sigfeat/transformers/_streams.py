@@ -1,4 +1,4 @@
-"""Features of a series whose points come one after another."""
+"""Features of series that grow point by point."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -27,14 +27,14 @@ from sigfeat.functionals import Functionals, n_parts
 from sigfeat.semirings import Semiring
 from sigfeat.words import Word
 
-POINTS_AT_ONCE = 512  # whose developments are in memory together
+POINTS_AT_ONCE = 512  # points whose developments are in memory at the same time
 
 
 class Stream:
     """A series that grows, and its features so far; made by the `stream` method of a fitted transformer.
 
-    A stream may be copied (`copy.deepcopy`) and pickled at any time. It does not know its transformer any more: to fit
-    that again changes nothing here.
+    A stream can be copied (`copy.deepcopy`) and pickled at any time. It is independent of its transformer: fitting the
+    transformer again does not change the stream.
 
     Attributes
     ----------
@@ -66,8 +66,8 @@ class Stream:
 
         Notes
         -----
-        The time for a point does not depend on how many there were. Many points at once are much faster than one by
-        one.
+        The time per point does not depend on the number of points so far. Appending many points in one call is much
+        faster than appending them one by one.
         """
         points = np.array(points, dtype=np.float64)  # a copy: what is kept must not change with the caller's array
         points = points[:, np.newaxis] if points.ndim == 1 else points
@@ -92,7 +92,7 @@ class Stream:
         Returns
         -------
         features : ndarray of shape (n_features_out,), float64
-            What the transformer gives for the same series, up to rounding.
+            Those of `transform` for the same series, up to rounding.
 
         Raises
         ------
@@ -170,10 +170,10 @@ class WordStream(Stream):
 
 
 class LowRankStream(Stream):
-    """Iterated sums of low rank of a series that grows.
+    """Low-rank iterated sums of a series that grows.
 
-    A letter depends on points on both sides of its time, so what is kept lags behind: whole blocks of time that no
-    later point can change. The rest is computed when features are read.
+    A letter depends on points before and after its time. The stored statistics therefore cover only whole blocks of
+    time that later points cannot change; the remaining times are computed when the features are read.
     """
 
     def __init__(
@@ -190,7 +190,7 @@ class LowRankStream(Stream):
         self._chains, self._depth = chain_arrays(functionals, len(shift)), depth
         self._shift, self._scale = shift[:, np.newaxis], scale[:, :, np.newaxis]
         self._padding, self._block = int(functionals.reach.max()), int(block_steps.py_func(LANES))
-        self._begin, self._recent = 0, [np.zeros((len(shift), 0))]  # values from time begin - padding on, if there are
+        self._begin, self._recent = 0, [np.zeros((len(shift), 0))]  # values from time begin - padding on
         self._pooling = StreamPooling(thresholds, *chosen_columns(columns))
         self._kept = nothing_kept(functionals.n_chains, n_parts(depth), thresholds.shape[2], self._chains.zero)
 
@@ -214,7 +214,7 @@ class LowRankStream(Stream):
     def _advance(
         self, recent: NDArray[np.float64], stop: int, stops: tuple[int, int], kept: tuple[NDArray[Any], ...]
     ) -> bool:
-        """Add the times from `begin` to those stops to what is kept; the series is zero outside its own times."""
+        """Accumulate the times from `begin` to `stops` in `kept`; the series is zero outside its own times."""
         n_channels = len(recent)
         first = max(0, self._begin - self._padding)
         history = np.zeros((2 * n_channels, stop - self._begin + 2 * self._padding), np.float32)
@@ -269,7 +269,7 @@ class DevelopmentStream(Stream):
                 raise ValueError("differences of neighbouring points overflow float64: scale the series")
         self._last = points[:, -1:].copy()
         steps = (steps.T * self._sizes).astype(self._plan.dtype)
-        with np.errstate(over="ignore", invalid="ignore"):  # told by `features`
+        with np.errstate(over="ignore", invalid="ignore"):  # reported by `features`
             for first in range(0, len(steps), POINTS_AT_ONCE):
                 self._advance(steps[first : first + POINTS_AT_ONCE], self.n_timepoints + first)
 
@@ -285,7 +285,7 @@ class DevelopmentStream(Stream):
         self._statistics[END] = self._entries(self._matrices).ravel()
 
     def _polished(self, matrices: NDArray[Any]) -> NDArray[Any]:
-        """Matrices without the rounding errors that leave a compact group, by a step of Newton and Schulz."""
+        """Matrices of a compact group without the rounding errors that leave it, by a Newton-Schulz step."""
         if not self._plan.compact:
             return matrices
         polished: NDArray[Any] = 1.5 * matrices - 0.5 * matrices @ (matrices.conj().swapaxes(-1, -2) @ matrices)

@@ -1,4 +1,4 @@
-"""Which words a transformer runs along."""
+"""Selection of the words of a transformer."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,12 +24,12 @@ def chosen_words(
     word_bytes: int = WORD_BYTES,
     remedy: str = FEWER_WORDS,
 ) -> tuple[Word, ...]:
-    """Words, as a tuple, that `words` and `depth` ask for, of `n_columns` features each.
+    """The words selected by `words` and `depth`, with `n_columns` features each.
 
-    labels: of the channels, by which words may name them; see `Word.parse`.
+    labels: names of the channels that words may use; see `Word.parse`.
 
-    Raises a ValueError if a word cannot be read or names a missing channel, or there are too many features, or they
-    would not fit into memory, beside `workspace` more bytes: the words are counted before they are listed.
+    Raises a ValueError if a word cannot be parsed or names a missing channel, or if the features, together with
+    `workspace` more bytes, would not fit into memory. Words are counted before they are listed.
     """
     rule = words if isinstance(words, str) else None
     or_more = rule is not None and depth > MAX_DEPTH and (rule == "weight" or n_channels > 1)

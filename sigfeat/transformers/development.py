@@ -41,9 +41,9 @@ REMEDY = "take a smaller dim, fewer developments or windows"
 class PathDevelopmentTransformer(DevelopmentFeatures):
     """Developments of a path in a matrix Lie group, random or trained.
 
-    For the path through the points of a series, X_0 = I and X_t = X_{t-1} exp(sum over c of A_c dx_c(t)) with
-    increments dx and elements A_c of the group's Lie algebra. The features are the entries of the matrices, pooled over
-    the whole series or windows of it.
+    The development of the path through the points of a series is X_0 = I, X_t = X_{t-1} exp(sum over c of
+    A_c dx_c(t)), with increments dx and elements A_c of the Lie algebra of the group. The features are the entries of
+    the matrices, pooled over the whole series or windows of it.
 
     Parameters
     ----------
@@ -67,8 +67,8 @@ class PathDevelopmentTransformer(DevelopmentFeatures):
         starts anew in each window. A window that does not start the series begins with the step from the point before
         it, so that every increment is in exactly one of the parts.
     quantile : float, default=0.5
-        The thresholds of "ppv", "mpv" and "mipv", which alone use it, are for each entry this quantile of its running
-        values on the training series.
+        The thresholds of "ppv", "mpv" and "mipv" are, for each entry, this quantile of its running values on the
+        training series. Only used with these poolings.
     fit_mode : {"random", "supervised"}, default="random"
         "random": Gaussian elements A_c. "supervised": these are then trained together with a linear head that predicts
         y, and the head is discarded. The parameters of the training are only used with "supervised".
@@ -105,7 +105,7 @@ class PathDevelopmentTransformer(DevelopmentFeatures):
     algebra_ : ndarray of shape (n_developments, n_channels, dim, dim)
         The elements A_c, float64 or complex128.
     units_ : ndarray of shape (n_channels,)
-        Unit of each channel, by which `step_size` is relative to the training data.
+        Unit of each channel of the training series, which `step_size` is relative to.
     history_ : dict of ndarray
         "train_loss" and, with a validation set, "valid_loss" of each epoch; only with ``fit_mode="supervised"``.
     thresholds_ : ndarray of shape (n_developments, n_entries)
@@ -129,22 +129,22 @@ class PathDevelopmentTransformer(DevelopmentFeatures):
 
     Notes
     -----
-    Developments do not change when the path is run through at another speed, or moved by a constant; put `AddTime` or
+    Developments do not change if the path is traversed at another speed or shifted by a constant; put `AddTime` or
     `AddBasepoint` in front if these matter. In a compact group ("SO", "U", "SU") entries are bounded by one; in the
     others they grow with the path, up to an overflow, and a smaller `step_size` helps. Entries that are the same for
     all paths, such as the last row of "SE", are omitted.
 
-    The unit of a channel is the geometric mean of two sizes, its standard deviation and the root of the mean over the
-    series of the sum of squared increments: the first fits smooth paths and the second noise. A_c is a Gaussian
+    The unit of a channel is the geometric mean of two scales: its standard deviation, which suits smooth paths, and the
+    root of the mean over the series of the sum of squared increments, which suits noise. A_c is a Gaussian
     element of mean squared Frobenius norm dim / n_channels, times step_size / unit.
 
     The defaults were chosen by cross-validation on training data (`benchmarks/settings.py`). Training on y helps if
-    there are few features (`benchmarks/trained.py`); many statistics of dyadic windows are nearly as good with random
-    elements.
+    there are few features (`benchmarks/trained.py`); with many statistics of dyadic windows, random elements are
+    nearly as good.
 
     Features are named ``dev3[SO(5)](2,4)|mean``: third development, row 2, column 4; with windows
-    ``dev3[SO(5)](2,4)|mean|1/2-2/2``, and in complex groups with ``|re`` or ``|im`` after the position. Labels count
-    the dimensions as usual, "SE(4)" and "SO(4,1)" for matrices of side 5.
+    ``dev3[SO(5)](2,4)|mean|1/2-2/2``, and in complex groups with ``|re`` or ``|im`` after the position. Labels use
+    the usual dimensions: "SE(4)" and "SO(4,1)" have matrices of side 5.
 
     Time O(n_timepoints n_developments dim^3) per series and level of windows, in compiled loops with one series per
     SIMD lane. On other devices than the CPU, torch's operations do the same.
@@ -187,7 +187,7 @@ class PathDevelopmentTransformer(DevelopmentFeatures):
         "n_jobs": N_JOBS,
     }
     _used_only = {
-        "quantile": OnlyWith("pooling", ("ppv", "mpv")),
+        "quantile": OnlyWith("pooling", threshold_poolings()),
         "patience": OnlyWith("validation_fraction"),
         **dict.fromkeys(
             ("task", "max_epochs", "batch_size", "lr", "weight_decay", "validation_fraction", "callbacks"), TRAINED
@@ -264,7 +264,7 @@ class PathDevelopmentTransformer(DevelopmentFeatures):
         n_columns = self.n_developments * group.n_varying * len(pooling) * len(windows[1])
         what = f"PathDevelopmentTransformer with {self.n_developments} developments in {group.label}"
         workspace = 2 * len(X) * n_columns * X.itemsize + 2 * self.n_developments * X.shape[1] * group.dim**2 * 16
-        if target is not None and pooling != ("end",):  # whole paths and their gradients, of a batch
+        if target is not None and pooling != ("end",):  # whole paths of a batch and their gradients
             of_path = X.shape[2] * self.n_developments * group.dim**2 * (1 + group.is_complex) * X.itemsize
             workspace += 10 * min(self.batch_size, len(X)) * of_path
         if threshold_poolings(pooling):
@@ -317,24 +317,24 @@ class PathDevelopmentTransformer(DevelopmentFeatures):
         return features
 
     def stream(self) -> DevelopmentStream:
-        """A series that grows, and its features after each point.
+        """Empty stream: a series that grows, and its features after each point.
 
         Returns
         -------
         stream : Stream
-            With methods `append(points)` and `features()`; empty. The time to append a point, and to read the features,
-            does not depend on how many points there were.
+            Its methods are `append(points)` and `features()`. The time of both does not depend on the number of points
+            so far.
 
         Raises
         ------
         NotFittedError
             If the transformer is not fitted.
         ValueError
-            Unless ``windows="whole"``: parts of a series that grows are not known before its end.
+            If `windows` is not "whole": the parts of a series that grows are only known at its end.
 
         Notes
         -----
-        Computed on the CPU, in float64 unless `dtype` is given.
+        Streams are computed on the CPU, in float64 unless `dtype` is given.
 
         Examples
         --------

@@ -89,8 +89,8 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
         The thresholds of "ppv", "mpv" and "mipv" are this quantile of the running values of the training series.
         Used only with these poolings.
     n_jobs : int or None, default=None
-        Number of threads, which share out the series, in joblib's convention and at most the number of CPUs. The
-        features do not depend on it.
+        Number of threads over series, in joblib's convention, at most the number of CPUs. The features do not depend
+        on it.
 
     Attributes
     ----------
@@ -99,14 +99,14 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
     mean_, scale_ : ndarray of shape (n_channels_,)
         A channel is used as (x - mean_) / scale_.
     thresholds_ : ndarray of shape (n_words,)
-        Thresholds of "ppv" and "mpv" for each word; zeros if neither is used.
+        Thresholds of "ppv", "mpv" and "mipv" for each word; zeros if none of them is used.
     n_channels_ : int
         Number of channels seen at fit.
 
     Raises
     ------
     ValueError
-        If a word cannot be read or names a missing channel, a series is too short, values are NaN, infinite, or
+        If a word cannot be parsed or names a missing channel, a series is too short, values are NaN, infinite, or
         negative with "max_times", or the output would not fit into memory.
 
     See Also
@@ -117,14 +117,14 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
     Notes
     -----
     Features are named after the channels if the panel has names for them, ``[speed][speed,temp]|real|end``; names that
-    could be misread are quoted. `feature_table` lists what each feature depends on.
+    would be ambiguous are quoted. `feature_table` lists what each feature depends on.
 
     The defaults were chosen by cross-validation on training data (`benchmarks/settings.py`). The plain signature is
     ``ISSTransformer(depth, decay=0, pooling="end", windows="whole", scale=None)``.
 
-    A word of length k has its first strict value at the k-th point. Earlier times are left out of the pooling, and the
-    features are 0 if a series or a window ends before that. The end values of all words up to a length are one matrix
-    product per series: O(n_timepoints n_channels^depth) at the speed of a matrix product. Any other choice costs
+    A word of length k has its first strict value at the k-th point. The pooling omits earlier times, and the
+    features are 0 if a series or a window ends before that point. The end values of all words up to a length are one
+    matrix product per series: O(n_timepoints n_channels^depth) at the speed of a matrix product. Any other choice costs
     O(n_timepoints) per prefix of the words. Sums are accumulated in float64 from block to block of time; the result has
     the dtype of the input. Thresholds are quantiles over at most 64 training series, fewer if they are very long,
     evenly spread.
@@ -267,20 +267,20 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
         return out
 
     def stream(self) -> WordStream:
-        """A series that grows, and its features after each point.
+        """Empty stream: a series that grows, and its features after each point.
 
         Returns
         -------
         stream : Stream
-            Empty, with methods `append(points)` and `features()`. The time to append a point, and to read the features,
-            does not depend on the number of points so far.
+            Its methods are `append(points)` and `features()`. The time of both does not depend on the number of points
+            so far.
 
         Raises
         ------
         NotFittedError
             If the transformer is not fitted.
         ValueError
-            Unless ``windows="whole"``: parts of a series that grows are not known before its end.
+            If `windows` is not "whole": the parts of a series that grows are only known at its end.
 
         Examples
         --------
@@ -318,7 +318,7 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
         return self.words == "length" and self.semiring == "real" and pooling == ("end",) and self._windows == "whole"
 
     def _learn_scale(self, X: Floats, lengths: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Value subtracted from each channel, and value by which it is divided."""
+        """Value that is subtracted from each channel, and value that it is divided by."""
         zeros, ones = np.zeros(X.shape[1]), np.ones(X.shape[1])
         if self.scale is None:
             return zeros, ones

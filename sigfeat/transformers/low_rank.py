@@ -95,8 +95,8 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
     random_state : int, RandomState instance or None, default=0
         Seed of the functionals, their thresholds, and their training.
     n_jobs : int or None, default=None
-        Number of threads, which share out the series, in joblib's convention and at most the number of CPUs. The
-        features do not depend on it.
+        Number of threads over series, in joblib's convention, at most the number of CPUs. The features do not depend
+        on it.
 
     Attributes
     ----------
@@ -313,20 +313,20 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
         return out
 
     def stream(self) -> LowRankStream:
-        """A series that grows, and its features after each point.
+        """Empty stream: a series that grows, and its features after each point.
 
         Returns
         -------
         stream : Stream
-            Empty, with methods `append(points)` and `features()`. The time to append a point, and to read the features,
-            does not depend on the number of points so far.
+            Its methods are `append(points)` and `features()`. The time of both does not depend on the number of points
+            so far.
 
         Raises
         ------
         NotFittedError
             If the transformer is not fitted.
         ValueError
-            Unless ``windows="whole"``: parts of a series that grows are not known before its end.
+            If `windows` is not "whole": the parts of a series that grows are only known at its end.
 
         Examples
         --------
@@ -351,7 +351,7 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
         return functional_columns(self.functionals_, self.thresholds_, self._pooling_columns, self._windows, labels)
 
     def _learn_scale(self, X: Floats, lengths: NDArray[np.int64]) -> None:
-        """Set what is subtracted from the channels, and what they and their differences are divided by."""
+        """Set `mean_`, `scale_` and `difference_scale_`."""
         zeros, ones = np.zeros(X.shape[1]), np.ones(X.shape[1])
         self.mean_, self.scale_, self.difference_scale_ = zeros, ones, ones.copy()
         if self.scale is None:
@@ -392,7 +392,7 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
 
 
 def _check_device(device: Device) -> None:
-    """Raise a ValueError unless low-rank sums can be computed there; only a device other than the CPU needs torch."""
+    """Raise a ValueError if low-rank sums cannot be computed on the device; the CPU does not need torch."""
     if not _devices.uses_loops(device):
         from sigfeat.nn.devices import check_device
 

@@ -25,7 +25,7 @@ class SignatureTransformer(FeatureTableMixin, FeatureTransformer):
     For channels c_1, ..., c_k and the path X through the points x_1, ..., x_T: S_{c_1 ... c_k} = integral
     over t_1 < ... < t_k of dX_{c_1}(t_1) ... dX_{c_k}(t_k), which for a straight line is the product of the k
     increments divided by k!. The logarithm is taken in the tensor algebra and written in the Lyndon basis of
-    the free Lie algebra. Computed by iisignature.
+    the free Lie algebra. The library iisignature computes them.
 
     Parameters
     ----------
@@ -204,11 +204,11 @@ class SignatureTransformer(FeatureTableMixin, FeatureTransformer):
         return [(word.spell(labels), tuple(c for (c,) in word.letters)) for level in levels for word in level]
 
     def _features(self) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
-        """Give the function from paths (n, length, n_channels), float64, to values (n, n_words)."""
+        """Return the function that maps paths (n, length, n_channels), float64, to values (n, n_words)."""
         iisignature = load_iisignature()
         if self._kind == "signature":
             return lambda paths: iisignature.sig(paths, self._depth)
-        if self.n_channels_ == 1:  # all brackets vanish, and iisignature asks for two channels
+        if self.n_channels_ == 1:  # all brackets vanish, and iisignature requires two channels
             return lambda paths: paths[:, -1] - paths[:, 0]
         method, basis = prepared(self.n_channels_, self._depth)
         return lambda paths: iisignature.logsig(paths, basis, method)
@@ -225,7 +225,7 @@ class SignatureTransformer(FeatureTableMixin, FeatureTransformer):
         self._require_timepoints(lengths, 2, f"a {self._kind}")
         check_points(*X.shape[1:])
         workspace += 8 * min(len(X), self._rows_per_batch(X.shape[2])) * self._n_words()
-        if self._kind == "signature":  # of the path so far, and of its last step
+        if self._kind == "signature":  # signatures of the path so far and of its last step
             workspace += 2 * 8 * self._n_words()
         elif self._depth > 2:
             workspace += 4 * 8 * count_words(self.n_channels_, self._depth, "length")
@@ -243,7 +243,7 @@ def _count_brackets(n_channels: int, depth: int) -> int:
 
 
 def _lyndon_basis(n_channels: int, depth: int) -> list[tuple[int, ...]]:
-    """Lyndon words, channels counted from 0, in the order of iisignature.basis."""
+    """Lyndon words in the order of iisignature.basis, with channels counted from 0."""
     words = (tuple(c - 1 for c in word) for word in _lyndon_words(n_channels, depth))
     return sorted(words, key=lambda word: (len(word), word))
 

@@ -19,7 +19,7 @@ Columns = dict[str, list[Any]]  # one value of each column for each row
 
 
 class FeatureTableMixin:
-    """For a transformer that gives the columns of its table, each one value per feature, in `_feature_columns`."""
+    """Method `feature_table` for transformers that return the columns of the table from `_feature_columns`."""
 
     if TYPE_CHECKING:
 
@@ -27,22 +27,22 @@ class FeatureTableMixin:
             """Return the names of the features."""
 
     def feature_table(self) -> pd.DataFrame:
-        """What each feature looks at.
+        """Table that describes what each feature depends on.
 
         Returns
         -------
         table : pandas.DataFrame
-            One row per feature, in the order of `transform`, with the names of the features as index. Columns where
-            they apply:
+            One row per feature, in the order of `transform`, with the names of the features as index. The
+            columns, of which a transformer has those that apply to it:
 
             * "word": the word, functional or entry, as in the name; "level": its number of letters; "weight": the sum
               of their degrees;
             * "channels": tuple of the channels that the feature depends on, by name, or by number from 1 on as text;
             * "semiring", "decay", "pooling" and "window", the last as fractions of the series, "0/1-1/1" for all of it;
-            * "threshold": of the poolings that have one, in the units of the scaled series; else NaN;
-            * "letter_channels", "dilations": of each letter of a functional, its channels and the steps between the
-              points of its window; "n_lags": points of a window; "differences": whether letters look at differences
-              of the series;
+            * "threshold": threshold of the pooling, in the units of the scaled series; NaN for poolings without one;
+            * "letter_channels", "dilations": channels of each letter of a functional, and steps between the points of
+              its window; "n_lags": number of points of a window; "differences": whether letters use differences of the
+              series;
             * "kind" of a signature, "filter" of sums over intervals, "development", "row", "column" and "part" ("re" or
               "im") of an entry of a development.
 
@@ -78,12 +78,12 @@ def combined(*tables: Columns) -> Columns:
 
 
 def window_columns(windows: Windows) -> Columns:
-    """The windows."""
+    """Column of the windows."""
     return {"window": [name or WHOLE for name in window_names(windows)]}
 
 
 def word_columns(words: Sequence[Word], labels: Sequence[str]) -> Columns:
-    """Words, and the labels of their channels."""
+    """Columns of words and of the channels that they use."""
     return {
         "word": [word.spell(labels) for word in words],
         "channels": [labels_of(word.channels, labels) for word in words],
@@ -95,7 +95,10 @@ def word_columns(words: Sequence[Word], labels: Sequence[str]) -> Columns:
 def entry_columns(
     label: str, n_developments: int, dim: int, n_parts: int, labels: Sequence[str], *between: Columns
 ) -> Columns:
-    """Entries of developments, which all depend on all channels; tables `between` run faster than an entry's place."""
+    """Columns of the entries of developments, which depend on all channels.
+
+    The rows of the tables `between` change faster than the place of an entry.
+    """
     places = list(itertools.product(range(1, dim + 1), repeat=2))
     columns = combined(
         {"development": list(range(1, n_developments + 1))},
@@ -110,7 +113,7 @@ def entry_columns(
 
 
 def selected(columns: Columns, places: Iterable[int]) -> Columns:
-    """Rows of a table at some places."""
+    """The rows of a table at the given places."""
     return {name: [values[place] for place in places] for name, values in columns.items()}
 
 
@@ -132,7 +135,7 @@ def functional_columns(
     windows: Windows,
     labels: Sequence[str],
 ) -> Columns:
-    """Features of functionals of rank one, in their order.
+    """Columns of the features of functionals of rank one.
 
     columns: pairs of the name of a pooling and the number of its threshold.
     """

@@ -1,4 +1,4 @@
-"""Default estimators that None stands for, and their parameters."""
+"""Parameters whose value None stands for a default estimator."""
 
 from typing import Any, Self
 

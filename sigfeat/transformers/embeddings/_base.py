@@ -46,7 +46,7 @@ FITTED_ATTRIBUTES = (
     "_endings",
 )
 REMEDY = "take a smaller d_model or fewer windows"
-COPIES_OF_WEIGHTS = 5  # themselves, gradients, averages, and the two moments of the optimizer
+COPIES_OF_WEIGHTS = 5  # weights, gradients, averages, and the two moments of the optimizer
 
 
 class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
@@ -121,7 +121,7 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
         Returns
         -------
         panel : ndarray of shape (n_samples, width, n_longest), dtype of X
-            As long as the longest series; shorter ones are padded at the end with NaN.
+            The time axis has the length of the longest series; shorter series are padded at the end with NaN.
         """
         X, lengths = self._check_new(X)
         width, longest = self.encoder_.spec.d_out, int(lengths.max())
@@ -216,11 +216,11 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
         self._check_overflow(values, what, "scale the series or take dtype='float64'")
 
     def _chosen_windows(self) -> tuple[int, NDArray[np.int64]]:
-        """Number of equal parts and the windows as runs of them."""
+        """Number of equal parts, and the windows as runs of parts."""
         return fine_windows(self.windows)
 
     def _begin(self, X: Any, y: Any) -> tuple[Floats, NDArray[np.int64]]:
-        """Return panel and lengths, cut to the longest series, and delete the results of an earlier fit."""
+        """Return panel and lengths, cut to the longest series, after deleting the results of an earlier fit."""
         X, lengths = self._check_panel(X, y, reset=True)
         for name in [name for name in vars(self) if name.endswith("_") and name not in INPUT_ATTRIBUTES]:
             del self.__dict__[name]
@@ -278,7 +278,7 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
     def _batches(
         self, X: Floats, lengths: NDArray[np.int64]
     ) -> Iterator[tuple[NDArray[np.int64], Tensor, Tensor, Tensor | None]]:
-        """Rows, standardised series, lengths and mask of batches of series of similar lengths."""
+        """Batches of series of similar lengths: rows, standardised series, lengths and mask."""
         where = self._where()
         width = max(self.encoder_.spec.d_ff, (2 + self.encoder_.spec.order) * self.encoder_.spec.d_model)
         ordered, first = np.argsort(lengths, kind="stable"), 0
@@ -349,7 +349,7 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
         pass
 
     def _without_validation(self) -> str | None:
-        """Explain why there is no validation loss, and what to do; None if there is one, or no training."""
+        """Explain why there is no validation loss, and the remedy; None if there is one, or no training."""
         raise NotImplementedError
 
     def _feature_names(self) -> list[str]:
@@ -358,7 +358,7 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
 
 
 def recommended_epochs(n_samples: int, n_timepoints: int, max_epochs: int) -> dict[str, int]:
-    """Batch size and epochs for data of a size: at least `max_epochs`, and ten passes over the series up to a limit.
+    """Batch size and epochs for data of a size: ten passes over the series, but from 1 to 10 times `max_epochs`.
 
     A batch has 16 series, 64 if there are many, and at most 2^16 points, so that a step takes at most some seconds.
     """

@@ -1,4 +1,4 @@
-"""Pickles of estimators that hold modules of torch."""
+"""Pickles of estimators that contain torch modules."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from sigfeat.nn.states import pack_modules, unpack_modules
 
 
 class ModuleStateMixin(BaseEstimator):
-    """Estimators whose pickles hold arrays in place of tensors, so that equal ones have an equal `joblib.hash`.
+    """Estimators whose pickles contain arrays in place of tensors, so that equal estimators have equal hashes.
 
-    A cached fit of a pipeline is found by this hash, in this process or another.
+    `joblib` finds the cached fit of a pipeline by this hash, in this process or another.
     """
 
     def __getstate__(self) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from sigfeat.transformers._contract.targets import check_target
 from sigfeat.transformers._contract.unused import OnlyWith
 from sigfeat.transformers.embeddings._base import MANY_SERIES, Embedder, recommended_epochs
 
-# Learning rates, chosen as the other defaults by cross-validation on training data.
+# Learning rates, chosen by cross-validation on training data, like the other defaults.
 DEFAULT_LR, DEFAULT_LR_OF_CLASSES = 0.003, 0.001
 WHEN_TRAINED = OnlyWith("fit_mode", ("auto", "supervised", "masked"))
 
@@ -63,8 +63,8 @@ class MHAEmbedder(Embedder):
         Fraction of the points that are masked, in (0, 1). Only used with `fit_mode` "masked" and "auto".
     max_epochs : int, default=15
         Number of epochs of training. An epoch is 20 steps of `batch_size` series: the series are augmented or masked at
-        random, so no pass over them is like another. This and the following parameters of the training, like `dropout`,
-        are not used with ``fit_mode="random"``.
+        random, so that no two passes over them are equal. This and the following parameters of the training, like
+        `dropout`, are not used with ``fit_mode="random"``.
     batch_size : int, default=16
         Number of series per step.
     lr : float or None, default=None
@@ -95,7 +95,7 @@ class MHAEmbedder(Embedder):
     Attributes
     ----------
     encoder_ : sigfeat.nn.Encoder
-        The torch module. Its input are standardised series (batch, length, channels).
+        The torch module. Its input is standardised series of shape (batch, length, channels).
     mean_, scale_ : ndarray of shape (n_channels,)
         Mean and standard deviation of each channel of the training series.
     pooling_ : str
@@ -126,14 +126,14 @@ class MHAEmbedder(Embedder):
     Notes
     -----
     Padding does not change the features of a series. Time O(n_timepoints^2 d_model n_layers) for each series.
-    Embeddings that are trained on y fit the training series better than new ones, so evaluate a classifier on top of
-    them on series that `fit` has not seen: as part of a `Pipeline` in a cross-validation.
+    Embeddings that are trained on y fit the training series better than new series. Therefore evaluate a classifier of
+    these features on series that `fit` has not seen, for example in a cross-validation of the whole `Pipeline`.
 
     With ``device="accelerate"`` a script may be started by ``torchrun`` or ``accelerate launch`` as several processes,
     one on each GPU or several on the CPU. Each must call `fit` with the same series, y and parameters. The `batch_size`
     series of each step, a multiple of the number of processes, are divided among them, and all processes end with the
-    same weights: up to rounding those of a single process, except that dropout draws other values. `transform` works in
-    each process by itself. Callbacks are called in all processes, and must stop all or none; only the first process
+    same weights: up to rounding those of a single process, except that dropout draws other values. `transform` runs in
+    each process separately. Callbacks are called in all processes, and must stop all or none; only the first process
     shows a progress bar and writes skorch's checkpoints. After an error in one process the launcher ends the others,
     which would otherwise wait for as long as torch's process group allows: by default 10 minutes on GPUs and 30 on the
     CPU.

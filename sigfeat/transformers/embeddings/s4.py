@@ -14,15 +14,15 @@ class S4EmbeddingTransformer(DistilledEmbedder):
     """Embeddings by state space models (S4), distilled from those of attention.
 
     Each channel of the tokens drives a linear system with many states, x' = A x + B u, y = C x + D u: a long
-    convolution, or a recurrence. The encoder is trained by distillation: to reproduce the tokens of a teacher.
+    convolution, or a recurrence. The encoder is trained by distillation, to reproduce the tokens of a teacher.
 
     Parameters
     ----------
     teacher : MHAEmbedder, FrozenEstimator or None, default=None
         Embedder that the student imitates. It is cloned and fitted on the series, and y, that are passed to `fit`; a
         fitted one inside `sklearn.frozen.FrozenEstimator` is used as it is. None for ``MHAEmbedder()`` with the device,
-        dtype, random state, threads and verbosity of the student; its parameters can be set, and searched, all the
-        same, as ``teacher__d_model``.
+        dtype, random state, threads and verbosity of the student; the parameters of this default can be set and
+        searched too, as in ``teacher__d_model``.
     d_state : int, default=64
         Number of states of each channel, even.
     kind : {"diagonal", "dplr"}, default="diagonal"
@@ -35,23 +35,23 @@ class S4EmbeddingTransformer(DistilledEmbedder):
         ``2 * d_model`` if `d_model` differs from that of the teacher. A student of the same sizes starts with copies of
         the embedding, feed-forward parts and norms of the teacher, and learns faster.
     causal : bool or None, default=None
-        Whether no token depends on later points; None for as the teacher.
+        Whether no token depends on later points; None for the setting of the teacher.
     windows : "whole", int or ("dyadic", int), default="whole"
         Windows of the pooling, which is that of the teacher: the whole series; this many equal parts; or all dyadic
         parts down to a depth. A window that contains no point of a short series uses the point at its start.
     max_epochs : int, default=30
         Number of epochs of the distillation. An epoch is 20 steps of `batch_size` series, which are augmented at
-        random, so no pass over them is like another.
+        random, so that no two passes over them are equal.
     batch_size : int, default=16
         Number of series per step.
     lr : float, default=0.003
         Learning rate at its peak; it rises over a tenth of the steps and then falls as a cosine.
     validation_fraction : float, default=0.2
-        Fraction of the series on which `fidelity_` is measured. They are not used in the distillation, but in the
-        training of the teacher. If 0, `fidelity_` is measured on the training series.
+        Fraction of the series on which `fidelity_` is measured. The distillation does not use them, but the training of
+        the teacher does. If 0, `fidelity_` is measured on the training series.
     callbacks : list of skorch.callbacks.Callback or None, default=None
-        Callbacks of skorch for the distillation of the student, not of the control: checkpoints, loggers. An epoch has
-        a "train_loss" and no "valid_loss", so callbacks must not monitor the latter: ``Checkpoint(monitor=None)``.
+        Callbacks of skorch for the distillation of the student, but not of the control: checkpoints, loggers. An epoch
+        has a "train_loss" and no "valid_loss", so callbacks must not monitor the latter: ``Checkpoint(monitor=None)``.
         Callbacks of scikit-learn are set by `set_callbacks`.
     control : bool, default=False
         Whether to train a second student, the control, that does not mix tokens over time, and to report the skill
@@ -71,9 +71,9 @@ class S4EmbeddingTransformer(DistilledEmbedder):
     Attributes
     ----------
     encoder_ : sigfeat.nn.Encoder
-        The student, a torch module. Its input are standardised series (batch, length, channels).
+        The student, a torch module. Its input is standardised series of shape (batch, length, channels).
     teacher_ : MHAEmbedder
-        The fitted teacher; a frozen one itself and not a copy.
+        The fitted teacher. A frozen teacher is stored itself and not as a copy.
     fidelity_ : dict of float
         Figures of how close the student is to the teacher on the validation set: "pooled_r2", "token_r2", "cka" and
         "cosine" (see `sigfeat.nn.fidelity`). With ``control=True`` also "control_pooled_r2", "control_token_r2" and the
@@ -99,8 +99,8 @@ class S4EmbeddingTransformer(DistilledEmbedder):
     NotFittedError
         If the teacher is frozen and not fitted.
     ValueError
-        If `d_state` is odd, the teacher was fitted with another number of channels or refuses
-        its own parameters, the device cannot be used, values are NaN or infinite, training diverges, or the output
+        If `d_state` is odd, the teacher was fitted with another number of channels or has
+        invalid parameters, the device cannot be used, values are NaN or infinite, training diverges, or the output
         would not fit into memory.
 
     See Also

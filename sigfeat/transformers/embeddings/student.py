@@ -1,4 +1,4 @@
-"""Students: embedders that are distilled from a teacher, each with a mixer of its own."""
+"""Students: embedders that are distilled from a teacher, each with its own mixer."""
 
 import copy
 import dataclasses
@@ -40,9 +40,9 @@ class StudentMixer:
     fields : tuple of str
         Parameters of the embedder that are fields of `EncoderSpec` of the same name.
     needed_timepoints : callable
-        Least number of points of a series for a spec.
+        Smallest number of points of a series, as a function of the spec.
     what_needs : str
-        What needs them, with fields of the spec in braces.
+        Name of the part that needs them, with fields of the spec in braces.
     """
 
     name: str
@@ -53,20 +53,20 @@ class StudentMixer:
 
 
 def hyena_timepoints(spec: EncoderSpec) -> int:
-    """Number of points such that each tap of the short filter meets one of them."""
+    """Smallest number of points at which every tap of the short filter is used."""
     return spec.short_filter if spec.causal else spec.short_filter // 2 + 1
 
 
 class DistilledEmbedder(DefaultPartsMixin, Embedder):
     """An embedder that learns to reproduce the tokens of its teacher.
 
-    Subclasses set `_mixer`, and have the parameters that it names.
+    Subclasses set `_mixer`, and have the parameters in its `fields`.
     """
 
     _mixer: StudentMixer
     _shared_constraints: dict[str, Any] = {
         **Embedder._shared_constraints,
-        "teacher": "no_validation",  # checked below, with a message without names of private classes
+        "teacher": "no_validation",  # checked below, so that the message names no private classes
         "d_model": [Interval(Integral, 1, None, closed="left"), None],
         "n_layers": [Interval(Integral, 1, None, closed="left"), None],
         "d_ff": [Interval(Integral, 1, None, closed="left"), None],
@@ -101,7 +101,7 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
         example = copy.deepcopy(teacher.encoder_).to(dtype=self._torch_dtype())
         spec = dataclasses.replace(self._spec(X.shape[1]), time_scale=float(lengths.max()))
         student, history = self._distil(spec, example, X, lengths, validation, seed, context)
-        if self.control:  # whose training checkpoints and loggers must not see
+        if self.control:  # without callbacks: checkpoints and loggers are for the student only
             aimless = dataclasses.replace(spec, mixer="pointwise")
             control, _ = self._distil(aimless, example, X, lengths, validation, seed, context, callbacks=())
             self.control_ = control.cpu()
@@ -178,7 +178,7 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
         return fitted.feature_names_in_ if fitted._has_channel_names() else None
 
     def _teacher(self) -> Any:
-        """Return the teacher as it was passed, frozen or not, after a check of its parameters."""
+        """Return the teacher as it was passed, or the default one, after a check of its parameters."""
         if self.teacher is None:
             return self._default_parts()["teacher"]
         if isinstance(self.teacher, FrozenEstimator):
@@ -201,7 +201,7 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
         task = context.subcontext(task_name="teacher")
         with task.propagate_callback_context(teacher):
             task.call_on_fit_task_begin(estimator=self, X=X, y=y)
-            teacher.fit(X.view(Panel), y)  # a panel, whose axes were checked
+            teacher.fit(X.view(Panel), y)  # the axes of X were already checked
             task.call_on_fit_task_end(estimator=self, X=X, y=y)
         return teacher
 

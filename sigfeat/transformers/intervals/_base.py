@@ -75,8 +75,7 @@ INTERVAL_USED_ONLY = {
 class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
     """Pooled values of functions of intervals.
 
-    Subclasses return their sources, see `interval_features`, and the layer to train, and name and describe their rows
-    of values.
+    Subclasses implement `_sources`, `_layer`, `_row_names` and `_row_columns`.
     """
 
     _used_only = INTERVAL_USED_ONLY
@@ -105,9 +104,9 @@ class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
         n_outputs: int,
         kept: Callable[[], NDArray[np.bool_]] | None = None,
     ) -> None:
-        """Draw or train the filters, and set what is pooled: `n_outputs` real values for each filter at each time.
+        """Draw or train the filters, and prepare the pooling of `n_outputs` real values for each filter and time.
 
-        kept: function that returns which rows of values, of all sources, become features; None for all.
+        kept: function that returns which rows of values of all sources become features; None for all rows.
         """
         names, (n_fine, runs) = check_poolings(self.pooling), fine_windows(self.windows)
         n_rows, n_columns = n_outputs * self.n_filters, len(names) * len(runs)
@@ -147,7 +146,7 @@ class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
         remedy: str = "lower n_filters",
         itemsize: int = 8,
     ) -> None:
-        """Raise unless features fit into memory: `n_outputs` real values for each filter, of `n_factors` factors."""
+        """Raise a ValueError unless features fit into memory: `n_outputs` values per filter, of `n_factors` factors."""
         names, n_windows = check_poolings(self.pooling), len(fine_windows(self.windows)[1])
         n_rows, longest = n_outputs * self.n_filters, X.shape[2]
         n_features = n_rows * len(names) * n_windows
@@ -213,8 +212,9 @@ class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
         if lost > WARNED_ERROR:
             digits = max(0, math.floor(-math.log10(lost)))
             warnings.warn(
-                f"of the worst feature of {type(self).__name__} {digits} of 16 digits are sure: terms that grow with "
-                f"filters of {self.filters_.length} lags cancel; take a smaller filter_length, or filter='exponential'",
+                f"only {digits} digits of the least accurate feature of {type(self).__name__} are correct: large terms "
+                f"cancel with filters of {self.filters_.length} lags; take a smaller filter_length, "
+                "or filter='exponential'",
                 RuntimeWarning,
                 stacklevel=2,
             )
@@ -280,7 +280,7 @@ class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
         raise NotImplementedError
 
     def _keep(self, layer: "IntervalLayer") -> None:
-        """Keep what was trained in addition to the filters."""
+        """Store trained weights other than those of the filters."""
 
     def _row_names(self) -> list[str]:
         """Return the names of the rows of values."""
@@ -292,6 +292,6 @@ class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
 
 
 def _real_rows(values: NDArray[Any]) -> NDArray[np.float64]:
-    """Rows of values (n_outputs, n_filters, n), complex ones as real and imaginary part."""
+    """Rows of values (n_outputs, n_filters, n); complex values become real and imaginary parts."""
     rows = values.reshape(-1, values.shape[-1])
     return np.stack([rows.real, rows.imag], axis=1).reshape(-1, rows.shape[-1]) if np.iscomplexobj(rows) else rows

@@ -30,10 +30,10 @@ STEP_FACTOR = 3.0  # intervals are shorter than series, and so may turn by more
 class IntervalDevelopmentTransformer(IntervalTransformer):
     """Developments over all intervals up to now, weighted by filters, pooled over time.
 
-    With X(s, s') = X_s^-1 X_s' the development of the path from point s to point s' in a matrix Lie group, and a filter
-    h(a, b) = sum over i <= `filter_rank` of f_i(a) g_i(b):
+    Let X(s, s') = X_s^-1 X_s' be the development of the path from point s to point s' in a matrix Lie group, and let h
+    be a filter, h(a, b) = sum over i <= `filter_rank` of f_i(a) g_i(b). The values are
     O(t) = sum over s, s' <= t of h(t - s, t - s') X(s, s').
-    The sum runs over the full square; an interval that runs backwards, s' < s, has the inverse.
+    The sum runs over the full square; for an interval that runs backwards, s' < s, X is the inverse.
 
     Parameters
     ----------
@@ -64,10 +64,10 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
     windows : "whole", int or ("dyadic", int), default="whole"
         Whole series; this many equal parts; or all dyadic parts down to a depth: 1, 2, 4, ... parts.
     quantile : float, default=0.5
-        The thresholds of "ppv", "mpv" and "mipv", which alone use it, are this quantile of the values on the training
-        series.
+        The thresholds of "ppv", "mpv" and "mipv" are this quantile of the values on the training series. Only used
+        with these poolings.
     fit_mode : {"random", "supervised"}, default="random"
-        "random": filters and elements as drawn. "supervised": both are then trained together with a linear head that
+        "random": filters and elements are drawn. "supervised": both are then trained together with a linear head that
         predicts y, and the head is discarded. The parameters of the training are only used with "supervised".
     task : {"auto", "classification", "regression"}, default="auto"
         Task of the training. "auto": regression if y contains numbers with a fractional part, and classification
@@ -93,7 +93,7 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
     filters_ : ExponentialFilters or FiniteFilters
         The filters, see `sigfeat.filters`.
     units_ : ndarray of shape (n_channels,)
-        Unit of each channel, by which `step_size` is relative to the training data.
+        Unit of each channel of the training series, which `step_size` is relative to.
     thresholds_ : ndarray of shape (n_rows,)
         Thresholds of "ppv", "mpv" and "mipv"; zeros if `pooling` has none of them.
     history_ : dict of ndarray
@@ -118,8 +118,8 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
     -----
     X(s, s') is a product of matrices, and so O(t) = sum over i of (f_i * X^-1)(t) (g_i * X)(t), with the group's
     inverse in closed form; by real FFTs in O(T log T), over stretches of four filters' length, or by a recurrence in
-    O(T) for exponential filters, see `IntervalISSTransformer`. All is computed in float64. Entries that are the same in
-    all elements of a group, such as the last row of "SE", are omitted.
+    O(T) for exponential filters, see `IntervalISSTransformer`. All computations are in float64. Entries that are the
+    same in all elements of a group, such as the last row of "SE", are omitted.
 
     References
     ----------
@@ -237,7 +237,7 @@ class IntervalDevelopmentTransformer(IntervalTransformer):
             self.n_developments,
             filters,
             n_threads=granted_threads(self.n_jobs),
-            generator=torch.Generator(),  # torch's own generator must not be used
+            generator=torch.Generator(),  # the global generator of torch must not be used
         )
         layer.development.weight.data = torch.from_numpy(self.algebra_ / self._sizes[:, np.newaxis, np.newaxis])
         return layer, path_increments(X.astype(np.float64), lengths) * self._sizes

@@ -29,11 +29,11 @@ FEWER_WORDS = "lower the depth or n_filters or choose words"
 class IntervalISSTransformer(IntervalTransformer):
     """Iterated sums over all intervals up to now, weighted by filters, pooled over time.
 
-    With S_w(s, s') the strict iterated sum along the word w over the points in (s, s'], and a filter h(a, b) = sum over
-    i <= `filter_rank` of f_i(a) g_i(b):
+    Let S_w(s, s') be the strict iterated sum along the word w over the points in (s, s'], and let h be a filter,
+    h(a, b) = sum over i <= `filter_rank` of f_i(a) g_i(b). The values are
     O(t) = sum over 0 <= s, s' <= t of h(t - s, t - s') S_w(s, s').
-    The sum runs over the full square; an interval that runs backwards, s' < s, has the inverse in the group of iterated
-    sums. O depends on what lies between two distances from now, and not on what came before both.
+    The sum runs over the full square; for an interval that runs backwards, s' < s, S_w is the inverse in the group of
+    iterated sums. The term of an interval depends on the points inside it, and not on those before it.
 
     Parameters
     ----------
@@ -44,10 +44,10 @@ class IntervalISSTransformer(IntervalTransformer):
         1 to `depth`. A list: exactly these words, as texts such as "[1][1,2]" with channels counted from 1, or
         "[speed][speed,temp]" with the names of the channels of a panel that has them.
     filter : {"exponential", "box", "random", "learnt"}, default="exponential"
-        "exponential": products of two exponentially decaying weights; time is linear in the length, and there are no
-        rounding errors from long series. "box": one stretch of lags for the start of an interval and another for its
-        end. "random": Gaussian weights. "learnt": a small network of the lag times an exponential; without training a
-        smooth random filter.
+        "exponential": products of two exponentially decaying weights; the time is linear in the length, and long series
+        cause no rounding errors. "box": one range of lags for the start of an interval and another for its end.
+        "random": Gaussian weights. "learnt": a small network of the lag times an exponential; without training a smooth
+        random filter.
     n_filters : int, default=8
         Number of filters h; each word has values for each of them.
     filter_rank : int, default=1
@@ -64,9 +64,10 @@ class IntervalISSTransformer(IntervalTransformer):
         Scaling of each channel, learnt at fit: subtract the mean and divide by the standard deviation; divide only; or
         none.
     quantile : float, default=0.5
-        The thresholds of "ppv" and "mpv", which alone use it, are this quantile of the values on the training series.
+        The thresholds of "ppv", "mpv" and "mipv" are this quantile of the values on the training series. Only used
+        with these poolings.
     fit_mode : {"random", "supervised"}, default="random"
-        "random": filters as drawn. "supervised": these are then trained together with a linear head that predicts y,
+        "random": filters are drawn. "supervised": they are then trained together with a linear head that predicts y,
         and the head is discarded. This needs y and torch. The parameters of the training are only used with it.
     task : {"auto", "classification", "regression"}, default="auto"
         Task of the training. "auto": regression if y contains numbers with a fractional part, and classification
@@ -110,18 +111,20 @@ class IntervalISSTransformer(IntervalTransformer):
 
     See Also
     --------
-    ISSTransformer : Sums from the start of the series, or low-rank functionals.
+    ISSTransformer : Sums from the start of the series.
     sigfeat.nn.IntervalSums : The same as a torch layer.
 
     Notes
     -----
-    Sums of other semirings than the real one have no inverses, and so no such factorisation over intervals.
+    There is no choice of the semiring: sums of other semirings than the real one have no inverses, which this
+    factorisation over intervals needs.
 
     By Chen's identity S_w(s, s') is the sum over splits w = uv of p_u(s) q_v(s'), where q_v are the sums from a fixed
     time and p_u the coefficients of their inverse, given by the antipode of the quasi-shuffle algebra: a rank of k + 1
     for a word of length k. So O(t) = sum over i, uv of (f_i * p_u)(t) (g_i * q_v)(t), by real FFTs in O(T log T) for T
     steps, over stretches of four filters' length with factors anchored at the first point of each. For exponential
-    filters (f * p)(t), anchored at t, follows a recurrence in O(T), without cancellation. All is computed in float64.
+    filters (f * p)(t), anchored at t, follows a recurrence in O(T), without cancellation. All computations are in
+    float64.
 
     Examples
     --------

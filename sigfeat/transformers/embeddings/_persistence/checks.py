@@ -1,4 +1,4 @@
-"""Which values an estimator in a folder may have, and checks of them, as if every file were forged."""
+"""Checks of the values of saved estimators, in which every file is treated as untrusted."""
 
 import dataclasses
 import inspect
@@ -25,7 +25,7 @@ STRINGS_FIELDS = {"shape": list, "values": list}
 SPEC_FIELDS = {field.name: field.type for field in dataclasses.fields(EncoderSpec)}
 NOT_KEPT = {"_skl_callbacks", "_skl_callbacks_to_teardown", "_parent_callback_ctx", "_callback_fit_ctx"}
 DTYPES = re.compile(r"[<>|](b1|[iu][1248]|f[248]|c8|c16|U[1-9]\d{0,5})")
-LARGEST_STATE = 1024  # of "dplr", whose construction takes a time that grows with the cube
+LARGEST_STATE = 1024  # largest number of states of "dplr", whose construction takes cubic time
 
 
 def public_class(name: str) -> type[Any] | None:
@@ -42,13 +42,13 @@ def cannot_save(place: str, what: str) -> TypeError:
 
 
 def inside(place: str, name: str) -> str:
-    """Place of a named value; no two values have the same."""
+    """Unique place of a named value."""
     name = name.encode("unicode_escape").decode().replace(".", r"\x2e")
     return f"{place}.{name}" if place else name
 
 
 def stored_as(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], tuple[int, ...]]:
-    """Dtype that safetensors knows, and the axis that it adds: parts of complex numbers, characters of strings."""
+    """Dtype for safetensors, and the axis that it adds: parts of complex numbers, characters of strings."""
     if dtype.kind == "c":
         return np.dtype(f"<f{dtype.itemsize // 2}"), (2,)
     if dtype.kind == "U":
@@ -71,7 +71,7 @@ def check_names(cls: type[Any], attributes: Iterable[str], *taken: str) -> None:
 
 
 def check_fields(node: Any, types: Mapping[str, Any], place: str) -> dict[str, Any]:
-    """The node, if it has these fields, of these types, and no others."""
+    """Return the node after a check that it has exactly these fields, of these types."""
     if type(node) is not dict or node.keys() != types.keys():
         found = reprlib.repr(sorted(node) if type(node) is dict else node)
         raise ValueError(f"{place} must have the fields {', '.join(types)}, got {found}")
@@ -83,7 +83,7 @@ def check_fields(node: Any, types: Mapping[str, Any], place: str) -> dict[str, A
 
 
 def check_spec(node: Any, place: str) -> dict[str, Any]:
-    """Fields of an EncoderSpec, if they make sense by themselves."""
+    """Return the fields of an EncoderSpec after a check of their types and ranges."""
     fields = check_fields(node, SPEC_FIELDS, place)
     allowed = {
         **{name: 0 < node[name] < 2**31 for name, kind in SPEC_FIELDS.items() if kind is int},
@@ -101,7 +101,7 @@ def check_spec(node: Any, place: str) -> dict[str, Any]:
 
 
 def empty_encoder(spec: EncoderSpec, weights: Mapping[str, NDArray[Any]], place: str) -> Encoder:
-    """An encoder without values, if the weights are finite and are those of its spec."""
+    """Return an encoder without values after a check that the weights are finite and match its spec."""
     _check_sizes(spec, len(weights), sum(weight.size for weight in weights.values()), place)
     dtype = torch.float64 if any(weight.dtype == np.float64 for weight in weights.values()) else torch.float32
     try:
@@ -128,9 +128,9 @@ def empty_encoder(spec: EncoderSpec, weights: Mapping[str, NDArray[Any]], place:
 
 
 def _check_sizes(spec: EncoderSpec, n_weights: int, n_values: int, place: str) -> None:
-    """Raise where construction takes far longer, or more memory, than weights of this number and size justify."""
+    """Raise a ValueError if the construction would be out of proportion to the number and size of the weights."""
     sized = spec.n_layers <= n_weights
-    if spec.mixer == "s4":  # makes first values wherever its weights are to lie
+    if spec.mixer == "s4":  # computes its initial values on any device, even "meta"
         sized = spec.n_layers * spec.d_model * spec.d_state <= n_values
         sized = sized and (spec.kind != "dplr" or spec.d_state <= LARGEST_STATE)
     if not sized:

@@ -29,8 +29,8 @@ HEADER = {"format": str, "version": int, "sigfeat": str, "estimator": dict, "wei
 def save_estimator(estimator: Any, path: str | Path) -> None:
     """Write a fitted estimator into a folder; one that was saved there before is replaced as a whole.
 
-    `callbacks` are left out. Raises a TypeError for values of other kinds, a FileExistsError if something else is at
-    the path.
+    `callbacks` are omitted. Raises a TypeError for values that cannot be saved, and a FileExistsError if something else
+    exists at the path.
     """
     check_is_fitted(estimator)
     writer = Writer()
@@ -47,10 +47,10 @@ def save_estimator(estimator: Any, path: str | Path) -> None:
 
 
 def load_estimator(cls: type[Any], path: str | Path, device: Device | None = None) -> Any:
-    """Estimator of class `cls` that `save_estimator` wrote. Encoders come in evaluation mode, without gradients.
+    """Estimator of class `cls` that `save_estimator` wrote. Encoders are in evaluation mode, without gradients.
 
-    A device replaces every `device` parameter; without one they stay, and encoders are on the CPU. Raises a ValueError
-    for whatever is wrong in a file, a FileNotFoundError if one is missing.
+    If `device` is given, it replaces every `device` parameter; otherwise these are kept, and encoders are on the CPU.
+    Raises a ValueError if a file has any invalid content, and a FileNotFoundError if one is missing.
     """
     if device is not None:
         check_device(processes(device).device)
@@ -78,7 +78,7 @@ def _read_bytes(file: Path) -> bytes:
 
 
 def _parse(data: bytes) -> dict[str, Any]:
-    """Document of this format."""
+    """Parse a document and check its format."""
 
     def refuse(constant: str) -> None:
         raise ValueError(f"{constant} is not allowed")

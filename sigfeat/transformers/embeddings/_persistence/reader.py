@@ -1,7 +1,7 @@
 """Values of fitted estimators from JSON and arrays.
 
-Reading runs no code from the files: what can be built is in a fixed list, and classes are looked up among the public
-names. Everything is checked as if it were forged.
+Reading runs no code from the files: only a fixed list of kinds of values can be built, and classes are looked up among
+the public names. Every file is treated as untrusted.
 """
 
 import math
@@ -34,7 +34,7 @@ from sigfeat.transformers.embeddings._persistence.checks import (
 
 
 class Reader:
-    """Values from their JSON; every array is taken out of `arrays`."""
+    """Values from their JSON; arrays that are used are removed from `arrays`."""
 
     def __init__(self, arrays: dict[str, NDArray[Any]], device: Device | None) -> None:
         self.arrays, self._device = arrays, device
@@ -56,7 +56,7 @@ class Reader:
         }
 
     def whole(self, node: Any, cls: type[Any]) -> Any:
-        """The estimator; a fitted one of this class or one that is derived from it."""
+        """Return the fitted estimator, of this class or a subclass."""
         estimator = self._estimator(node, "")
         if not isinstance(estimator, cls):
             raise ValueError(f"it is of class {type(estimator).__name__}, not of {cls.__name__}")
@@ -130,7 +130,7 @@ class Reader:
         n_axes = array.ndim - len(sides)
         if array.dtype != stored or array.shape[n_axes:] != sides:
             raise ValueError(f"tensor {place} must be of {stored}, for values of {dtype}, got {array.dtype}")
-        limit = {"b": 1, "U": 0x10FFFF}.get(dtype.kind)  # other bits NumPy trusts, but must not
+        limit = {"b": 1, "U": 0x10FFFF}.get(dtype.kind)  # NumPy does not check these values itself
         if limit is not None and (largest := array.view(f"u{stored.itemsize}").max(initial=0)) > limit:
             raise ValueError(f"tensor {place} must hold values of {dtype}, got {largest}")
         return array.reshape(-1).view(dtype.newbyteorder("<")).reshape(array.shape[:n_axes]).astype(dtype)

@@ -1,4 +1,4 @@
-"""Values of fitted estimators as JSON, and arrays for what is too large for it."""
+"""Values of fitted estimators as JSON and arrays."""
 
 import dataclasses
 import math
@@ -26,7 +26,7 @@ from sigfeat.transformers.embeddings._persistence.checks import (
 
 
 class Writer:
-    """Values as JSON; what is too large for it goes into `arrays`, by its place."""
+    """Values as JSON; arrays and weights are stored in `arrays`, by their place."""
 
     def __init__(self) -> None:
         self.arrays: dict[str, NDArray[Any]] = {}
