@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from numba.core import config
+from numba.core import config, types
 from numba.core.caching import (
     CompileResultCacheImpl,
     FunctionCache,
@@ -45,6 +45,10 @@ class _Kernel(CPUDispatcher):
     def _compile_for_args(self, *args):
         """The machine code for these arguments; numba asks where no variant has just their types."""
         return super()._compile_for_args(*map(_as_writable, args))
+
+    def get_call_template(self, args, kws):
+        """The variant that another compiled function calls: the same for a number that is written out there."""
+        return super().get_call_template([types.unliteral(argument) for argument in args], kws)
 
     def enable_caching(self):
         """Use a folder in which files can be written, or compile in each process where there is none."""

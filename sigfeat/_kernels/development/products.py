@@ -26,7 +26,7 @@ from sigfeat._kernels.simd.statistics import (
     END,
     N_STATISTICS,
     Kept,
-    Levels,
+    Level,
     Limits,
     Row,
     Steps,
@@ -160,7 +160,7 @@ def pooled_products(increments, rows, runs, algebra, shape, star, largest_norms,
                             statistics[(k * N_STATISTICS + END) * lanes + lane] = end
                 steps_of_block, limits = Steps(0, n, float(begin)), Limits(masked, lower, 0, upper, 0)
                 for k in range(n_entries):
-                    levels = Levels(flat_thresholds, d * n_entries + k, n_thresholds)
+                    levels = Level(flat_thresholds, d * n_entries + k, n_thresholds)
                     own, kept = Row(running, k, 1), Kept(statistics, k * N_STATISTICS)
                     gather_statistics(own, steps_of_block, limits, levels, code, kept)
             for lane in range(members.shape[0]):

@@ -28,9 +28,12 @@ NOTHING, ONLY_TOTAL, ONLY_MAXIMUM, ONLY_MINIMUM, EVERYTHING = range(len(SETS))
 @compiled
 def reset_statistics(statistics, lanes, n_statistics):
     """Set statistics to those of no value."""
-    for place in range(0, statistics.shape[0], lanes):
-        s = (place // lanes) % n_statistics
-        statistics[place : place + lanes] = -np.inf if s == MAXIMUM else np.inf if s == MINIMUM else 0.0
+    for place in range(statistics.shape[0]):
+        statistics[place] = 0.0
+    for place in range(0, statistics.shape[0], n_statistics * lanes):
+        for lane in range(lanes):
+            statistics[place + MAXIMUM * lanes + lane] = -np.inf
+            statistics[place + MINIMUM * lanes + lane] = np.inf
 
 
 @compiled
@@ -148,6 +151,14 @@ class Levels(NamedTuple):
     n: int
 
 
+class Level(NamedTuple):
+    """As `Levels`, with at most one threshold, for which less is compiled."""
+
+    values: np.ndarray
+    first: int
+    n: int
+
+
 class Kept(NamedTuple):
     """Float64 statistics of one row, from vector `place` on."""
 
@@ -166,6 +177,7 @@ def gather_statistics(typing_context, row, steps, limits, levels, code, kept):
     def codegen(context, builder, signature, args):
         source, times, bounds, thresholds, code, found = operands(context, builder, signature, args)
         emit = Emitter(builder, row[row.fields.index("rows")].dtype)
+        most = 1 if levels.instance_class is Level else MAX_THRESHOLDS
         block = _Block(
             emit,
             emit.skip(emit.row(source.rows, source.number), builder.add(source.slot, times.first)),
@@ -177,6 +189,8 @@ def gather_statistics(typing_context, row, steps, limits, levels, code, kept):
         )
 
         def fold(choice, n_thresholds):
+            if choice // 2 == NOTHING and n_thresholds == 0:
+                return
             number, with_mask = divmod(choice, 2)
             if n_thresholds > 1 and number not in (NOTHING, EVERYTHING):
                 return  # `passes` gives none of these
@@ -185,7 +199,7 @@ def gather_statistics(typing_context, row, steps, limits, levels, code, kept):
             block.fold(SETS[number], own, with_mask, _Kept(emit, found.statistics, found.place))
 
         choice = builder.add(builder.mul(code, emit.integer(2)), bounds.used)
-        emit.choose((choice, thresholds.n), (range(2 * len(SETS)), range(MAX_THRESHOLDS + 1)), fold)
+        emit.choose((choice, thresholds.n), (range(2 * len(SETS)), range(most + 1)), fold)
         return context.get_dummy_value()
 
     return signature, codegen

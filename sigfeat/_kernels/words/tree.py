@@ -27,7 +27,7 @@ from sigfeat._kernels.simd.statistics import (
     END,
     N_STATISTICS,
     Kept,
-    Levels,
+    Level,
     Limits,
     Row,
     Steps,
@@ -143,7 +143,7 @@ def pooled_words(data, rows, recursion, lanes, words, pooling, out):
                     continue
                 for w in range(nodes.shape[0]):
                     limits = Limits(masked, lower, (n_letters[w] - 1) * n_fine + f, upper, f)
-                    row, levels = Row(running, nodes[w], 1), Levels(thresholds, w, n_thresholds)
+                    row, levels = Row(running, nodes[w], 1), Level(thresholds, w, n_thresholds)
                     kept = Kept(statistics, (w * n_fine + f) * N_STATISTICS)
                     gather_statistics(row, Steps(0, n, float(begin)), limits, levels, code, kept)
         for lane in range(members.shape[0]):
