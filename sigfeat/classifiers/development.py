@@ -12,7 +12,7 @@ from sigfeat.transformers.scaling import FeatureScaler
 
 
 def path_development_classifier(
-    *, classifier: Any = None, n_jobs: int | None = None, random_state: RandomState = 0
+    *, classifier: Any = None, random_state: RandomState = 0, n_jobs: int | None = None
 ) -> Pipeline:
     """Pipeline of random developments, with time as a channel, and a ridge classifier.
 
@@ -20,10 +20,10 @@ def path_development_classifier(
     ----------
     classifier : estimator or None, default=None
         Last step of the pipeline; None for `LeaveOneOutRidgeClassifier`.
-    n_jobs : int or None, default=None
-        Number of threads, in joblib's convention.
     random_state : int or None, default=0
         Seed of the developments.
+    n_jobs : int or None, default=None
+        Number of threads, in joblib's convention.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def path_development_classifier(
 
 
 def path_development_regressor(
-    *, regressor: Any = None, n_jobs: int | None = None, random_state: RandomState = 0
+    *, regressor: Any = None, random_state: RandomState = 0, n_jobs: int | None = None
 ) -> Pipeline:
     """Pipeline for regression on the features of `path_development_classifier`.
 
@@ -76,8 +76,8 @@ def iss_development_classifier(
     *,
     n_functionals: int = 1000,
     classifier: Any = None,
-    n_jobs: int | None = None,
     random_state: RandomState = 0,
+    n_jobs: int | None = None,
 ) -> Pipeline:
     """Pipeline of the features of `iss_classifier` and `path_development_classifier`, and a ridge classifier.
 
@@ -87,10 +87,10 @@ def iss_development_classifier(
         See `iss_classifier`.
     classifier : estimator or None, default=None
         Last step of the pipeline; None for `LeaveOneOutRidgeClassifier`.
-    n_jobs : int or None, default=None
-        Number of threads, in joblib's convention.
     random_state : int or None, default=0
         Seed of everything random.
+    n_jobs : int or None, default=None
+        Number of threads, in joblib's convention.
 
     Returns
     -------
@@ -116,8 +116,8 @@ def iss_development_regressor(
     *,
     n_functionals: int = 1000,
     regressor: Any = None,
-    n_jobs: int | None = None,
     random_state: RandomState = 0,
+    n_jobs: int | None = None,
 ) -> Pipeline:
     """Pipeline for regression on the features of `iss_development_classifier`.
 

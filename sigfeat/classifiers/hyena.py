@@ -16,8 +16,8 @@ def hyena_classifier(
     teacher: Any = None,
     max_epochs: int = 30,
     classifier: Any = None,
-    n_jobs: int | None = None,
     random_state: RandomState = 0,
+    n_jobs: int | None = None,
 ) -> Pipeline:
     """Pipeline of embeddings by Hyena, distilled from attention that is trained on the classes, and a ridge classifier.
 
@@ -31,10 +31,10 @@ def hyena_classifier(
         Number of epochs of the distillation; an epoch is 20 steps.
     classifier : estimator or None, default=None
         Last step of the pipeline; None for `LeaveOneOutRidgeClassifier`.
-    n_jobs : int or None, default=None
-        Number of threads, in joblib's convention.
     random_state : int or None, default=0
         Seed of teacher and student.
+    n_jobs : int or None, default=None
+        Number of threads, in joblib's convention.
 
     Returns
     -------
@@ -62,8 +62,8 @@ def hyena_regressor(
     teacher: Any = None,
     max_epochs: int = 30,
     regressor: Any = None,
-    n_jobs: int | None = None,
     random_state: RandomState = 0,
+    n_jobs: int | None = None,
 ) -> Pipeline:
     """Pipeline for regression on the features of `hyena_classifier`.
 
@@ -96,8 +96,8 @@ def iss_hyena_classifier(
     teacher: Any = None,
     max_epochs: int = 30,
     classifier: Any = None,
-    n_jobs: int | None = None,
     random_state: RandomState = 0,
+    n_jobs: int | None = None,
 ) -> Pipeline:
     """Pipeline of the features of `iss_classifier` and `hyena_classifier`, and a ridge classifier.
 
@@ -109,10 +109,10 @@ def iss_hyena_classifier(
         See `hyena_classifier`.
     classifier : estimator or None, default=None
         Last step of the pipeline; None for `LeaveOneOutRidgeClassifier`.
-    n_jobs : int or None, default=None
-        Number of threads, in joblib's convention.
     random_state : int or None, default=0
         Seed of everything random.
+    n_jobs : int or None, default=None
+        Number of threads, in joblib's convention.
 
     Returns
     -------
@@ -141,8 +141,8 @@ def iss_hyena_regressor(
     teacher: Any = None,
     max_epochs: int = 30,
     regressor: Any = None,
-    n_jobs: int | None = None,
     random_state: RandomState = 0,
+    n_jobs: int | None = None,
 ) -> Pipeline:
     """Pipeline for regression on the features of `iss_hyena_classifier`.
 

@@ -12,8 +12,8 @@ def interval_stack_classifier(
     d_model: int = 6,
     n_filters: int = 4,
     max_epochs: int = 20,
-    n_jobs: int | None = None,
     random_state: RandomState = 0,
+    n_jobs: int | None = None,
 ) -> Pipeline:
     """Pipeline of a network of two interval layers, trained as a whole; see `IntervalNetworkClassifier`.
 
@@ -25,10 +25,10 @@ def interval_stack_classifier(
         Number of filters of the second layer; the first has three times as many.
     max_epochs : int, default=20
         Number of passes over the training series.
-    n_jobs : int or None, default=None
-        Number of threads, in joblib's convention.
     random_state : int or None, default=0
         Seed of the network and its training.
+    n_jobs : int or None, default=None
+        Number of threads, in joblib's convention.
 
     Returns
     -------
@@ -57,8 +57,8 @@ def interval_hyena_classifier(
     n_filters: int = 4,
     order: int = 2,
     max_epochs: int = 20,
-    n_jobs: int | None = None,
     random_state: RandomState = 0,
+    n_jobs: int | None = None,
 ) -> Pipeline:
     """Pipeline of a network of an interval layer and two blocks of Hyena; see `IntervalNetworkClassifier`.
 
@@ -72,10 +72,10 @@ def interval_hyena_classifier(
         Order of Hyena: the number of long convolutions and gates.
     max_epochs : int, default=20
         Number of passes over the training series.
-    n_jobs : int or None, default=None
-        Number of threads, in joblib's convention.
     random_state : int or None, default=0
         Seed of the network and its training.
+    n_jobs : int or None, default=None
+        Number of threads, in joblib's convention.
 
     Returns
     -------

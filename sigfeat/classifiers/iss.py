@@ -14,8 +14,8 @@ def iss_classifier(
     *,
     n_functionals: int = 1000,
     classifier: Any = None,
-    n_jobs: int | None = None,
     random_state: RandomState = 0,
+    n_jobs: int | None = None,
 ) -> Pipeline:
     """Pipeline of low-rank iterated sums and a ridge classifier: the default of the library.
 
@@ -25,10 +25,10 @@ def iss_classifier(
         Number of functionals of two letters; each gives nine features.
     classifier : estimator or None, default=None
         Last step of the pipeline; None for `LeaveOneOutRidgeClassifier`.
-    n_jobs : int or None, default=None
-        Number of threads, in joblib's convention.
     random_state : int or None, default=0
         Seed of the functionals.
+    n_jobs : int or None, default=None
+        Number of threads, in joblib's convention.
 
     Returns
     -------
@@ -55,8 +55,8 @@ def iss_regressor(
     *,
     n_functionals: int = 1000,
     regressor: Any = None,
-    n_jobs: int | None = None,
     random_state: RandomState = 0,
+    n_jobs: int | None = None,
 ) -> Pipeline:
     """Pipeline for regression on the features of `iss_classifier`.
 

@@ -18,8 +18,8 @@ def sigfeat_classifier(
     n_functionals: int = 1000,
     max_epochs: int = 30,
     classifier: Any = None,
-    n_jobs: int | None = None,
     random_state: RandomState = 0,
+    n_jobs: int | None = None,
 ) -> Pipeline:
     """The recommended pipeline: many random and a few trained low-rank iterated sums, and a ridge classifier.
 
@@ -31,10 +31,10 @@ def sigfeat_classifier(
         Number of passes over the training series in the training of functionals.
     classifier : estimator or None, default=None
         Last step of the pipeline; None for `LeaveOneOutRidgeClassifier`.
-    n_jobs : int or None, default=None
-        Number of threads, in joblib's convention.
     random_state : int or None, default=0
         Seed of everything random.
+    n_jobs : int or None, default=None
+        Number of threads, in joblib's convention.
 
     Returns
     -------
@@ -67,8 +67,8 @@ def sigfeat_regressor(
     n_functionals: int = 1000,
     max_epochs: int = 30,
     regressor: Any = None,
-    n_jobs: int | None = None,
     random_state: RandomState = 0,
+    n_jobs: int | None = None,
 ) -> Pipeline:
     """Pipeline for regression on the features of `sigfeat_classifier`.
 

@@ -15,8 +15,8 @@ def signature_classifier(
     *,
     depth: int = 3,
     classifier: Any = None,
-    n_jobs: int | None = None,
     random_state: RandomState = 0,
+    n_jobs: int | None = None,
 ) -> Pipeline:
     """Pipeline of signatures over dyadic windows, with time as a channel, and a ridge classifier.
 
@@ -53,8 +53,8 @@ def signature_regressor(
     *,
     depth: int = 3,
     regressor: Any = None,
-    n_jobs: int | None = None,
     random_state: RandomState = 0,
+    n_jobs: int | None = None,
 ) -> Pipeline:
     """Pipeline for regression on the features of `signature_classifier`.
 
