@@ -36,7 +36,7 @@ def make_coincidence(
     noise: float = 0.1,
     random_state: int | np.random.RandomState | None = 0,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Series of several shapes; a pulse in the other channel marks the one that determines the class.
+    """Series of several shapes, in which a pulse in the other channel marks the shape that determines the class.
 
     Channel 1 contains `n_places` shapes, channel 2 one pulse. The series is divided into `n_places` intervals of
     length // n_places steps, and each contains one shape of half that width at a random position. Kinds of shapes are

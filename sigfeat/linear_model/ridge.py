@@ -45,8 +45,8 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
     alphas : sequence of float, default=(1e-7, ..., 10)
         Penalties to choose from, > 0, on features whose squares sum up to about one (see `FeatureScaler`).
     class_weight : dict, "balanced" or None, default=None
-        Weights of the classes, {class: weight}, by which those of the series are multiplied; a class that the dict does
-        not name has weight 1. "balanced": inversely proportional to the sum of the weights of the series in each class.
+        Weights of the classes, {class: weight}, which multiply the weights of the series; a class that is not in the
+        dict has weight 1. "balanced": inversely proportional to the sum of the weights of the series in each class.
 
     Attributes
     ----------

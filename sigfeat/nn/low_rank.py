@@ -88,7 +88,7 @@ class LowRankISS(nn.Module):
 
     @property
     def weight(self) -> Tensor:
-        """The taps: what is trained."""
+        """The trainable weights: the taps."""
         return self.taps
 
     def semirings(self) -> list[tuple[str, Int[Tensor, " chains"]]]:

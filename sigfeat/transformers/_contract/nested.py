@@ -15,7 +15,7 @@ class DefaultPartsMixin(BaseEstimator):
     """
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Get the parameters, and those of estimators among them.
+        """Get the parameters, and the parameters of estimators among them.
 
         Parameters
         ----------
@@ -32,7 +32,7 @@ class DefaultPartsMixin(BaseEstimator):
         return params
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters, and those of estimators among them.
+        """Set parameters, and the parameters of estimators among them.
 
         Parameters
         ----------

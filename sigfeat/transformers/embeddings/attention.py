@@ -73,7 +73,7 @@ class MHAEmbedder(Embedder):
     weight_decay : float, default=0.01
         Decoupled weight decay.
     validation_fraction : float, default=0.0
-        Fraction of the series in a validation set for early stopping, by which the best epoch is kept; 0 for none.
+        Fraction of the series in a validation set for early stopping, which also selects the best epoch; 0 for none.
     patience : int, default=5
         Number of epochs without a better loss on the validation set after which training stops. Only used with a
         positive `validation_fraction`.

@@ -276,7 +276,7 @@ class StepsOf:
         plan = Plan(self.elements[np.newaxis], self.group.involution, self.group.is_compact)
         increments = path_increments(series.astype(np.float64), lengths)
         n_samples, n_steps, n_channels = increments.shape
-        # matrices in the lanes of one vector are rounded alike, so no two series may share one
+        # rounding depends on the lanes of a vector, so each series is padded to whole vectors
         filled = np.zeros((n_samples, -(-n_steps // plan.shape[2]) * plan.shape[2], n_channels))
         filled[:, :n_steps] = increments
         matrices = plan.matrices(plan.path(filled.reshape(-1, 1, n_channels)))
