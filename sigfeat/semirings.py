@@ -57,11 +57,11 @@ def _exponential(rate: float) -> float:
 
 
 def _minus(rate: float) -> float:
-    return -rate
+    return -float(rate)  # compiled loops would take a whole number for a type of its own
 
 
 def _plus(rate: float) -> float:
-    return rate
+    return float(rate)
 
 
 SEMIRINGS = MappingProxyType(

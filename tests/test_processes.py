@@ -218,7 +218,7 @@ def test_an_interrupt_ends_it_soon(name):
         seconds = time.perf_counter() - start
     assert errors.rstrip().endswith("KeyboardInterrupt"), errors
     assert output == ("fitted\n" if "transform" in call else "not fitted\n")
-    assert seconds < 20  # a hang; some tenths of a second are usual
+    assert seconds < 60  # a hang; some tenths of a second are usual, more where loops have to be compiled
 
 
 # ------------------------------------------------------------------------------------------------------- memory

@@ -266,7 +266,7 @@ def train_intervals(
     windows: tuple[int, NDArray[Any]],
     *,
     max_epochs: int,
-    lr: float,
+    lr: float | int,
     batch_size: int,
     device: torch.device | str,
     seed: int,

@@ -1,6 +1,7 @@
 """Parameters that only some settings use: under the other settings they are refused, not ignored."""
 
 import inspect
+from numbers import Real
 from typing import Any, NamedTuple
 
 from sigfeat._messages import plain
@@ -37,6 +38,12 @@ class OnlyWith(NamedTuple):
 TRAINED = OnlyWith("fit_mode", ("supervised",))
 
 
+def _same(value: Any, default: Any) -> bool:
+    """Whether a value is the default; 0 is 0.0, but True is not 1."""
+    numbers = all(isinstance(one, Real) and not isinstance(one, bool) for one in (value, default))
+    return value is default or ((numbers or type(value) is type(default)) and bool(value == default))
+
+
 def refuse_unused(estimator: Any, used_only: dict[str, OnlyWith]) -> None:
     """Raise a ValueError for a parameter that differs from its default although the other settings do not use it.
 
@@ -46,7 +53,7 @@ def refuse_unused(estimator: Any, used_only: dict[str, OnlyWith]) -> None:
     for name, only in used_only.items():
         value, default = getattr(estimator, name), defaults[name].default
         deciding = getattr(estimator, only.parameter)
-        if only.holds(deciding) or value is default or (type(value) is type(default) and value == default):
+        if only.holds(deciding) or _same(value, default):
             continue
         raise ValueError(
             f"{name} is used with {only} only, got {name}={plain(value)!r} with {only.parameter}={plain(deciding)!r}: "
