@@ -35,7 +35,7 @@ def test_parameters_that_are_set_after_fit_wait_for_the_next_fit(transformer):
 def real_parameters(transformer):
     """Names of parameters that are real numbers, and for which whole numbers mean nothing else."""
     kinds = {
-        name: {one.type for one in allowed if isinstance(one, Interval)}
+        name: {one.type if isinstance(one, Interval) else one for one in allowed if one is not None}
         for name, allowed in transformer._parameter_constraints.items()
         if isinstance(allowed, list)
     }
