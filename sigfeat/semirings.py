@@ -64,15 +64,15 @@ class Semiring:
             if found != (value, value, self.zero):
                 raise ValueError(
                     f"zero={self.zero} and one={self.one} must be neutral in semiring {self.name!r}, and the product "
-                    f"of zero and a value must be zero, got {', '.join(str(float(x)) for x in found)} for the sum of zero "
-                    f"and {value}, the product of one and {value}, and the product of zero and {value}"
+                    f"of zero and a value must be zero, got {', '.join(str(float(x)) for x in found)} for the sum of "
+                    f"zero and {value}, the product of one and {value}, and the product of zero and {value}"
                 )
         step, twice = self.decay_factor(0.5), self.decay_factor(1.0)
         if self.decay_factor(0.0) != self.one or not math.isclose(self.multiply(step, step), twice, rel_tol=1e-12):
             raise ValueError(
                 f"decay_factor must be one={self.one} for rate 0 in semiring {self.name!r}, and its product with "
-                f"itself must be the factor of twice the rate, got {self.decay_factor(0.0)} for rate 0, {step} for 0.5 and "
-                f"{twice} for 1"
+                f"itself must be the factor of twice the rate, got {self.decay_factor(0.0)} for rate 0, {step} for "
+                f"0.5 and {twice} for 1"
             )
 
 
