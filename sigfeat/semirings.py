@@ -26,6 +26,12 @@ class Semiring:
     non_negative : bool
         Whether the distributive law holds only for values >= 0.
 
+    Raises
+    ------
+    ValueError
+        If `zero` or `one` are not neutral, the product of `zero` and a value is not `zero`, or the decay factor of two
+        steps is not the product of those of each step.
+
     Notes
     -----
     The compiled kernels select their instructions by `add` and `multiply`.
@@ -50,6 +56,24 @@ class Semiring:
     one: float
     decay_factor: Callable[[float], float]
     non_negative: bool = False
+
+    def __post_init__(self) -> None:
+        for value in (0.0, 2.0) if self.non_negative else (-3.0, 0.0, 2.0):
+            with np.errstate(invalid="ignore"):  # infinity times zero is NaN, and the loops begin with zeros
+                found = self.add(self.zero, value), self.multiply(self.one, value), self.multiply(self.zero, value)
+            if found != (value, value, self.zero):
+                raise ValueError(
+                    f"zero={self.zero} and one={self.one} must be neutral in semiring {self.name!r}, and the product "
+                    f"of zero and a value must be zero, got {', '.join(str(float(x)) for x in found)} for the sum of "
+                    f"zero and {value}, the product of one and {value}, and the product of zero and {value}"
+                )
+        step, twice = self.decay_factor(0.5), self.decay_factor(1.0)
+        if self.decay_factor(0.0) != self.one or not math.isclose(self.multiply(step, step), twice, rel_tol=1e-12):
+            raise ValueError(
+                f"decay_factor must be one={self.one} for rate 0 in semiring {self.name!r}, and its product with "
+                f"itself must be the factor of twice the rate, got {self.decay_factor(0.0)} for rate 0, {step} for "
+                f"0.5 and {twice} for 1"
+            )
 
 
 def _exponential(rate: float) -> float:

@@ -9,6 +9,7 @@ import torch
 from sigfeat.nn import Encoder, EncoderSpec
 from sigfeat.nn.encoder import n_parameters
 from sigfeat.nn.layers import real_points
+from sigfeat.nn.mixers import MIXERS
 from sigfeat.nn.mixers.convolution import convolve, fft_length, filter_spectrum
 from sigfeat.nn.pooling import pool_tokens
 from sigfeat.pooling import trainable_poolings
@@ -288,7 +289,7 @@ def test_specs_are_values():
         twin.order = 3
 
 
-@pytest.mark.parametrize("mixer", ["attention", "hyena", "s4", "recurrent"])
+@pytest.mark.parametrize("mixer", MIXERS)
 def test_half_precision_leaves_nothing_behind(mixer):
     """What is kept from a call under autocast serves later calls in full precision."""
     model = Encoder(small(mixer), generator=torch.Generator().manual_seed(0)).eval()
@@ -306,7 +307,7 @@ def test_half_precision_leaves_nothing_behind(mixer):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"mixer": "none"}, "mixer must be one of attention, hyena, s4, recurrent, pointwise, got 'none'"),
+        ({"mixer": "none"}, f"mixer must be one of {', '.join(MIXERS)}, got 'none'"),
         ({"mixer": "attention", "n_heads": 3}, "d_model must be a multiple of n_heads, got d_model=8 and n_heads=3"),
         ({"mixer": "hyena", "order": 0}, "order must be at least 1, got 0"),
         ({"mixer": "hyena", "short_filter": 2}, "short_filter must be odd unless causal, got 2"),

@@ -10,17 +10,10 @@ import torch
 
 from sigfeat.nn.groups import GROUPS
 
-DIMS = {
-    "SO": (2, 5),
-    "SE": (2, 5),
-    "Sp": (2, 6),
-    "U": (1, 4),
-    "SU": (2, 4),
-    "SO(n,1)": (2, 5),
-    "GL": (1, 4),
-    "unipotent": (2, 5),
-}
-LABELS = ["SO(5)", "SE(4)", "Sp(6)", "U(4)", "SU(4)", "SO(4,1)", "GL(4)", "UT(5)"]
+OWN_DIMS = {"Sp": (2, 6), "U": (1, 4), "SU": (2, 4), "GL": (1, 4)}
+DIMS = {name: OWN_DIMS.get(name, (2, 5)) for name in GROUPS}
+LABELS = {"SE": "SE(4)", "SO(n,1)": "SO(4,1)", "unipotent": "UT(5)"}
+STAYS = {"GL": {"shifted", "doubled"}, "U": {"flipped"}}  # ways of `spoil` that do not leave the group
 MEMBERS = [GROUPS[name](dim) for name, dims in DIMS.items() for dim in dims]
 QUADRATIC = {"SO", "Sp", "U", "SU", "SO(n,1)"}
 DTYPES = [torch.float32, torch.float64]
@@ -45,10 +38,17 @@ def elements(group, generator, *shape, dtype=torch.float64):
     return group.sample(*shape, generator=generator, dtype=dtype)
 
 
-def test_every_group_is_here():
-    assert list(DIMS) == list(GROUPS)
-    assert [member.label for member in MEMBERS[1::2]] == LABELS
+def test_names_and_labels():
+    for member in MEMBERS[1::2]:
+        assert member.label == LABELS.get(member.name, f"{member.name}({member.dim})")
     assert all(group.name == name for name, group in GROUPS.items())
+
+
+@pytest.mark.parametrize("group", MEMBERS[1::2], ids=lambda group: group.label)
+def test_entries_that_vary(group, generator):
+    g = elements(group, generator, 20)
+    assert torch.equal((g != g[0]).any(dim=0), group.varying())
+    assert group.n_varying == int(group.varying().sum()) * (1 + group.is_complex)
 
 
 @every_group
@@ -190,7 +190,7 @@ def spoil(g, way):
 @pytest.mark.parametrize("way", ["flipped", "shifted", "doubled", "zero", "NaN", "infinite"])
 def test_contains_of_spoilt_elements(group, dtype, way, generator):
     g = elements(group, generator, 10, dtype=dtype)
-    stays = way in {"GL": {"shifted", "doubled"}, "U": {"flipped"}}.get(group.name, ())
+    stays = way in STAYS.get(group.name, ())
     expected = torch.tensor([[True], [stays]]).expand(2, 10)
     torch.testing.assert_close(group.contains(torch.stack([g, spoil(g, way)])), expected)
 
@@ -198,7 +198,7 @@ def test_contains_of_spoilt_elements(group, dtype, way, generator):
 @every_group
 def test_contains_takes_a_tolerance(group, generator):
     g = elements(group, generator) * (1 + 1e-6)
-    assert group.contains(g) == (group.name == "GL")  # which has no equation to miss
+    assert group.contains(g) == ("doubled" in STAYS.get(group.name, ()))
     assert group.contains(g, tolerance=1e-4)
 
 

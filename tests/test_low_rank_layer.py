@@ -99,6 +99,11 @@ def test_shares_in_evaluation_are_those_of_the_compiled_loops():
     assert (np.abs(found - expected) > 1e-6).mean() < 0.01  # a value at its threshold may be rounded to either side
 
 
+def test_sums_that_torch_does_not_have_are_refused():
+    with pytest.raises(ValueError, match="semiring must be one of real, max_plus, min_plus .*, got 'max_times'"):
+        LowRankISS(dataclasses.replace(drawn(2), semirings=("max_times",) * 12), 3)
+
+
 def network_with_taps(network):
     network.taps = network.layer.taps
     return network

@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from sigfeat import IntervalDevelopmentTransformer, IntervalISSTransformer
+from sigfeat.filters import FILTERS
 from sigfeat.functionals import draw_functionals
 from sigfeat.nn import (
     GROUPS,
@@ -29,6 +30,7 @@ from sigfeat.nn.intervals.layers import PooledIntervals
 from sigfeat.nn.intervals.networks import PooledSequence, interval_hyena, stacked_intervals
 from sigfeat.nn.layers import inside
 from sigfeat.nn.low_rank import PooledLowRank
+from sigfeat.nn.mixers import MIXERS
 from sigfeat.nn.pooled_development import PooledDevelopment
 from sigfeat.nn.pooling import pooled_values
 from sigfeat.nn.training.distillation import Distillation
@@ -116,11 +118,11 @@ PARTS = {
     "network of intervals": lambda: PooledSequence(stacked_intervals(CHANNELS, LENGTH, **TAPS)),
     "network of intervals, hyena": lambda: PooledSequence(interval_hyena(CHANNELS, LENGTH, order=2, **TAPS)),
 }
-for mixer, causal in itertools.product(("attention", "hyena", "s4", "recurrent"), (False, True)):
+for mixer, causal in itertools.product(MIXERS, (False, True)):
     PARTS[f"{mixer}, causal {causal}"] = partial(OfMaskedSeries, mixer, causal=causal)
 for name in GROUPS:
     PARTS[f"development, {name}"] = partial(development, name, *POOLINGS)
-for kind in ("learnt", "random", "exponential"):
+for kind in FILTERS:
     PARTS[f"sums over intervals, {kind}"] = partial(intervals, kind)
 
 
@@ -159,7 +161,7 @@ def test_filters_are_moved_by_the_training_alone(transformer, monkeypatch):
         return [], None
 
     monkeypatch.setattr("sigfeat.nn.devices.check_device", lambda device: None)
-    monkeypatch.setattr("sigfeat.nn.intervals.layers.train", train)
+    monkeypatch.setattr("sigfeat.nn.intervals.layers.train_features", train)
     X = np.random.default_rng(0).normal(size=(6, CHANNELS, LENGTH))
     transformer(filter="learnt", n_filters=2, filter_length=9, fit_mode="supervised", device="meta").fit(X, [0, 1] * 3)
     assert seen == [({"cpu"}, "meta")]

@@ -1,8 +1,10 @@
 """Words and semirings: text form, counts, laws."""
 
+import dataclasses
 import itertools
 import pickle
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,6 +63,20 @@ def test_weight_three_on_one_channel_by_hand():
 def test_levels_and_alphabets_start_at_one(make, arguments):
     with pytest.raises(ValueError, match="at least 1, got 0"):
         make(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "message"),
+    [
+        ("max_times", {"add": np.minimum, "zero": np.inf}, "product of zero and a value must be zero, got .*nan"),
+        ("min_plus", {"zero": 0.0}, "zero=0.0 and one=0.0 must be neutral in semiring 'min_plus'"),
+        ("max_plus", {"multiply": np.minimum, "one": np.inf}, "decay_factor must be one=inf for rate 0"),
+        ("max_plus", {"decay_factor": lambda rate: -float(rate > 0)}, "got -0.0 for rate 0, -1.0 for 0.5 and -1.0 for"),
+    ],
+)
+def test_what_is_not_a_semiring_is_refused(name, changed, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(SEMIRINGS[name], **changed)
 
 
 @pytest.mark.parametrize("ring", SEMIRINGS.values(), ids=lambda ring: ring.name)

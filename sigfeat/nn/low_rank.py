@@ -18,6 +18,7 @@ from sigfeat.nn.training.supervised import train_features
 
 SHARPNESS = 4.0  # of the soft threshold in training, in units of one over the standard deviation of the values
 THRESHOLD_SERIES = 64
+SIGNS = {"max_plus": 1.0, "min_plus": -1.0}  # the sum in the semiring is sign max(sign x); "real" has sums of its own
 
 
 class LowRankISS(nn.Module):
@@ -40,6 +41,11 @@ class LowRankISS(nn.Module):
     ----------
     taps : Parameter of shape (n_chains, depth, n_used, n_lags)
         Weights of the letters, see `Functionals`.
+
+    Raises
+    ------
+    ValueError
+        If the layer does not have the sums of a semiring.
 
     Notes
     -----
@@ -84,6 +90,9 @@ class LowRankISS(nn.Module):
         dilations = functionals.dilations.ravel()
         self._groups = [(int(d), torch.tensor(np.flatnonzero(dilations == d))) for d in np.unique(dilations)]
         names = np.array(functionals.semirings)
+        for name in functionals.semirings:
+            if name != "real" and name not in SIGNS:
+                raise ValueError(f"semiring must be one of real, {', '.join(SIGNS)} for sums by torch, got {name!r}")
         self._semirings = [(str(name), torch.tensor(np.flatnonzero(names == name))) for name in np.unique(names)]
 
     @property
@@ -172,7 +181,7 @@ class LowRankISS(nn.Module):
                 sums = _scan_real(earlier, rate)
                 value = own * torch.exp(-rate) * nn.functional.pad(sums[:, :, :-1], (1, 0))
             else:
-                sign = 1.0 if name == "max_plus" else -1.0
+                sign = SIGNS[name]
                 sums = _scan_max(sign * earlier, rate)
                 value = own + sign * (nn.functional.pad(sums[:, :, :-1], (1, 0), value=-torch.inf) - rate)
             found.append(value)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sigfeat.functionals import Functionals, n_parts
-from sigfeat.nn.low_rank import LowRankISS
+from sigfeat.nn.low_rank import SIGNS, LowRankISS
 from sigfeat.pooling import STATISTICS, Statistics, pooling_named
 
 CHUNK_BYTES = 1 << 26  # of the values of series and chains processed together; all arrays take some ten times that
@@ -258,7 +258,7 @@ def _ends(
         if name == "real":
             found[:, chains] = (own * torch.exp(-fade)).where(here, own.new_zeros(())).sum(dim=3)
         else:
-            sign = 1.0 if name == "max_plus" else -1.0
+            sign = SIGNS[name]
             found[:, chains] = sign * (sign * own - fade).where(here, own.new_full((), -torch.inf)).amax(dim=3)
     return found
 
