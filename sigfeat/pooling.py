@@ -1,6 +1,6 @@
 """Pooling of running values over windows of a series: one table of poolings, thresholds, windows.
 
-`POOLINGS` is the only place where a pooling is defined. The compiled loops (`_kernels/statistics.py`) and torch
+`POOLINGS` is the only place where a pooling is defined. The compiled loops (`_kernels/simd/statistics.py`) and torch
 (`nn/pooling.py`) accumulate the statistics that a pooling needs, and both call its `value` on them.
 """
 

@@ -144,6 +144,13 @@ PARAMETERS = {
     "too many thresholds": ("quantiles", lambda: low_rank(quantiles=99), V, r"quantiles must be .* got 99$"),
     "a quantile beyond 1": ("quantiles", lambda: low_rank(quantiles=(0.5, 2.0)), V, r"floats .* got \(0.5, 2.0\)$"),
     "no quantile": ("quantiles", lambda: low_rank(quantiles=()), V, r"as many floats from 0 to 1, got \(\)$"),
+    "a yes for the quantiles": ("quantiles", lambda: low_rank(quantiles=True), V, r"quantiles must be .* got True$"),
+    "a device of drawn filters": (
+        "device",
+        lambda: use(IntervalISSTransformer(device="cuda")),
+        V,
+        r"device is used with fit_mode='supervised' only, got device='cuda' with fit_mode='random': leave it at 'cpu'$",
+    ),
     "quantiles of maxima": (
         "quantiles",
         lambda: low_rank(pooling="max", quantiles=1),
@@ -154,7 +161,7 @@ PARAMETERS = {
         "quantile",
         lambda: iss(pooling="mean", quantile=0.9),
         V,
-        r"quantile is used with pooling='ppv' or 'mpv' only, got quantile=0.9 with pooling='mean': leave it at 0.5$",
+        r"quantile is used with pooling='ppv' or 'mpv' or 'mipv' only, got quantile=0.9 with pooling='mean': leave it at 0.5$",
     ),
     "a depth of given words": (
         "depth",

@@ -4,6 +4,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -17,6 +18,8 @@ from sigfeat import (
     MHAEmbedder,
     S4EmbeddingTransformer,
 )
+from sigfeat.nn.training.loop import Objective, train
+from sigfeat.nn.training.settings import TrainingSettings, Unobserved
 from tests.embedders import classes, hyena, mha, panel, untrained
 from tests.panels import padded, ragged
 
@@ -40,6 +43,35 @@ def test_an_interrupt_leaves_nothing_fitted(embedder):
     with pytest.raises(NotFittedError):
         fitted.transform(X)
     assert not [name for name in vars(fitted) if name in ("encoder_", "teacher_", "history_", "fidelity_")]
+
+
+class Size(Objective):
+    """The size of the weights is the loss, which becomes smaller from step to step."""
+
+    is_averaged = False
+
+    def forward(self, series, lengths, target=None):
+        return self.trained.weight.square().sum()
+
+
+class TwoEpochs(Unobserved):
+    """An observer that stops the training after two epochs."""
+
+    n_epochs = 0
+
+    def end(self):
+        self.n_epochs += 1
+        return self.n_epochs == 2
+
+
+def test_the_last_epoch_of_a_stopped_training_may_be_the_best():
+    objective = Size(torch.nn.Linear(3, 1), torch.Generator())
+    inputs = {"series": np.zeros((8, 5, 3)), "lengths": np.full(8, 5)}
+    settings = TrainingSettings(9, 1e-3, batch_size=2, seed=0, patience=9, epochs=TwoEpochs())
+    history = train(objective, inputs, np.arange(4), settings)
+    assert len(history["valid_loss"]) == 2
+    assert history["valid_loss"][1] < history["valid_loss"][0]
+    assert objective(None, None).item() == pytest.approx(history["valid_loss"][1], rel=1e-6)
 
 
 @pytest.mark.parametrize("build", [mha, hyena])

@@ -205,7 +205,7 @@ def test_wrong_appends():
     model, _ = model_of("hyena", context=10)
     state = model.incremental(2)
     state.append(torch.zeros(2, 7, dtype=torch.long))
-    with pytest.raises(ValueError, match="tokens must be at most the context of 10, got 4 behind 7"):
+    with pytest.raises(ValueError, match="tokens must be at most the context of 10, got 4 after 7"):
         state.append(torch.zeros(2, 4, dtype=torch.long))
     with pytest.raises(ValueError, match=r"tokens must be of shape \(2, at least 1\), got \(1, 1\)"):
         state.append(torch.zeros(1, 1, dtype=torch.long))

@@ -55,6 +55,14 @@ def test_brute_force(semiring, strict, seed, n_timepoints, decay):
         np.testing.assert_array_equal(row[~fits], 0)
 
 
+@pytest.mark.parametrize("semiring", SEMIRINGS)
+@pytest.mark.parametrize("decay", [0, 2, np.int64(1), np.float32(0.5)], ids=repr)
+def test_a_decay_rate_of_any_type_of_numbers(semiring, decay):
+    X = np.random.default_rng(0).uniform(size=(3, 2, 10))
+    features = ISSTransformer(semiring=semiring, decay=decay).fit_transform(X)
+    np.testing.assert_array_equal(features, ISSTransformer(semiring=semiring, decay=float(decay)).fit_transform(X))
+
+
 def test_pooling_and_windows_against_the_reference(rng):
     X = rng.normal(size=(3, 2, 37))
     poolings = tuple(POOLINGS)

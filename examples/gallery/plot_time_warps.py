@@ -44,7 +44,7 @@ kinds = {
         increments.fit_transform([series])
     )[0],
 }
-development = PathDevelopmentTransformer(n_developments=2, pooling="final", windows="whole").fit([path])
+development = PathDevelopmentTransformer(n_developments=2, pooling="end", windows="whole").fit([path])
 kinds["developments"] = lambda series: development.transform([series])[0]
 
 # %%

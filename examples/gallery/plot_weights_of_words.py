@@ -61,7 +61,7 @@ plt.show()
 # With statistics of windows there are hundreds of features, and a part of the name puts those together that share it.
 # ``by="channel"`` tells which channel matters; a word of two channels counts half for each.
 
-model[0].set_params(pooling=("end", "mean", "max", "min"), windows=("dyadic", 1), decay="auto")
+model[0].set_params(pooling=("end", "mean", "max", "min"), windows=("dyadic", 1), decay=0.1)
 model.fit(X[:150], y[:150])
 figure, places = plt.subplots(1, 4, figsize=(11, 3), layout="constrained")
 for axes, part in zip(places, ("channel", "level", "pooling", "window"), strict=True):

@@ -62,11 +62,11 @@ def pooled_low_rank(series, lengths, functionals, pooling, *, shift, scale, n_th
     return all(over_series(work, lengths, LANES, n_threads))
 
 
-def low_rank_thresholds(series, lengths, functionals, rows, shares, *, shift, scale):
-    """Quantiles `shares`, (n_chains, n_parts, n_thresholds), of the values of series rows[i] for chain i."""
+def low_rank_thresholds(series, lengths, functionals, rows, fractions, *, shift, scale):
+    """Quantiles `fractions`, (n_chains, n_parts, n_thresholds), of the values of series rows[i] for chain i."""
     data, chains = Data(np.ascontiguousarray(series), lengths, shift, scale), chain_arrays(functionals, series.shape[1])
-    thresholds = np.zeros(shares.shape, np.float32)
-    learn_thresholds(data, rows, functionals.depth, chains, shares, LANES, thresholds)
+    thresholds = np.zeros(fractions.shape, np.float32)
+    learn_thresholds(data, rows, functionals.depth, chains, fractions, LANES, thresholds)
     return thresholds
 
 

@@ -175,8 +175,8 @@ def functional_values(data, rows, k, chains, lanes, out):
 
 
 @compiled
-def learn_thresholds(data, rows, k, chains, shares, lanes, thresholds):
-    """Set thresholds[chain, part, q] to the quantile shares[chain, part, q] of the values of series rows[chain]."""
+def learn_thresholds(data, rows, k, chains, fractions, lanes, thresholds):
+    """Set thresholds[chain, part, q] to the quantile fractions[chain, part, q] of the values of series rows[chain]."""
     lengths, n_block, n_parts = data.lengths, block_steps(lanes), k * (k + 1) // 2
     different = np.unique(rows)
     packed = _packing_space(data, rows, chains, lanes)
@@ -208,15 +208,15 @@ def learn_thresholds(data, rows, k, chains, shares, lanes, thresholds):
                     stride = 1 + max(n_steps - first - 1, 0) // VALUES_PER_QUANTILE
                     ordered = np.sort(kept[part, first:n_steps:stride])
                     for q in range(thresholds.shape[2]):
-                        thresholds[chain, part, q] = _quantile(ordered, shares[chain, part, q])
+                        thresholds[chain, part, q] = _quantile(ordered, fractions[chain, part, q])
                     part += 1
 
 
 @compiled
-def _quantile(ordered, share):
+def _quantile(ordered, fraction):
     if ordered.shape[0] == 0:
         return 0.0
-    place = share * (ordered.shape[0] - 1)
+    place = fraction * (ordered.shape[0] - 1)
     below = int(place)
     above = min(below + 1, ordered.shape[0] - 1)
     return ordered[below] + (place - below) * (ordered[above] - ordered[below])

@@ -52,10 +52,10 @@ def path_development_regressor(
 
     Parameters
     ----------
-    n_jobs, random_state : optional
-        See `path_development_classifier`.
     regressor : estimator or None, default=None
         Last step of the pipeline; None for `sklearn.linear_model.RidgeCV`.
+    random_state, n_jobs : optional
+        See `path_development_classifier`.
 
     Returns
     -------
@@ -123,10 +123,12 @@ def iss_development_regressor(
 
     Parameters
     ----------
-    n_functionals, n_jobs, random_state : optional
+    n_functionals : optional
         See `iss_development_classifier`.
     regressor : estimator or None, default=None
         Last step of the pipeline; None for `sklearn.linear_model.RidgeCV`.
+    random_state, n_jobs : optional
+        See `iss_development_classifier`.
 
     Returns
     -------

@@ -69,10 +69,12 @@ def hyena_regressor(
 
     Parameters
     ----------
-    order, teacher, max_epochs, n_jobs, random_state : optional
+    order, teacher, max_epochs : optional
         See `hyena_classifier`.
     regressor : estimator or None, default=None
         Last step of the pipeline; None for `sklearn.linear_model.RidgeCV`.
+    random_state, n_jobs : optional
+        See `hyena_classifier`.
 
     Returns
     -------
@@ -148,10 +150,12 @@ def iss_hyena_regressor(
 
     Parameters
     ----------
-    n_functionals, order, teacher, max_epochs, n_jobs, random_state : optional
+    n_functionals, order, teacher, max_epochs : optional
         See `iss_hyena_classifier`.
     regressor : estimator or None, default=None
         Last step of the pipeline; None for `sklearn.linear_model.RidgeCV`.
+    random_state, n_jobs : optional
+        See `iss_hyena_classifier`.
 
     Returns
     -------

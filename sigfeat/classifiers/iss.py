@@ -62,10 +62,12 @@ def iss_regressor(
 
     Parameters
     ----------
-    n_functionals, n_jobs, random_state : optional
+    n_functionals : optional
         See `iss_classifier`.
     regressor : estimator or None, default=None
         Last step of the pipeline; None for `sklearn.linear_model.RidgeCV`.
+    random_state, n_jobs : optional
+        See `iss_classifier`.
 
     Returns
     -------

@@ -74,10 +74,12 @@ def sigfeat_regressor(
 
     Parameters
     ----------
-    n_functionals, max_epochs, n_jobs, random_state : optional
+    n_functionals, max_epochs : optional
         See `sigfeat_classifier`.
     regressor : estimator or None, default=None
         Last step of the pipeline; None for `sklearn.linear_model.RidgeCV`.
+    random_state, n_jobs : optional
+        See `sigfeat_classifier`.
 
     Returns
     -------

@@ -26,7 +26,7 @@ def signature_classifier(
         Depth of the signature; the number of features grows like (n_channels + 1)^depth.
     classifier : estimator or None, default=None
         Last step of the pipeline; None for `LeaveOneOutRidgeClassifier`.
-    n_jobs, random_state : optional
+    random_state, n_jobs : optional
         Not used: the features are not random, and are computed in one thread.
 
     Returns
@@ -60,10 +60,12 @@ def signature_regressor(
 
     Parameters
     ----------
-    depth, n_jobs, random_state : optional
+    depth : optional
         See `signature_classifier`.
     regressor : estimator or None, default=None
         Last step of the pipeline; None for `sklearn.linear_model.RidgeCV`.
+    random_state, n_jobs : optional
+        See `signature_classifier`.
 
     Returns
     -------

@@ -226,9 +226,8 @@ def pooled_values(
     """Poolings of the values over the windows of each series; 0 where a window is empty."""
     own = lengths[:, None] - layer.differenced.to(lengths.dtype)
     depth = layer.functionals.depth
-    room = torch.tensor(
-        [k for k in range(depth) for _ in range(depth - k)], device=values.device
-    )  # before the last letter
+    # number of times before the last letter of each part
+    room = torch.tensor([k for k in range(depth) for _ in range(depth - k)], device=values.device)
     t = torch.arange(values.shape[3], device=values.device)
     of_windows = []
     for begin, end in windows:
@@ -251,15 +250,15 @@ def _ends(
 ) -> Float[Tensor, "batch chains parts"]:
     """The iterated sum over the chosen times, with decay up to the last of them."""
     t = torch.arange(values.shape[3], device=values.device)
-    faded = layer.decays[:, None, None] * (stop[..., None] - 1 - t).clamp(min=0)  # (batch, chains, 1, length)
+    exponents = layer.decays[:, None, None] * (stop[..., None] - 1 - t).clamp(min=0)  # (batch, chains, 1, length)
     found = values.new_empty(values.shape[:3])
     for name, chains in layer.semirings():
-        own, here, fade = values[:, chains], chosen[:, chains], faded[:, chains]
+        own, here, exponent = values[:, chains], chosen[:, chains], exponents[:, chains]
         if name == "real":
-            found[:, chains] = (own * torch.exp(-fade)).where(here, own.new_zeros(())).sum(dim=3)
+            found[:, chains] = (own * torch.exp(-exponent)).where(here, own.new_zeros(())).sum(dim=3)
         else:
             sign = SIGNS[name]
-            found[:, chains] = sign * (sign * own - fade).where(here, own.new_full((), -torch.inf)).amax(dim=3)
+            found[:, chains] = sign * (sign * own - exponent).where(here, own.new_full((), -torch.inf)).amax(dim=3)
     return found
 
 

@@ -35,7 +35,7 @@ def checked_dilations(dilations: Sequence[int] | None) -> tuple[int, ...] | None
 def checked_quantiles(quantiles: float | Sequence[float]) -> int | tuple[float, ...]:
     """Number of random quantiles, or a tuple of given ones, after a check."""
     if isinstance(quantiles, Integral):
-        if 1 <= int(quantiles) <= MAX_THRESHOLDS:
+        if not isinstance(quantiles, bool) and 1 <= int(quantiles) <= MAX_THRESHOLDS:
             return int(quantiles)
     else:
         given = tuple(quantiles) if isinstance(quantiles, tuple | list) else (quantiles,)

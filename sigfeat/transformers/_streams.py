@@ -69,9 +69,8 @@ class Stream:
         The time per point does not depend on the number of points so far. Appending many points in one call is much
         faster than appending them one by one.
         """
-        points = np.array(
-            points, dtype=np.float64
-        )  # a copy, so that changes of the caller's array do not change the stream
+        # a copy, so that changes of the caller's array do not change the stream
+        points = np.array(points, dtype=np.float64)
         points = points[:, np.newaxis] if points.ndim == 1 else points
         if points.ndim != 2 or len(points) != self._n_channels:
             raise ValueError(

@@ -59,9 +59,10 @@ class PathDevelopmentTransformer(DevelopmentFeatures):
         Size of the first elements A_c, > 0: the path of a typical training series turns by about `step_size` radians.
         None for 1, and for 0.3 in "Sp", "SO(n,1)" and "GL", where entries grow exponentially.
     pooling : str or tuple of str, default=("end", "mean", "max", "min")
-        Any of "end" (last value), "mean", "max", "min", "ppv" (fraction of time above a threshold), "mpv" (mean excess
-        over the threshold while above it), "mipv" (mean position while above it, as a fraction of the window), "argmax"
-        (position of the first maximum, 0 at the start of the window and 1 at its end).
+        Any of "end" (last value), "mean", "max", "min", "ppv" (proportion of time above a threshold), "mpv" (mean
+        excess over the threshold while above it), "mipv" (mean position while above it, as a fraction of the window,
+        and -1 / length if never above it), "argmax" (position of the first maximum, 0 at the start of the window and 1
+        at its end).
     windows : "whole", int or ("dyadic", int), default=("dyadic", 2)
         Whole series; this many equal parts; or all dyadic parts down to a depth: 1, 2, 4, ... parts. The development
         starts anew in each window. A window that does not start the series begins with the step from the point before

@@ -227,7 +227,7 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
         self.mean_, self.scale_ = self._learn_scale(X, lengths)
         self._loop: dict[str, Any] = {
             "strict": self._strict,
-            "decay_factor": self._semiring.decay_factor(self.decay),
+            "decay_factor": self._semiring.decay_factor(self._decay),
             "shift": self.mean_,
             "scale": 1.0 / self.scale_,
         }

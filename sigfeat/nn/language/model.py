@@ -259,8 +259,8 @@ class HyenaLM(nn.Module):
         if tokens.ndim != 2:
             raise ValueError(f"{name} must be of shape (batch, length), got {tuple(tokens.shape)}")
         if n_before + tokens.shape[1] > config.context and not of_any_length:
-            behind = f" behind {n_before}" if n_before else ""
-            raise ValueError(f"{name} must be at most the context of {config.context}, got {tokens.shape[1]}{behind}")
+            after = f" after {n_before}" if n_before else ""
+            raise ValueError(f"{name} must be at most the context of {config.context}, got {tokens.shape[1]}{after}")
         if tokens.numel():
             low, high = int(tokens.min()), int(tokens.max())
             if low < 0 or high >= config.n_tokens:

@@ -104,8 +104,9 @@ def train(
     dropping = objective.generator if together.count == 1 else torch.Generator(together.device)
     steps = _Steps(objective, dropping, sampler, settings)
     callbacks: list[Any] = [*settings.callbacks, ("steps", steps)]
-    if len(validation):  # last, since it ends the epoch for the callbacks after it
+    if len(validation):  # after the steps, since it may end the epoch for the callbacks after it
         callbacks.append(EarlyStopping(patience=settings.patience, load_best=True))
+    callbacks.append(("stop", _Stop(steps)))  # last, so that the last epoch too may be the best one
     kind, more = Network, {}
     if settings.device == ACCELERATE:
         kind, more = SharedNetwork, {"accelerator": accelerator(), "unwrap_after_train": False}
@@ -178,6 +179,7 @@ class _Steps(Callback):  # type: ignore[misc]  # skorch has no types
     """Seeds, learning rates, clipping, averaging and progress, all by the history, so that a training can continue."""
 
     bar: Any
+    is_last = False  # whether training stops after this epoch
 
     def __init__(
         self, objective: Objective, dropping: torch.Generator, sampler: _Batches, settings: TrainingSettings
@@ -232,8 +234,7 @@ class _Steps(Callback):  # type: ignore[misc]  # skorch has no types
         now, begun = time.monotonic(), self.epoch_begun
         self.epoch_begun = now
         is_over = self._elapsed() + (now - begun) / 2 >= self.settings.seconds
-        if self.objective.together.any(self.settings.epochs.end() or is_over):
-            raise KeyboardInterrupt  # which makes skorch stop
+        self.is_last = self.objective.together.any(self.settings.epochs.end() or is_over)
 
     def _elapsed(self) -> float:
         return time.monotonic() - self.begun
@@ -242,6 +243,17 @@ class _Steps(Callback):  # type: ignore[misc]  # skorch has no types
         """Close the progress bar."""
         if self.bar is not None:
             self.bar.close()
+
+
+class _Stop(Callback):  # type: ignore[misc]  # skorch has no types
+    """The end of a training whose time is over, or that the callbacks of scikit-learn stop."""
+
+    def __init__(self, steps: _Steps) -> None:
+        self.steps = steps
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        if self.steps.is_last:
+            raise KeyboardInterrupt  # which makes skorch stop
 
 
 def _history(net: Network, is_validated: bool) -> dict[str, NDArray[Any]]:

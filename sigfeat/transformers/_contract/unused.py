@@ -4,6 +4,8 @@ import inspect
 from numbers import Real
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from sigfeat._messages import plain
 
 
@@ -53,9 +55,15 @@ def refuse_unused(estimator: Any, used_only: dict[str, OnlyWith]) -> None:
     for name, only in used_only.items():
         value, default = getattr(estimator, name), defaults[name].default
         deciding = getattr(estimator, only.parameter)
-        if only.holds(deciding) or _same(value, default):
+        if only.holds(deciding) or _is_default(value, default):
             continue
         raise ValueError(
             f"{name} is used with {only} only, got {name}={plain(value)!r} with {only.parameter}={plain(deciding)!r}: "
             f"leave it at {plain(default)!r}"
         )
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    """Whether the value equals the default; a grid of NumPy has numbers of its own types."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return value is default or (type(value) is type(default) and bool(value == default))

@@ -68,7 +68,7 @@ INTERVAL_CONSTRAINTS: dict[str, Any] = {
 }
 INTERVAL_USED_ONLY = {
     "quantile": OnlyWith("pooling", threshold_poolings()),
-    **dict.fromkeys(("task", "max_epochs", "batch_size", "lr"), TRAINED),
+    **dict.fromkeys(("task", "max_epochs", "batch_size", "lr", "device"), TRAINED),
 }
 
 

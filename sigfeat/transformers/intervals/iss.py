@@ -55,9 +55,10 @@ class IntervalISSTransformer(IntervalTransformer):
     filter_length : int or None, default=None
         Longest half-life of "exponential" in steps; number of lags of the others. None for half of the median length.
     pooling : str or tuple of str, default=("end", "mean", "max", "min")
-        Any of "end" (last value), "mean", "max", "min", "ppv" (fraction of time above a threshold), "mpv" (mean
-        excess over the threshold while above it), "mipv" (mean position while above it, as a fraction of the window),
-        "argmax" (position of the first maximum, 0 at the start of the window and 1 at its end).
+        Any of "end" (last value), "mean", "max", "min", "ppv" (proportion of time above a threshold), "mpv" (mean
+        excess over the threshold while above it), "mipv" (mean position while above it, as a fraction of the window,
+        and -1 / length if never above it), "argmax" (position of the first maximum, 0 at the start of the window and 1
+        at its end).
     windows : "whole", int or ("dyadic", int), default="whole"
         Whole series; this many equal parts; or all dyadic parts down to a depth: 1, 2, 4, ... parts.
     scale : {"standard", "std", None}, default="standard"
@@ -79,7 +80,7 @@ class IntervalISSTransformer(IntervalTransformer):
     lr : float, default=0.01
         Learning rate at its peak.
     device : str or torch.device, default="cpu"
-        Device of the training.
+        Device of the training; features are computed on the CPU. Used only with ``fit_mode="supervised"``.
     random_state : int, RandomState instance or None, default=0
         Seed of the filters, and of everything random in training.
     n_jobs : int or None, default=None
