@@ -40,12 +40,6 @@ class OnlyWith(NamedTuple):
 TRAINED = OnlyWith("fit_mode", ("supervised",))
 
 
-def _same(value: Any, default: Any) -> bool:
-    """Whether a value is the default; 0 is 0.0, but True is not 1."""
-    numbers = all(isinstance(one, Real) and not isinstance(one, bool) for one in (value, default))
-    return value is default or ((numbers or type(value) is type(default)) and bool(value == default))
-
-
 def refuse_unused(estimator: Any, used_only: dict[str, OnlyWith]) -> None:
     """Raise a ValueError for a parameter that differs from its default although the other settings do not use it.
 
@@ -64,6 +58,7 @@ def refuse_unused(estimator: Any, used_only: dict[str, OnlyWith]) -> None:
 
 
 def _is_default(value: Any, default: Any) -> bool:
-    """Whether the value equals the default; a grid of NumPy has numbers of its own types."""
+    """Whether a value is the default; 0 is 0.0, but True is not 1, and a grid of NumPy has numbers of its own types."""
     value = value.item() if isinstance(value, np.generic) else value
-    return value is default or (type(value) is type(default) and bool(value == default))
+    numbers = all(isinstance(one, Real) and not isinstance(one, bool) for one in (value, default))
+    return value is default or ((numbers or type(value) is type(default)) and bool(value == default))
