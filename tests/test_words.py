@@ -87,6 +87,8 @@ def test_semiring_laws(ring, values):
     assert ring.multiply(a, ring.one) == a
     assert ring.multiply(a, ring.zero) == ring.zero
     assert ring.add(a, b) == ring.add(b, a)
-    assert ring.multiply(a, ring.add(b, c)) == ring.add(ring.multiply(a, b), ring.multiply(a, c))
+    assert ring.multiply(a, ring.add(b, c)) == pytest.approx(
+        ring.add(ring.multiply(a, b), ring.multiply(a, c)), rel=1e-14
+    )
     assert ring.decay_factor(0.0) == ring.one
-    assert ring.add(a, ring.multiply(a, ring.decay_factor(0.5))) in (a, a + ring.multiply(a, ring.decay_factor(0.5)))
+    assert a == 0 or ring.multiply(a, ring.decay_factor(0.5)) != a
