@@ -37,7 +37,7 @@ def main():
 
 
 def run(client, n_series):
-    """What a user would write."""
+    """Search and transform; this is the part that a user writes."""
     print(f"{len(client.scheduler_info()['workers'])} workers")
     X, y = make_coincidence(200, random_state=0)
     grid = {

@@ -36,7 +36,7 @@ PICTURE = Path(__file__).parent / "output" / "demo.png"
 
 
 def load(loader):
-    """Training and test series as arrays (series, channels, time), NaN behind a shorter one, and their classes."""
+    """Training and test series as arrays (series, channels, time), padded with NaN, and their classes."""
     data = []
     for split in ("train", "test"):
         series, y = loader(split=split, return_type="df-list")
@@ -70,7 +70,7 @@ def setting(parameters):
 
 
 def draw_series(axes, name, X, y):
-    """First channel of one series of each class, one above the other."""
+    """Draw the first channel of one series of each class, one above the other."""
     labels = np.unique(y)
     for place, label in enumerate(labels):
         series = X[y == label][0, 0]
@@ -82,7 +82,7 @@ def draw_series(axes, name, X, y):
 
 
 def draw_settings(axes, search):
-    """Accuracy of each setting as a dot, the best one in a ring."""
+    """Draw the accuracy of each setting as a dot, and a circle around the best one."""
     results = search.cv_results_
     for parameters, accuracy in zip(results["params"], results["mean_test_score"], strict=True):
         augmentation, semiring, depth = setting(parameters)
@@ -101,7 +101,7 @@ def draw_settings(axes, search):
 
 
 def draw_test_series(axes, search, X, y):
-    """The unseen series by what the classifier says of them, wrong answers crossed."""
+    """Draw the test series by their predicted classes, with a cross on wrong predictions."""
     points = TSNE(perplexity=min(30, len(y) / 4), random_state=0).fit_transform(search.decision_function(X))
     for place, label in enumerate(np.unique(y)):
         axes.plot(*points[y == label].T, "o", markersize=4, color=CLASS_COLOURS[place])
@@ -112,7 +112,7 @@ def draw_test_series(axes, search, X, y):
 
 
 def draw_legend(figure):
-    """What the colours and markers of the settings mean."""
+    """Draw the legend of the colours and markers of the settings."""
     colours = [Line2D([], [], color=colour, marker="s", linestyle="") for colour in SEMIRINGS.values()]
     markers = [Line2D([], [], color="0.4", marker=marker, linestyle="") for marker in DEPTHS.values()]
     ring = Line2D([], [], color="black", marker="o", markersize=11, fillstyle="none", linestyle="")
@@ -121,7 +121,7 @@ def draw_legend(figure):
 
 
 def main():
-    """Search, tell, draw."""
+    """Search, print the results, and draw them."""
     plt.rcParams.update({"ytick.left": False, "ytick.minor.left": False, "axes.axisbelow": True})
     figure, rows = plt.subplots(len(LOADERS), 3, figsize=(12, 7), width_ratios=[1, 1.3, 1], layout="constrained")
     table = [f"{'data set':15} {'best setting':34} {'cross-validation':>16} {'test':>7} {'seconds':>8}"]

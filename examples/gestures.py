@@ -36,7 +36,7 @@ def load(folder):
 
 
 def main():
-    """Search, tell, train."""
+    """Search, print the results, and train the best group."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder of NAME_TRAIN.ts and NAME_TEST.ts")
     folder = parser.parse_args().data

@@ -1,7 +1,7 @@
-"""Hyena in place of attention: a grid search with a frozen teacher, a training that goes on, and a file.
+"""Hyena in place of attention: a grid search with a frozen teacher, an interrupted training, and a saved model.
 
 Run ``python examples/imitation.py``. It reads BasicMotions, which comes with sktime (motion sensors of people who walk,
-run, rest and play badminton), prints what it finds and draws teacher and student side by side into
+run, rest and play badminton), prints the results and draws teacher and student side by side to
 examples/output/imitation.png, or to ``--figure FILE``.
 """
 
@@ -31,7 +31,7 @@ FIGURE = Path(__file__).parent / "output" / "imitation.png"
 
 
 class PowerCut(Callback):
-    """What ends a training early: here after five epochs of 20 steps."""
+    """A callback that interrupts the training after five epochs of 20 steps."""
 
     def on_batch_begin(self, net, training=False, **kwargs):
         """Interrupt, as Ctrl-C would."""
@@ -40,7 +40,7 @@ class PowerCut(Callback):
 
 
 def main():
-    """Teach, search, interrupt and go on, save and load, draw."""
+    """Train the teacher, search, interrupt and resume a training, save and load, and draw."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--figure", type=Path, default=FIGURE, metavar="FILE")
     figure = parser.parse_args().figure
@@ -84,7 +84,7 @@ def main():
 
 
 def go_on_after_a_power_cut(student, X, folder):
-    """Student trained in two goes; each epoch leaves a checkpoint."""
+    """Student whose training is interrupted and resumed from the checkpoint of the last epoch."""
     checkpoint = Checkpoint(monitor=None, dirname=folder)
     student = HyenaEmbeddingTransformer(**student.get_params(deep=False))
     with contextlib.suppress(KeyboardInterrupt):

@@ -21,7 +21,7 @@ PROMPT = 'The "yield" expression is used when '
 
 
 def main():
-    """Train, judge, compare, save and load, generate."""
+    """Train, evaluate, compare with NumPy, save and load, and generate."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=120.0, help="of training (default: 120)")
     seconds = parser.parse_args().seconds

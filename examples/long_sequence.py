@@ -1,8 +1,8 @@
 """A hundred thousand tokens at once: time and memory of a Hyena language model, against the length.
 
-Run ``python examples/long_sequence.py``, or with ``--tokens N``. The model reads the text at once, as in training, and
-part by part, as in generation, and says the same. Attention of the same size takes less memory, but time that grows
-with the square of the length.
+Run ``python examples/long_sequence.py``, or with ``--tokens N``. The model evaluates the text at once, as in training,
+and incrementally, as in generation, with the same result. Attention of the same size takes less memory, but time that
+grows with the square of the length.
 """
 
 import argparse
@@ -23,7 +23,7 @@ MIBIBYTE = 1 << 20
 
 
 def run_one(mixer, way, n_tokens):
-    """Seconds, additional MiB, and the last logits, of a process by itself."""
+    """Seconds, additional MiB and the last logits, measured in a process of its own."""
     torch.set_num_threads(1)
     model = HyenaLM(LanguageModelConfig(mixer=mixer, **SHAPE), generator=torch.Generator().manual_seed(0)).eval()
     text = np.frombuffer(load_python_help(), np.uint8)
@@ -42,7 +42,7 @@ def run_one(mixer, way, n_tokens):
 
 
 def peak():
-    """Most memory that this process had, in MiB."""
+    """Peak memory of this process, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MIBIBYTE
 
 
@@ -63,8 +63,8 @@ def main():
     ]  # and by how much the longest is shortened
     print(f"{'mixer':12} {'way':14} {'tokens':>8} {'seconds':>8} {'MiB':>7}   last logits")
     for mixer, way, shorter in cases:
-        for share in (4, 2, 1):
-            n_tokens = arguments.tokens // shorter // share
+        for part in (4, 2, 1):
+            n_tokens = arguments.tokens // shorter // part
             command = [sys.executable, __file__, "--one", mixer, way, str(n_tokens)]
             output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
             seconds, memory, size, total = map(float, output.split())

@@ -15,7 +15,7 @@ from sigfeat.adapters import aeon, sktime
 
 
 def main():
-    """Fit each, tell its accuracy."""
+    """Fit each pipeline and print its accuracy."""
     X, y = load_japanese_vowels(split="train", return_type="df-list")
     X_test, y_test = load_japanese_vowels(split="test", return_type="df-list")
     lengths = [len(series) for series in X]
@@ -31,17 +31,17 @@ def main():
         ),
     }
     for name, model in of_sktime.items():
-        tell(name, model, (X, y), (X_test, y_test))
+        report(name, model, (X, y), (X_test, y_test))
     arrays, test_arrays = ([series.to_numpy().T for series in panel] for panel in (X, X_test))
     of_aeon = {
         "aeon: ISSTransformer, ridge": aeon_pipeline(aeon.ISSTransformer(), RidgeClassifierCV(alphas)),
         "aeon: ISSClassifier": aeon.ISSClassifier(),
     }
     for name, model in of_aeon.items():
-        tell(name, model, (arrays, y), (test_arrays, y_test))
+        report(name, model, (arrays, y), (test_arrays, y_test))
 
 
-def tell(name, model, training, test):
+def report(name, model, training, test):
     """Print the accuracy on the test series."""
     start = time.perf_counter()
     accuracy = np.mean(model.fit(*training).predict(test[0]) == test[1])

@@ -1,8 +1,8 @@
-"""A shape points to where the next shape stands: two interval layers, one on what the other found.
+"""The pointer task: a shape points to the position of the next shape. Two interval layers solve it.
 
-Run ``python examples/pointer.py``. It draws series of the pointer task with one jump, prints what ridge regression
-makes of pooled intervals and of convolutions, trains an interval layer with Hyena behind it, and two interval layers,
-and draws some series and the training into examples/output/pointer.png, or to ``--figure FILE``.
+Run ``python examples/pointer.py``. It draws series of the pointer task with one jump, prints the accuracy of ridge
+classifiers on pooled intervals and on convolutions, trains an interval layer followed by Hyena and two interval layers,
+and draws some series and the training losses to examples/output/pointer.png, or to ``--figure FILE``.
 """
 
 import argparse
@@ -25,7 +25,7 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 
 
 def main():
-    """Draw, fit, tell."""
+    """Draw series, fit the models, and print their accuracy."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--figure", type=Path, default=FIGURE, metavar="FILE")
     parser.add_argument("--series", type=int, default=1000, help="to train on, and as many to test on")
@@ -61,7 +61,7 @@ def draw(X, y, histories, figure):
     for label, colour in enumerate(COLOURS):
         left.plot(X[np.flatnonzero(y == label)[0], 0] - 2.5 * label, color=colour, lw=1)
         left.text(X.shape[2] * 1.01, -2.5 * label, f"class {label}", color=colour, va="center")
-    left.set(title="The first shape points to the one that counts", xlabel="time", yticks=[])
+    left.set(title="The first shape points to the relevant one", xlabel="time", yticks=[])
     for (name, history), colour in zip(histories.items(), COLOURS, strict=False):
         right.plot([epoch["train_loss"] for epoch in history], color=colour, label=name)
     right.set(title="Training loss", xlabel="epoch", ylim=(0, None))

@@ -1,12 +1,12 @@
-"""One training on several devices: an embedder of Hyena and its teacher, of motions that are made up.
+"""One training on several devices: an embedder of Hyena and its teacher, on synthetic motions.
 
-Run ``python examples/several_devices.py``, which takes one device, or let several processes share each batch:
+Run ``python examples/several_devices.py``, which uses one device, or start several processes that divide each batch:
 
     torchrun --nproc-per-node 2 examples/several_devices.py
     accelerate launch --num_processes 2 examples/several_devices.py
 
-Both start one process on each of two GPUs. Where there are none, the first starts two on the CPU, and the second one.
-All end with the same weights, up to rounding those that one process finds.
+Both start one process on each of two GPUs. Without GPUs, the first starts two processes on the CPU and the second
+starts one. All processes end with the same weights, which are those of a single process up to rounding.
 """
 
 import time
@@ -18,7 +18,7 @@ from sigfeat import HyenaEmbeddingTransformer, MHAEmbedder
 
 
 def motions(n_samples, seed):
-    """Swings of two speeds, seen by three sensors."""
+    """Oscillations of two speeds, measured by three sensors."""
     rng, t = np.random.default_rng(seed), np.linspace(0, 12, 60)
     y = np.arange(n_samples) % 2
     speed, phase = 1 + 0.3 * y + 0.1 * rng.standard_normal(n_samples), rng.uniform(0, 6, (n_samples, 3))
@@ -27,9 +27,9 @@ def motions(n_samples, seed):
 
 
 def main():
-    """Train, and say what came of it."""
+    """Train, and print the results."""
     X, y = motions(64, seed=0)
-    how = {"max_epochs": 2, "batch_size": 16, "device": "accelerate"}  # of 16 series each process takes its share
+    how = {"max_epochs": 2, "batch_size": 16, "device": "accelerate"}  # the processes divide the 16 series
     start = time.perf_counter()
     student = HyenaEmbeddingTransformer(MHAEmbedder(d_model=16, n_layers=1, dropout=0.0, **how), **how)
     student.fit(X, y)

@@ -26,7 +26,7 @@ def load(split):
 
 
 def paths_on_sphere(transformer, X):
-    """Where X_t takes the north pole, (series, time, 3); each step in parts, to see that it follows the sphere."""
+    """Images of the north pole under X_t, (series, time, 3); each step in parts, so that lines follow the sphere."""
     increments = torch.from_numpy(np.diff(X, axis=2).swapaxes(1, 2).repeat(N_PARTS, axis=1) / N_PARTS)
     path = development(increments, torch.from_numpy(transformer.algebra_), GROUPS["SO"](3), whole_path=True)
     return path[:, :, 0, :, 2].numpy()

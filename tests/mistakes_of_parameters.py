@@ -161,7 +161,7 @@ PARAMETERS = {
         "quantile",
         lambda: iss(pooling="mean", quantile=0.9),
         V,
-        r"quantile is used with pooling='ppv' or 'mpv' or 'mipv' only, got quantile=0.9 with pooling='mean': leave it",
+        r"quantile is used with pooling='ppv' or 'mpv' or 'mipv' only, got quantile=0.9 with .*: leave it at 0.5$",
     ),
     "a depth of given words": (
         "depth",

@@ -158,10 +158,10 @@ def test_filters_are_moved_by_the_training_alone(transformer, monkeypatch):
 
     def train(features, increments, lengths, target, settings):
         seen.append(({weight.device.type for weight in features.parameters()}, settings.device))
-        return [], None
+        return {}, None
 
     monkeypatch.setattr("sigfeat.nn.devices.check_device", lambda device: None)
-    monkeypatch.setattr("sigfeat.nn.intervals.layers.train", train)
+    monkeypatch.setattr("sigfeat.nn.intervals.layers.train_features", train)
     X = np.random.default_rng(0).normal(size=(6, CHANNELS, LENGTH))
     transformer(filter="learnt", n_filters=2, filter_length=9, fit_mode="supervised", device="meta").fit(X, [0, 1] * 3)
     assert seen == [({"cpu"}, "meta")]

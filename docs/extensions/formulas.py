@@ -16,7 +16,7 @@ import re
 
 NAMES = {
     **{name: rf"\mathrm{{{name}}}" for name in ("decay", "dilation", "dilations", "lag", "taps", "rates", "weights")},
-    **{name: rf"\mathrm{{{name}}}" for name in ("length", "dim", "mean", "variance", "fade", "MLP", "FLOOR", "floor")},
+    **{name: rf"\mathrm{{{name}}}" for name in ("length", "dim", "mean", "variance", "MLP", "FLOOR", "floor")},
     **{name: name for name in ("dx", "dt", "dX", "dM", "dL")},
     **{name: rf"\{name}" for name in ("pi", "phi", "theta", "Lambda", "lambda")},
     "Abar": r"\bar{A}",

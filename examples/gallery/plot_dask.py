@@ -1,9 +1,9 @@
 """
-More than one machine, and more than memory holds
-=================================================
+Clusters, and arrays larger than memory
+=======================================
 
-dask runs the same pipelines on a cluster, and transforms arrays block by block. Here the cluster is two threads of
-this machine; with the address of a scheduler the lines are the same.
+dask runs the same pipelines on a cluster, and transforms arrays block by block. Here the cluster consists of two
+threads of this machine; for a real cluster, pass the address of its scheduler.
 """
 
 import time
@@ -31,8 +31,8 @@ with joblib.parallel_config(backend="dask"):
 print(f"cross-validated accuracy {search.best_score_:.3f}")
 
 # %%
-# A large array of series: nothing is computed until it is asked for, and then block by block, so that memory holds a
-# few blocks only.
+# A large array of series: dask computes it block by block when the result is requested, so that only a few blocks are
+# in memory at the same time.
 
 iss = search.best_estimator_["features"][0]  # the step before features are scaled
 many = da.tile(da.from_array(X), (40, 1, 1)).rechunk((400, -1, -1))
@@ -46,8 +46,9 @@ mean, spread = (part.compute() for part in (mean, spread))
 print(f"{many.shape[0]:,} series, {lazy.shape[1]:,} features: {time.perf_counter() - start:.1f} s")
 
 # %%
-# What to see: each feature is a share of time above a threshold, some nearly always passed and others hardly ever. Mean
-# and spread are of all series, though no more than a few blocks of features were ever there at once.
+# What to see: each feature is the proportion of time above a threshold; some thresholds are exceeded nearly always and
+# others hardly ever. Mean and standard deviation are those of all series, although only a few blocks of features were
+# in memory at the same time.
 
 order = np.argsort(mean)
 figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")

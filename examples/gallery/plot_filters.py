@@ -19,8 +19,8 @@ from sigfeat.plotting import plot_filters, plot_spectra
 # %%
 # S4: what to see
 # ---------------
-# Taps of a state space model are sums of decaying waves; each channel has its own time step dt at first, from slow to
-# fast, so that the layer looks at all ranges of lags from the beginning.
+# Taps of a state space model are sums of decaying waves. Before training, each channel has its own time step dt, from
+# slow to fast, so that the layer covers all ranges of lags.
 
 n_lags = 200
 with torch.no_grad():
@@ -36,9 +36,9 @@ plt.show()
 # %%
 # Hyena: what to see
 # ------------------
-# Four filters of a Hyena that has learnt to imitate attention. They are two-sided: a token looks ahead and back. Before
-# training (grey) they are the waves of a random network; afterwards a sharp dip at lag 0 stands out, the point itself,
-# and what they pass is spread over more frequencies.
+# Four filters of a Hyena that is trained to imitate attention. They are two-sided: a token depends on later and earlier
+# points. Before training (grey) they are the waves of a random network. After training they have a sharp dip at lag 0,
+# which is the point itself, and their spectra cover more frequencies.
 
 X, y = load_basic_motions(split="train", return_type="numpy3D")
 small = {"d_model": 32, "n_layers": 1, "batch_size": 8}
@@ -55,7 +55,7 @@ def hyena_filters(**training):
 
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-before, after = hyena_filters(max_epochs=1, lr=1e-9), hyena_filters(max_epochs=6)  # the first hardly moves
+before, after = hyena_filters(max_epochs=1, lr=1e-9), hyena_filters(max_epochs=6)  # the first is hardly trained
 plot_filters(before, lags=lags, color="0.7", axes=left)
 plot_filters(after, lags=lags, axes=left).set_title("Hyena: two-sided filters, before (grey) and after")
 plot_spectra(before, color="0.7", axes=right)
@@ -66,8 +66,8 @@ plt.show()
 # %%
 # Intervals: what to see
 # ----------------------
-# An interval from s to s' counts by how far its ends lie back: f(t - s) g(t - s'). Exponentials forget, boxes look at a
-# stretch of the past, random values look everywhere. (Each is drawn as a share of its largest value.)
+# The weight of an interval from s to s' depends on how long ago its ends were: f(t - s) g(t - s'). Exponential weights
+# decay, boxes select a range of lags, and random weights cover all lags. (Each is divided by its largest value.)
 
 figure, places = plt.subplots(1, 3, figsize=(9, 3), layout="constrained")
 for axes, kind in zip(places, ("exponential", "box", "random"), strict=True):

@@ -2,8 +2,8 @@
 A grid search over settings of features
 =======================================
 
-Which sum and product, words of which weight, of the series or of its increments? Settings of features are
-parameters of a pipeline like any others, so scikit-learn's grid search answers.
+Which semiring and which weight of words suit the data, and are increments better than the series? Settings of features
+are parameters of the pipeline, so that scikit-learn's grid search compares them.
 """
 
 import time
@@ -46,8 +46,8 @@ print(f"{time.perf_counter() - start:.1f} s; test accuracy of the best {search.s
 print(search.best_params_)
 
 # %%
-# What to see: pairs of times (depth 2, diamonds) are better than single times (depth 1, dots) with every sum and
-# product. Increments are no help here, since the level of a channel tells the speakers apart. The ring is the best
+# What to see: pairs of times (depth 2, diamonds) are better than single times (depth 1, dots) with every semiring.
+# Increments do not help here, because the levels of the channels distinguish the speakers. The circle marks the best
 # setting.
 
 figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")

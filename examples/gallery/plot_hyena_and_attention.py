@@ -2,11 +2,10 @@
 Hyena against attention in one page
 ===================================
 
-A Hyena learns to give the tokens that attention gives, and then replaces it: as features, at a cost that grows
-almost linearly with the length. How close does it come, which order does it need, and from which length on is it
-faster?
+A Hyena is trained to reproduce the tokens of attention and then replaces it, at a cost that grows almost linearly with
+the length. How close is the reproduction, which order does it need, and from which length on is it faster?
 
-Small and quick here; `python -m benchmarks.hyena_vs_mha` is the study.
+This page is a small version of the study, `python -m benchmarks.hyena_vs_mha`.
 """
 
 import time
@@ -28,7 +27,7 @@ X, y = load_basic_motions(split="train", return_type="numpy3D")
 X_test, y_test = load_basic_motions(split="test", return_type="numpy3D")
 
 # %%
-# The teacher is trained on the classes, the students on what it says, and on distorted series as well.
+# The teacher is trained to predict the classes. The students are trained to reproduce its tokens on augmented series.
 
 small = {"d_model": 32, "n_layers": 1, "batch_size": 8}
 teacher = MHAEmbedder(**small, max_epochs=8).fit(X, y)
@@ -37,8 +36,8 @@ orders = (1, 2, 4)
 students = {order: HyenaEmbeddingTransformer(frozen, order=order, **small, max_epochs=8).fit(X) for order in orders}
 
 # %%
-# What to see: order 2 is about as close as order 4, on series that neither has seen. R2 is a strict figure where
-# classes need not be: a ridge classifier on top is as good with all of them.
+# What to see: on test series, order 2 reproduces the teacher about as well as order 4. R2 is stricter than accuracy: a
+# ridge classifier on these embeddings has the same accuracy for all of them.
 
 axes = plot_fidelity({order: student.fidelity(X_test) for order, student in students.items()})
 axes.set_ylim(top=1)
@@ -50,8 +49,8 @@ for name, embedder in {"attention": teacher, **{f"Hyena {order}": students[order
     print(f"{name:10} test accuracy {ridge.score(embedder.transform(X_test), y_test):.3f}")
 
 # %%
-# The embeddings themselves. Rings are attention, dots the Hyena of order 2 that imitates it; on the right, how alike
-# the embeddings of mean series of the classes are.
+# The embeddings. Circles are attention, and dots are the Hyena of order 2 that imitates it. On the right: the
+# similarity of the mean embeddings of the classes.
 
 wanted, found = teacher.transform(X_test), students[2].transform(X_test)
 plane = PCA(2).fit(wanted)
@@ -73,7 +72,7 @@ right.tick_params(axis="x", rotation=30)
 plt.show()
 
 # %%
-# What it costs: one layer, width 64, forward, one thread.
+# The cost: one layer, width 64, forward, one thread.
 
 how = {"generator": torch.Generator().manual_seed(0), "dtype": torch.float32}
 layers = {

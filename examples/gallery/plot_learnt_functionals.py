@@ -40,7 +40,8 @@ for mode in ("random", "supervised"):
             histories[n_functionals] = model[0].history_["train_loss"]
 
 # %%
-# What to see: trained functionals need far fewer, and the loss shows that a handful of them learns more slowly.
+# What to see: far fewer trained functionals are needed for the same accuracy. With very few of them, the training loss
+# decreases more slowly.
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
 for mode, colour in (("random", "#0072b2"), ("supervised", "#d55e00")):

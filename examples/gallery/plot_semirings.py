@@ -15,7 +15,7 @@ from sigfeat.reference.iss import iterated_sums
 
 rng = np.random.default_rng(3)
 x = np.abs(np.cumsum(rng.standard_normal(80)) / 3)
-series = x[np.newaxis, np.newaxis]  # one series of one channel; values >= 0, which max_times asks for
+series = x[np.newaxis, np.newaxis]  # one series of one channel; values >= 0, as max_times requires
 
 meaning = {
     "real": "sum of the products of all pairs",
@@ -25,15 +25,15 @@ meaning = {
 }
 
 # %%
-# What to see: the real sum grows all the time. The others stay where they are until a new pair beats the best so far:
-# they are functions of records, and do not care how long the series rests in between.
+# What to see: the real sum changes at every time. The other sums stay constant until a new pair exceeds the best pair
+# so far, and do not depend on how long the series rests in between.
 
 figure, rows = plt.subplots(5, 1, figsize=(7, 7.5), sharex=True, layout="constrained")
 rows[0].plot(x, color="black", lw=1)
 rows[0].set_title("the series")
 for axes, (name, words) in zip(rows[1:], meaning.items(), strict=True):
     running = iterated_sums(series, ["[1][1]"], semiring=name)[0, 0]
-    running = np.where(np.isfinite(running), running, np.nan)  # nothing, before there is a pair
+    running = np.where(np.isfinite(running), running, np.nan)  # no value before there is a pair
     axes.plot(running, color="#0072b2", lw=1.5)
     axes.set_title(f"[1][1] in {name}: {words}")
 rows[-1].set_xlabel("time step")

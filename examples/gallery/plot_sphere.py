@@ -2,8 +2,8 @@
 Developments on a sphere
 ========================
 
-A development turns a path into a path of matrices, here of rotations: each step of the series turns the sphere by a
-little, about an axis that depends on which channels moved. The picture follows the north pole.
+A development turns a path into a path of matrices, here of rotations: each step of the series rotates the sphere by a
+small angle about an axis that depends on the channels that changed. The figure shows the path of the north pole.
 """
 
 import numpy as np
@@ -28,9 +28,10 @@ def paths(transformer, series, n_parts=8):
 
 
 # %%
-# What to see: lines are one series of each kind of motion, dots the ends of all test series. Who rests or walks stays
-# near the pole, who runs goes far. Turns that were trained on the classes draw the ends of a kind further apart from
-# those of others: the figure below a sphere is the share of dots whose nearest mean is that of their own class.
+# What to see: lines are one series of each kind of motion, and dots are the ends of all test series. Resting and
+# walking stay near the pole, and running moves far away from it. Rotations that are trained on the classes separate the
+# kinds of motion better: the number below a sphere is the proportion of dots whose nearest class mean is that of their
+# own class.
 
 figure, places = plt.subplots(1, 2, figsize=(9, 5), subplot_kw={"projection": "3d"}, layout="constrained")
 labels = np.unique(y)
@@ -50,7 +51,7 @@ figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", nco
 plt.show()
 
 # %%
-# The same as numbers: the entries of the matrix over time, which pooled over windows are the features.
+# The entries of the matrix over time. Pooled over windows, they are the features.
 
 running = X_test[y_test == "running"][:1]
 axes = plot_development(paths(transformer, running, n_parts=1)[0], show="entries")

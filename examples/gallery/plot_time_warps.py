@@ -2,9 +2,9 @@
 What does not depend on the speed
 =================================
 
-The same movement, once at an even speed and once with rests and in a hurry: sampled points differ, but the path
-through them is one and the same. Iterated sums of the increments, and developments, see the path alone: where a
-series stands still, its increments are zero and add nothing [1]_.
+The same movement at a constant speed, and with rests and faster parts: the sampled points differ, but the path through
+them is the same. Iterated sums of increments and developments depend on the path only: where a series rests, its
+increments are zero and add nothing [1]_.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ rng = np.random.default_rng(0)
 path = np.cumsum(rng.standard_normal((2, 40)), axis=1)  # two channels, at an even speed
 
 # %%
-# A time warp of sampled points repeats them, some often and others not at all more than once.
+# A time warp of sampled points repeats some of them several times and leaves the others as they are.
 
 repeats = rng.choice([1, 1, 2, 6], 40)
 warped = np.repeat(path, repeats, axis=1)
@@ -36,7 +36,7 @@ plt.show()
 
 plain = {"words": "length", "depth": 3, "decay": 0, "pooling": "end", "windows": "whole", "scale": None}
 iss = ISSTransformer(**plain)
-increments = Increments(basepoint=True)  # the first value counts as the first increment
+increments = Increments(basepoint=True)  # the first value is the first increment
 kinds = {
     "sums of the values": lambda series: iss.fit_transform([series])[0],
     "sums of the increments": lambda series: iss.fit_transform(increments.fit_transform([series]))[0],
@@ -48,8 +48,8 @@ development = PathDevelopmentTransformer(n_developments=2, pooling="end", window
 kinds["developments"] = lambda series: development.transform([series])[0]
 
 # %%
-# What to see: with increments and without decay, each feature lies on the diagonal, as do developments. Sums of the
-# values count every repetition. Decay counts time, so that it gives the invariance up for a limited memory.
+# What to see: features of increments without decay are on the diagonal, and so are developments. Sums of the values
+# contain every repetition. Decay depends on the number of time steps, so that sums with decay are not invariant.
 
 figure, places = plt.subplots(1, 4, figsize=(10, 3.1), layout="constrained")
 for axes, (name, features) in zip(places, kinds.items(), strict=True):

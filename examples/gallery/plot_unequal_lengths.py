@@ -2,7 +2,7 @@
 Series of unequal length
 ========================
 
-Nine speakers say the same two vowels, each time in 7 to 29 points of 12 channels. Nothing is cut and nothing is
+Nine speakers say the same two vowels, in series of 7 to 29 points and 12 channels. Series are neither cut nor
 stretched: every transformer uses each series at its own length.
 """
 
@@ -33,7 +33,7 @@ right.set(title="Lengths of all training series", xlabel="time steps", ylabel="s
 plt.show()
 
 # %%
-# Padding adds nothing: a series among longer ones has the features that it has alone, to the last bit.
+# Padding has no effect: a series among longer ones has the same features as the series alone, to the last bit.
 
 iss = ISSTransformer().fit(X)
 together = iss.transform(X)
@@ -41,7 +41,7 @@ alone = np.concatenate([iss.transform([series]) for series in X_list])
 print("the same to the last bit:", np.array_equal(together, alone))
 
 # %%
-# What to see: the classifier knows short series about as well as long ones.
+# What to see: the classifier is about as accurate on short series as on long ones.
 
 model = iss_classifier().fit(X, y)
 right_answers = model.predict(X_test) == y_test
@@ -50,10 +50,10 @@ groups = np.digitize(test_lengths, [11, 14, 17, 20])
 
 figure, axes = plt.subplots(figsize=(6, 3.2), layout="constrained")
 names = ["up to 10", "11 to 13", "14 to 16", "17 to 19", "20 and more"]
-shares = [right_answers[groups == group].mean() for group in range(5)]
-axes.bar(names, shares, color="#0072b2", width=0.7)
-for place, share in enumerate(shares):
-    axes.text(place, share, f"{share:.2f}\nof {np.sum(groups == place)}", ha="center", va="bottom", fontsize=9)
+accuracies = [right_answers[groups == group].mean() for group in range(5)]
+axes.bar(names, accuracies, color="#0072b2", width=0.7)
+for place, accuracy in enumerate(accuracies):
+    axes.text(place, accuracy, f"{accuracy:.2f}\nof {np.sum(groups == place)}", ha="center", va="bottom", fontsize=9)
 axes.set(ylim=(0, 1.25), yticks=[0, 0.5, 1], xlabel="time steps", ylabel="right answers")
 axes.set_title(f"Test series by their length: accuracy {right_answers.mean():.3f} of all")
 plt.show()

@@ -2,8 +2,8 @@
 Iterated sums, developments and Hyena side by side
 ==================================================
 
-All transformers give named columns, so scikit-learn's `FeatureUnion` puts them side by side, and one ridge
-classifier weighs them. Which of them does it use?
+All transformers return named columns, so that scikit-learn's `FeatureUnion` can combine them for one ridge classifier.
+Which of them does it use?
 """
 
 from matplotlib import pyplot as plt
@@ -36,7 +36,7 @@ model = make_pipeline(union, LeaveOneOutRidgeClassifier())
 model
 
 # %%
-# The scaler makes each block weigh the same, however many columns it has. The union, and each part of it alone:
+# The scaler gives each block the same weight for any number of columns. The union, and each part of it alone:
 
 scores = {"all three": model.fit(X, y).score(X_test, y_test)}
 for name, fitted in model[0].transformer_list:
@@ -44,9 +44,8 @@ for name, fitted in model[0].transformer_list:
     scores[name] = ridge.score(fitted.transform(X_test), y_test)
 
 # %%
-# What to see: iterated sums alone are as good as all three together, and developments alone are behind, although the
-# ridge gives them a good part of its weight. A union is easy to build, and no better for that: compare before you keep
-# it.
+# What to see: iterated sums alone are as accurate as all three together. Developments alone are less accurate, although
+# the ridge classifier gives them much weight. A union is not always better than its parts: compare them on your data.
 
 names = model[0].get_feature_names_out()
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
@@ -57,7 +56,7 @@ plot_importance(model[-1], names, by="union", axes=right).set_title("Weights by 
 plt.show()
 
 # %%
-# Every column says what it is.
+# The name of each column describes it.
 
 for name in parts:
     print(next(column for column in names if column.startswith(name)))

@@ -1,10 +1,10 @@
 """
-What the weights of a ridge say about words
-===========================================
+Weights of words in a ridge classifier
+======================================
 
 Features have names that can be read: ``[1][2]|real|end`` is the sum over times i < j of channel 1 at i times
-channel 2 at j. So the weights of a linear model tell what it looks at. Here we know the answer: in one class
-channel 1 has its bump first, in the other channel 2.
+channel 2 at j. The weights of a linear model therefore show which sums it depends on. Here the answer is known: in
+one class channel 1 has its bump first, in the other class channel 2.
 """
 
 import numpy as np
@@ -43,13 +43,13 @@ model = make_pipeline(iss, StandardScaler(), RidgeClassifierCV(np.logspace(-2, 4
 print(f"accuracy on the other half: {model.score(X[150:], y[150:]):.2f}")
 
 # %%
-# What to see: [1][2] and [2][1] count most, as they should, since they are what sets the classes apart; words with
-# channel 3 count next to nothing, and single letters little. The sign tells the class.
+# What to see: [1][2] and [2][1] have the largest weights, because they distinguish the classes. Words with channel 3
+# have almost none, and single letters have little. The sign of a weight shows which class it supports.
 
 names, weights = model[0].get_feature_names_out(), model[-1].coef_.ravel()
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
 plot_importance(model[-1], names, by="word", axes=left)
-left.set_title("How much each word counts")
+left.set_title("Importance of each word")
 order = np.argsort(weights)
 right.barh(range(len(weights)), weights[order], color=np.where(weights[order] > 0, "#d55e00", "#0072b2"))
 right.set_yticks(range(len(weights)), [name_parts(name).word for name in names[order]])
@@ -58,8 +58,8 @@ right.set_xlabel("weight")
 plt.show()
 
 # %%
-# With statistics of windows there are hundreds of features, and a part of the name puts those together that share it.
-# ``by="channel"`` tells which channel matters; a word of two channels counts half for each.
+# With poolings over windows there are hundreds of features. They can be grouped by a part of their names.
+# ``by="channel"`` shows which channel matters; the importance of a word of two channels is divided between them.
 
 model[0].set_params(pooling=("end", "mean", "max", "min"), windows=("dyadic", 1), decay=0.1)
 model.fit(X[:150], y[:150])
