@@ -226,7 +226,7 @@ class PanelAugmentation(PanelTransformer, auto_wrap_output_keys=None):  # type: 
         names = _check_feature_names_in(self, input_features, generate_names=False)
         if names is None or self._fitted_on_table:
             names = [f"channel{c + 1}" for c in range(self.n_channels_)]
-        return np.asarray(list(_told_apart(self._as_fitted()._name_channels(list(names)))), dtype=object)
+        return np.asarray(list(_unique_names(self._as_fitted()._name_channels(list(names)))), dtype=object)
 
     def _as_fitted(self) -> Self:
         """Copy with the parameters of the last fit, without those set since then."""
@@ -250,7 +250,7 @@ class PanelAugmentation(PanelTransformer, auto_wrap_output_keys=None):  # type: 
         self._require_timepoints(lengths, self._needed_timepoints(), type(self).__name__)
 
 
-def _told_apart(names: list[str]) -> Iterator[str]:
+def _unique_names(names: list[str]) -> Iterator[str]:
     """Unique names of channels: repeated ones get a number, "time", "time 2"."""
     seen = set()
     for name in names:
