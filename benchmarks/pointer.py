@@ -1,4 +1,6 @@
-"""Networks of as many weights on tasks in which one event tells which other counts: ``python -m benchmarks.pointer``.
+"""Networks with equal numbers of weights on tasks in which one event determines which other event matters.
+
+Run it with ``python -m benchmarks.pointer``.
 
 All read the same series, end in mean, largest and last value and a linear head, and are trained by the same steps of
 AdamW: each with the learning rate, of those given, that is best on a fifth of the training series; then on all of them.

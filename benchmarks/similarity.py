@@ -8,7 +8,7 @@ from scipy.stats import rankdata
 from sklearn.neighbors import NearestNeighbors
 
 Array = np.ndarray
-RANK = 1e-10  # share of the largest singular value below which one is rounding
+RANK = 1e-10  # fraction of the largest singular value below which another one is a rounding error
 NEIGHBORS = 10
 
 
@@ -82,7 +82,7 @@ def rsa(x: Array, y: Array) -> float:
 
 
 def mutual_knn(x: Array, y: Array, n_neighbors: int = NEIGHBORS) -> float:
-    """Mean share of the nearest neighbours in x that are nearest neighbours in y as well.
+    """Mean fraction of the nearest neighbours in x that are nearest neighbours in y as well.
 
     Chance is n_neighbors / (n_samples - 1). At most a quarter of the samples count as neighbours. NaN for fewer than 3.
 
@@ -99,7 +99,7 @@ def mutual_knn(x: Array, y: Array, n_neighbors: int = NEIGHBORS) -> float:
 
 
 def svcca(x: Array, y: Array, variance: float = 0.99) -> float:
-    """Mean canonical correlation of the principal components that hold a share of the variance.
+    """Mean canonical correlation of the principal components that explain a fraction of the variance.
 
     NaN unless there are more samples than components kept of both together: with fewer, some always
     agree. Independent representations have more than 0 even so: compare with `at_random`.
@@ -202,7 +202,7 @@ def _hsic(left, right):
 
 
 def _directions(x, variance=1.0):
-    """Orthonormal principal components (n_samples, n_kept) of the columns that hold a share of the variance."""
+    """Orthonormal principal components (n_samples, n_kept) of the columns that explain a fraction of the variance."""
     left, sizes, _ = np.linalg.svd(_centred(x), full_matrices=False)
     n_real = np.count_nonzero(sizes > RANK * sizes[0])
     shares = np.cumsum(sizes[:n_real] ** 2) / np.sum(sizes[:n_real] ** 2) if n_real else np.empty(0)

@@ -180,7 +180,7 @@ BAD = {
     "no teacher": (hyena(RidgeClassifierCV()), "teacher must be an embedder such as MHAEmbedder.*got Ridge"),
     "all held out": (hyena(validation_fraction=0.99), "validation_fraction must leave at least 1 series.* got 0.99 of"),
     "batches without training": (mha(fit_mode="random"), ".* is used with fit_mode='auto' or 'supervised'"),
-    "patience without validation set": (mha(patience=2), "patience is used with a positive validation_fraction only"),
+    "patience without validation set": (mha(patience=2), "patience is used with validation_fraction > 0 only"),
     "odd states": (S4EmbeddingTransformer(mha(), d_state=3), "d_state must be even, got 3"),
     "divergence": (mha(lr=1e30, max_epochs=1), r"training diverged: lower lr, now 1e\+30"),
 }

@@ -71,7 +71,7 @@ def low_rank_thresholds(series, lengths, functionals, rows, fractions, *, shift,
 
 
 def low_rank_values(series, lengths, functionals, *, shift, scale):
-    """Values of all parts at each own time, (n_samples, n_chains, n_parts, n_timepoints), NaN behind."""
+    """Values of all parts at each own time, (n_samples, n_chains, n_parts, n_timepoints), NaN after the end."""
     shape = len(series), functionals.n_chains, n_parts(functionals.depth), series.shape[2]
     out = np.full(shape, np.nan, np.float32)
     data, chains = Data(np.ascontiguousarray(series), lengths, shift, scale), chain_arrays(functionals, series.shape[1])

@@ -235,7 +235,7 @@ def _packing_space(data, rows, chains, lanes):
 def _pack(data, members, longest, packed, lanes):
     """Write a group of series, then their differences, to values[row, padding + t, lane]; the steps of a row.
 
-    Around and behind a series there is zero, the mean.
+    Before and after a series there is zero, the mean.
     """
     series, lengths, shift, scale = data
     values, _, padding = packed

@@ -62,7 +62,7 @@ def over_series(
 
 
 class _Tasks:
-    """Rows, handed out one behind the other in whole groups."""
+    """Rows, in whole groups, one after the other."""
 
     def __init__(self, rows: np.ndarray, lanes: int) -> None:
         self._rows, self._lanes, self._first, self._lock = rows, lanes, 0, threading.Lock()

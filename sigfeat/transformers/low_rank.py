@@ -53,7 +53,7 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
         Number of points of the window of a letter; fewer if the series are shorter.
     dilations : tuple of int or None, default=None
         Steps between the points of a window, drawn from these. None: log-uniform between 1 and the largest with which
-        the window fits into the series.
+        the window fits into the series. Used only with ``n_lags > 1``.
     semiring : {"real", "max_plus", "min_plus"} or tuple of str, default="real"
         Sum and product. The chains use the semirings of a tuple in turn.
     decay : float or None, default=None
@@ -183,6 +183,7 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
     }
     _used_only = {
         "quantiles": OnlyWith("pooling", threshold_poolings()),
+        "dilations": OnlyWith("n_lags", above=1),
         **dict.fromkeys(("task", "max_epochs", "batch_size", "lr"), TRAINED),
     }
 

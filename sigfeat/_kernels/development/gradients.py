@@ -116,7 +116,7 @@ def running_gradients(
 def end_momenta(products, first, stop, rows, columns, star, adjoint_grad, out):
     """Write W at the end of each segment to out[s, d], given grad* of the product of the segments of each series.
 
-    With the segments P_1, ..., P_K, W behind segment s is P_{s+1} ... P_K grad* P_1 ... P_s.
+    With the segments P_1, ..., P_K, W after segment s is P_{s+1} ... P_K grad* P_1 ... P_s.
     """
     places, signs = star
     new, before = np.empty(rows * columns), np.empty(rows * columns)

@@ -150,7 +150,7 @@ def _scan_suffixes(letters, levels, depth, strict, n, ones, state, running):
 
 @compiled
 def _multiply_suffixes(letters, levels, depth, strict, n, ones, running, product, lanes):
-    """Values of the words whose first letter sits at t: that letter times the sum of the rest behind it."""
+    """Values of the words whose first letter sits at t: that letter times the sum of the remaining letters after it."""
     for k in range(1, depth + 1):
         slot = 1 if k > 1 and strict else 0
         factors = Factors(ones if k == 1 else running, levels.after, slot, letters, levels.first)

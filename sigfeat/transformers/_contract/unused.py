@@ -17,23 +17,26 @@ class OnlyWith(NamedTuple):
     parameter : str
         The parameter that decides.
     values : tuple or None
-        Its values, or those that it must contain one of, with which the other parameter is used; None for any value
-        except None, False, 0 and empty ones.
+        Its values, or those that it must contain one of, with which the other parameter is used; None for numbers
+        larger than `above`.
+    above : int, default=0
+        The other parameter is used if the deciding one is larger.
     """
 
     parameter: str
     values: tuple[Any, ...] | None = None
+    above: int = 0
 
     def holds(self, value: Any) -> bool:
         """Whether the other parameter is used with this value of the deciding one."""
         if self.values is None:
-            return bool(value)
+            return bool(value > self.above)
         found = value if isinstance(value, tuple | list) else (value,)
         return any(isinstance(item, type(allowed)) and item == allowed for item in found for allowed in self.values)
 
     def __str__(self) -> str:
         if self.values is None:
-            return f"a positive {self.parameter}"
+            return f"{self.parameter} > {self.above}"
         return f"{self.parameter}={' or '.join(repr(value) for value in self.values)}"
 
 
@@ -58,7 +61,11 @@ def refuse_unused(estimator: Any, used_only: dict[str, OnlyWith]) -> None:
 
 
 def _is_default(value: Any, default: Any) -> bool:
-    """Whether a value is the default; 0 is 0.0, but True is not 1, and a grid of NumPy has numbers of its own types."""
+    """Whether a value means the default: 0 is 0.0, but True is not 1; NumPy and torch have types of their own."""
     value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(default, str):  # also of devices
+        return str(value) == default
+    if default is None and isinstance(value, tuple | list):
+        return not value  # no callbacks
     numbers = all(isinstance(one, Real) and not isinstance(one, bool) for one in (value, default))
     return value is default or ((numbers or type(value) is type(default)) and bool(value == default))
