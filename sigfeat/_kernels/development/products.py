@@ -259,7 +259,7 @@ def room_for_steps(increments, rows, runs, lanes):
 
 @compiled
 def pack(increments, members, runs, lanes, steps):
-    """Write increments to steps[t, c, lane], zero after the end of a shorter run, and return the most steps of a run."""
+    """Write increments to steps[t, c, lane], zero after the end of a shorter run; the most steps of a run."""
     series, starts, stops = runs
     n_channels, n_steps = increments.shape[2], 0
     steps[:] = 0

@@ -76,7 +76,7 @@ def pooled_values(series, lengths, trees, semiring, pooling, *, strict, decay_fa
 
 
 def running_values(series, lengths, tree, semiring, *, strict, decay_factor, shift, scale):
-    """Running values of the words of one tree at each own time, (n_samples, n_words, n_timepoints), NaN after the end."""
+    """Running values of the words of one tree (n_samples, n_words, n_timepoints), NaN after the end."""
     out = np.full((len(series), len(tree.nodes), series.shape[2]), np.nan, series.dtype)
     data = Data(np.ascontiguousarray(series), lengths, shift, scale)
     recursion = Recursion(tree.tree, semiring_code(semiring), strict, decay_factor)
