@@ -26,8 +26,9 @@ def chain_arrays(functionals: Functionals, n_channels: int) -> Chains:
     lags = (np.arange(n_lags) - n_lags // 2) * functionals.dilations[..., np.newaxis]
     lags = np.broadcast_to(lags[:, :, np.newaxis], functionals.taps.shape)
     n_terms = n_lags * used.sum(axis=-1).ravel()
-    semirings = [semiring_named(name) for name in functionals.semirings]
-    codes, rates = [semiring_code(semiring) for semiring in semirings], functionals.decays.tolist()
+    names, rates = functionals.semirings, functionals.decays.tolist()
+    semirings = {name: semiring_named(name) for name in set(names)}
+    codes = {name: semiring_code(semiring) for name, semiring in semirings.items()}
     return Chains(
         np.concatenate([[0], n_terms.cumsum()]),
         rows[used].repeat(n_lags),
@@ -35,9 +36,9 @@ def chain_arrays(functionals: Functionals, n_channels: int) -> Chains:
         np.ascontiguousarray(functionals.taps[used], np.float32).ravel(),
         functionals.reach.ravel(),
         functionals.differenced,
-        np.array([code.kind for code in codes]),
-        np.array([code.zero for code in codes]),
-        np.array([semiring.decay_factor(rate) for semiring, rate in zip(semirings, rates, strict=True)]),
+        np.array([codes[name].kind for name in names]),
+        np.array([codes[name].zero for name in names]),
+        np.array([semirings[name].decay_factor(rate) for name, rate in zip(names, rates, strict=True)]),
     )
 
 

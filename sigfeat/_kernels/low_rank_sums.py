@@ -10,7 +10,7 @@ import numpy as np
 
 from sigfeat._kernels.compiled import compiled
 from sigfeat._kernels.low_rank_letters import CHUNK, BlockDecay, Link, Terms, convolve, follow
-from sigfeat._kernels.pooling import ChosenPoolings, feature
+from sigfeat._kernels.pooling import ChosenPoolings, write_features
 from sigfeat._kernels.simd.emitter import block_steps
 from sigfeat._kernels.simd.rows import Span, longest_of, vectors
 from sigfeat._kernels.simd.semirings import REAL, plus, power, times
@@ -140,9 +140,8 @@ def pooled_functionals(data, rows, k, chains, pooling, lanes, out):
                             found = statistics[(part * n_windows + v) * n_statistics * lanes + lane :: lanes]
                             found[END] = ends[part, v, lane]
                             first, stop, start = bounds[part, v, lane]
-                            for c in range(of_columns.shape[0]):
-                                value = feature(poolings.codes[c], found, of_columns[c], start, stop, stop - first)
-                                out[members[lane], column + c * n_windows + v] = value
+                            own_out = out[members[lane], column + v : column + n_columns : n_windows]
+                            write_features(poolings.codes, found, of_columns, start, stop, stop - first, own_out)
                     part += 1
                 first_column += n_chains * (k - level + 1) * n_columns
     return True

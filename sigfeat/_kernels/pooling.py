@@ -52,6 +52,20 @@ def feature(code, kept, threshold, start, stop, n):
 
 
 @compiled
+def write_features(codes, kept, thresholds, start, stop, n, out):
+    """Write to out[c] what `feature` gives for codes[c] and thresholds[c]; the statistics are read once for all."""
+    if n <= 0:
+        out[:] = 0.0
+        return
+    total, maximum, position, minimum = kept[TOTAL], kept[MAXIMUM], kept[POSITION], kept[MINIMUM]
+    end, excess, places = kept[END], kept[EXCESS], kept[PLACES]
+    for c in range(codes.shape[0]):
+        n_above = kept[N_ABOVE + thresholds[c]]
+        statistics = Statistics(start, stop, n, total, maximum, position, minimum, end, excess, places, n_above)
+        out[c] = _value(codes[c], statistics)
+
+
+@compiled
 def feature_rows(statistics, codes, n_undefined, n_timepoints, out):
     """Write the poolings of all rows over the times n_undefined[row] <= t < n_timepoints to out (n_rows, n_poolings).
 

@@ -143,6 +143,7 @@ class WordStream(Stream):
             (Recursion(tree, code, strict, decay_factor), StreamWords(nodes, n_letters, thresholds[places]), places)
             for tree, nodes, places, n_letters in PrefixTrees(words, len(shift)).trees
         ]
+        self._arguments = [_plain((recursion, words)) for recursion, words, _ in self._trees]
         self._state = [np.full(len(recursion.tree.parent), semiring.zero) for recursion, _, _ in self._trees]
         self._statistics = [no_statistics(len(places)) for _, _, places in self._trees]
         self._n_words = len(words)
@@ -156,7 +157,7 @@ class WordStream(Stream):
                 f"got {points[c, t]:.6g} {place}"
             )
         values = np.ascontiguousarray(((points - self._shift) * self._scale).T)
-        for (recursion, words, _), state, kept in zip(self._trees, self._state, self._statistics, strict=True):
+        for (recursion, words), state, kept in zip(self._arguments, self._state, self._statistics, strict=True):
             advance_words(values, self.n_timepoints, recursion, words, self._poolings.wanted, state, kept)
 
     def _features(self) -> NDArray[np.float64]:
@@ -168,6 +169,11 @@ class WordStream(Stream):
             feature_rows(kept, codes, n_undefined, self.n_timepoints, own)
             features[places] = own
         return features.ravel()
+
+
+def _plain(value: Any) -> Any:
+    """Nested NamedTuples as tuples: finding the type of a NamedTuple takes longer than the loop over one point."""
+    return tuple(map(_plain, value)) if isinstance(value, tuple) else value
 
 
 class LowRankStream(Stream):

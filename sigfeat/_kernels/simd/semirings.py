@@ -82,6 +82,20 @@ def times(kind, a, b):
 
 
 @compiled
+def multiply_items(kind, left, right, out):
+    """Write the products of the items of two arrays to `out`, by loops without a branch."""
+    product = kind % N_PRODUCTS
+    if product == TIMES:
+        for i in range(out.shape[0]):
+            out[i] = left[i] * right[i]
+    elif product == PLUS:
+        for i in range(out.shape[0]):
+            out[i] = left[i] + right[i]
+    else:
+        raise ValueError("unknown code of a semiring")
+
+
+@compiled
 def power(kind, factor, n):
     """Product of n equal factors."""
     product = kind % N_PRODUCTS

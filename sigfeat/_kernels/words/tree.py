@@ -22,10 +22,11 @@ from sigfeat._kernels.simd.rows import (
     scan,
     vectors,
 )
-from sigfeat._kernels.simd.semirings import REAL, REAL_DECAYED, SemiringCode, power, times
+from sigfeat._kernels.simd.semirings import REAL, REAL_DECAYED, SemiringCode, multiply_items, power
 from sigfeat._kernels.simd.statistics import (
     END,
     N_STATISTICS,
+    NOTHING,
     Kept,
     Level,
     Limits,
@@ -122,6 +123,7 @@ def pooled_words(data, rows, recursion, lanes, words, pooling, out):
     statistics = vectors(nodes.shape[0] * n_fine * N_STATISTICS * lanes, real)
     lower, upper = vectors(n_letters.max() * n_fine * lanes, real), vectors(n_fine * lanes, real)
     bounds, (code, n_thresholds) = np.zeros((lanes, n_fine + 1), np.int64), passes(poolings.wanted, 1)
+    gathered = code != NOTHING or n_thresholds > 0
     for group in range(0, rows.shape[0], lanes):
         members = rows[group : group + lanes]
         n_steps = longest_of(members, lengths)
@@ -139,7 +141,7 @@ def pooled_words(data, rows, recursion, lanes, words, pooling, out):
                 touched, masked = _set_bounds(
                     bounds, f, strict, members.shape[0], begin, n, n_fine, lanes, lower, upper
                 )
-                if not touched:
+                if not touched or not gathered:
                     continue
                 for w in range(nodes.shape[0]):
                     limits = Limits(masked, lower, (n_letters[w] - 1) * n_fine + f, upper, f)
@@ -174,15 +176,15 @@ def _advance_block(data, members, n_steps, block, recursion, workspace):
     n = min(n_block, n_steps - block * n_block)
     pack_block(data, members, n_steps, block, zero, letters[: n_channels * row], lanes)
     for i in range(tree.shorter.shape[0]):
-        for item in range(n * lanes):
-            a, b = letters[tree.shorter[i] * row + item], letters[tree.channel[i] * row + item]
-            letters[(n_channels + i) * row + item] = times(kind, a, b)
+        shorter, channel = letters[tree.shorter[i] * row :], letters[tree.channel[i] * row :]
+        multiply_items(kind, shorter, channel, letters[(n_channels + i) * row :][: n * lanes])
+    factor_of_block = power(kind, own, n)
     actual = REAL_DECAYED if kind == REAL and own != one else kind
     sums = Sums(state, running)
     for level in range(tree.first_of_length.shape[0] - 1):
         slot = 1 if level > 0 and not strict else 0
         factors = Factors(ones if level == 0 else running, tree.parent, slot, letters, tree.letter)
-        decay = Decay(own, own if level > 0 and strict else one, power(kind, own, n))
+        decay = Decay(own, own if level > 0 and strict else one, factor_of_block)
         stop = tree.first_of_length[level + 1]
         for i in range(tree.first_of_length[level], stop, CHAINS):
             scan(actual, Span(i, min(CHAINS, stop - i)), factors, n, decay, sums)
