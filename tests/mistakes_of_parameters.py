@@ -53,7 +53,7 @@ LOW_RANK_OUT_OF_RANGE = {
     "dilations": [3],
     "semiring": ["max_times"],
     "decay": [-1, "auto"],
-    "pooling": ["argmax"],
+    "pooling": ["median"],
     "quantiles": [1.5, "half", None],
     "fit_mode": ["train"],
     "task": ["cluster"],

@@ -17,6 +17,7 @@ import sigfeat
 from sigfeat import ChannelUnion, CumulativeSum, MHAEmbedder
 from sigfeat.adapters._estimators import ADAPTED, CLASSES, NUMBERS
 from sigfeat.pooling import threshold_poolings
+from sigfeat.transformers._contract.unused import OnlyWith
 from tests.estimators import OTHER_VALUES
 from tests.panels import padded, ragged
 
@@ -125,7 +126,7 @@ def test_what_decides_about_a_parameter_is_a_parameter(name):
 def test_quantiles_are_used_with_every_pooling_that_has_a_threshold(name):
     used_only = getattr(CLASSES_OF_PACKAGE[name], "_used_only", {})
     for parameter in {"quantile", "quantiles"} & used_only.keys():
-        assert used_only[parameter] == ("pooling", threshold_poolings())
+        assert used_only[parameter] == OnlyWith("pooling", threshold_poolings())
 
 
 X = padded(ragged((12, 10, 12, 12, 9, 12, 12, 12), 2))

@@ -8,6 +8,8 @@ from sigfeat import AddTime
 from tests.panels import KINDS, padded, ragged
 from tests.test_contract import every_transformer, fit, fit_transform, fitted_once, in_turn
 
+pytestmark = pytest.mark.usefixtures("short_epochs")
+
 
 def results_alone(transformer, series):
     """What a fitted transformer gives for each series alone, without any padding."""

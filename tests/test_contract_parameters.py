@@ -4,6 +4,7 @@ import warnings
 from numbers import Real
 
 import numpy as np
+import pytest
 from sklearn.base import clone
 
 from sigfeat import FeatureScaler, FillMissing
@@ -11,6 +12,8 @@ from sigfeat._validation import Interval
 from tests.estimators import HOW_TO_COMPUTE, OTHER_VALUES
 from tests.panels import padded, ragged
 from tests.test_contract import every_transformer, fit, target
+
+pytestmark = pytest.mark.usefixtures("short_epochs")
 
 
 @every_transformer

@@ -20,6 +20,8 @@ from sigfeat import (
 from tests.panels import multiindex, nested, padded, ragged
 from tests.test_contract import every_transformer, fit, fit_transform, fitted_once, parts, target
 
+pytestmark = pytest.mark.usefixtures("short_epochs")
+
 
 def nan_inside(X):
     X[2, 1, 3] = np.nan

@@ -44,7 +44,7 @@ class _SktimeMixin(AdapterMixin):
     def reset(self) -> Any:
         """Reset as in sktime, but keep the attributes that scikit-learn's pipelines attach."""
         kept = {name: vars(self)[name] for name in _KEPT_BY_RESET if name in vars(self)}
-        super().reset()
+        super().reset()  # type: ignore[misc]  # of sktime
         self.__dict__.update(kept)
         return self
 

@@ -2,12 +2,13 @@
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from threadpoolctl import threadpool_limits
 
 
-def check_device(device: torch.device | str) -> None:
+def check_device(device: Any) -> None:
     """Raise a ValueError, with the reason that torch gives, if torch cannot compute on the device."""
     try:
         float(torch.zeros(1, device=device))

@@ -2,16 +2,15 @@
 
 from typing import Any, Self
 
-from sklearn.base import BaseEstimator
 
-
-class DefaultPartsMixin(BaseEstimator):
+class DefaultPartsMixin:
     """Estimators with a parameter whose value None stands for a default estimator with parameters of its own.
 
     ``student.set_params(teacher__d_model=32)`` replaces None by the default teacher and sets its parameter, so that a
     grid search works. The signature keeps None: an estimator there would be shared by all instances.
 
-    Subclasses return the default estimators from `_default_parts`.
+    Subclasses return the default estimators from `_default_parts`. They may be estimators of sktime and aeon, so this
+    class is not derived from scikit-learn's.
     """
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -26,7 +25,8 @@ class DefaultPartsMixin(BaseEstimator):
         -------
         params : dict
         """
-        params: dict[str, Any] = super().get_params(deep=deep)
+        estimator: Any = super()
+        params: dict[str, Any] = estimator.get_params(deep=deep)
         for name, part in self._default_parts().items() if deep else ():
             params |= {f"{name}__{key}": value for key, value in part.get_params().items()}
         return params
@@ -49,15 +49,16 @@ class DefaultPartsMixin(BaseEstimator):
         ValueError
             If there is no such parameter.
         """
-        super().set_params(**{key: params.pop(key) for key in list(params) if "__" not in key})
+        estimator: Any = super()
+        estimator.set_params(**{key: params.pop(key) for key in list(params) if "__" not in key})
         for name, part in self._default_parts().items():
             start = f"{name}__"
             nested = {key.removeprefix(start): params.pop(key) for key in list(params) if key.startswith(start)}
             default = part.get_params()
             part.set_params(**nested)
             if any(key not in default or value is not default[key] for key, value in part.get_params().items()):
-                super().set_params(**{name: part})
-        super().set_params(**params)
+                estimator.set_params(**{name: part})
+        estimator.set_params(**params)
         return self
 
     def _default_parts(self) -> dict[str, Any]:
