@@ -32,7 +32,10 @@ help:
 demo: $(READY)
 	$(BIN)/python examples/demo.py
 
-test: lint
+# loops are compiled once, beside the linters, rather than by each process of the tests
+test: $(READY)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.loops & loops=$$!; \
+	$(MAKE) --no-print-directory lint || { kill $$loops; exit 1; }
 	$(PYTEST) $(PYTEST_ARGS)
 
 lint: $(READY)

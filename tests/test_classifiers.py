@@ -72,7 +72,7 @@ def test_classifiers_on_embeddings_fit_and_predict(name):
     pipeline = made(name, "classifier")
     pipeline.set_params(
         **{
-            parameter: 20
+            parameter: 1
             for parameter in pipeline.get_params()
             if parameter.endswith("hyenaembeddingtransformer__max_epochs")
         }

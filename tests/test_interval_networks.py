@@ -9,7 +9,7 @@ from sigfeat.classifiers import interval_hyena_classifier, interval_stack_classi
 from sigfeat.datasets import make_coincidence
 
 
-@parametrize_with_checks([IntervalNetworkClassifier(d_model=4, max_epochs=40, dtype="float64")])
+@parametrize_with_checks([IntervalNetworkClassifier(d_model=4, max_epochs=20, dtype="float64")])
 def test_check_estimator(estimator, check):
     check(estimator)
 
