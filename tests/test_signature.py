@@ -164,7 +164,7 @@ def test_more_words_than_iisignature_can_count_are_refused_at_once(kind, n_chann
         n_channels, formula = 46341, r"n_channels \* \(n_channels \+ 1\)"
     with pytest.raises(
         ValueError,
-        match=rf'{formula} must be at most 2147483647 for SignatureTransformer with kind="{kind}", .*got .* '
+        match=rf'{formula} must be at most 2147483647 for SignatureTransformer with kind="{kind}" because .*got .* '
         rf"for n_channels={n_channels}, depth={depth}: lower the depth",
     ):
         SignatureTransformer(kind=kind, depth=depth).fit(np.zeros((1, n_channels, 2)))
