@@ -35,8 +35,8 @@ demo: $(READY)
 # loops are compiled once, beside the linters, rather than by each process of the tests
 test: $(READY)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.loops & loops=$$!; \
-	$(MAKE) --no-print-directory lint || { kill $$loops; exit 1; }
-	$(PYTEST) $(PYTEST_ARGS)
+	$(MAKE) --no-print-directory lint && $(PYTEST) $(PYTEST_ARGS); tested=$$?; \
+	kill $$loops 2>/dev/null; exit $$tested
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

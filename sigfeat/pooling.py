@@ -253,3 +253,8 @@ def window_names(windows: object) -> list[str]:
         level = n_parts // (stop - first)
         names.append(f"{first * level // n_parts}/{level}-{stop * level // n_parts}/{level}")
     return names
+
+
+def window_endings(windows: Windows) -> list[str]:
+    """Endings of the names of features for each window, "|0/2-1/2"; an empty one for the whole series."""
+    return [f"|{name}" if name else "" for name in window_names(windows)]

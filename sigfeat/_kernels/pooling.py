@@ -21,9 +21,7 @@ class ChosenPoolings(NamedTuple):
 def chosen_poolings(names: Sequence[str]) -> ChosenPoolings:
     """Poolings by name; a ValueError for an unknown one."""
     needed = {statistic for name in names for statistic in pooling_named(name).needs}
-    codes, table = [], list(POOLINGS)
-    for name in names:
-        codes.append(table.index(name))
+    codes = [list(POOLINGS).index(name) for name in names]
     return ChosenPoolings(np.array(codes), np.array([statistic in needed for statistic in STATISTICS]))
 
 

@@ -11,7 +11,7 @@ from sigfeat._kernels.low_rank import LOW_RANK_SEMIRINGS, MAX_THRESHOLDS, low_ra
 from sigfeat._messages import plain
 from sigfeat.functionals import MAX_CHANNELS, Functionals, n_parts
 from sigfeat.panel import Floats
-from sigfeat.pooling import Windows, threshold_poolings, window_names
+from sigfeat.pooling import Windows, threshold_poolings, window_endings
 
 
 def checked_semirings(semiring: str | Sequence[str]) -> tuple[str, ...]:
@@ -88,7 +88,7 @@ def functional_names(functionals: Functionals, columns: Sequence[tuple[str, int]
 
     columns: pairs of the name of a pooling and the number of its threshold.
     """
-    k, endings = functionals.depth, [f"|{name}" if name else "" for name in window_names(windows)]
+    k, endings = functionals.depth, window_endings(windows)
     numbered = any(q > 0 for _, q in columns)
     poolings = [f"{name}{q + 1}" if name == "ppv" and numbered else name for name, q in columns]
     return [

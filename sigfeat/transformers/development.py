@@ -24,13 +24,13 @@ from sigfeat.pooling import (
     threshold_bytes,
     threshold_poolings,
     whole_series,
-    window_names,
+    window_endings,
 )
 from sigfeat.transformers._contract.callbacks import NO_VALIDATION_SET, check_callbacks
 from sigfeat.transformers._contract.jobs import N_JOBS, granted_threads
 from sigfeat.transformers._contract.memory import check_fitted_size, check_output_size
 from sigfeat.transformers._contract.paths import path_units
-from sigfeat.transformers._contract.targets import TRAINING_CONSTRAINTS, check_target
+from sigfeat.transformers._contract.targets import TRAINING_CONSTRAINTS, TRAINING_USED_ONLY, check_target
 from sigfeat.transformers._contract.unused import TRAINED, OnlyWith
 from sigfeat.transformers._developments import DevelopmentFeatures
 from sigfeat.transformers._streams import DevelopmentStream
@@ -190,9 +190,8 @@ class PathDevelopmentTransformer(DevelopmentFeatures):
     _used_only = {
         "quantile": OnlyWith("pooling", threshold_poolings()),
         "patience": OnlyWith("validation_fraction"),
-        **dict.fromkeys(
-            ("task", "max_epochs", "batch_size", "lr", "weight_decay", "validation_fraction", "callbacks"), TRAINED
-        ),
+        **TRAINING_USED_ONLY,
+        **dict.fromkeys(("weight_decay", "validation_fraction", "callbacks"), TRAINED),
     }
 
     def __init__(
@@ -283,7 +282,7 @@ class PathDevelopmentTransformer(DevelopmentFeatures):
         self._group, self._pooling, self._windows = group, pooling, windows
         self._varying = np.flatnonzero(group.varying().numpy().ravel().repeat(1 + group.is_complex))
         self._compute_dtype = None if self.dtype is None else np.dtype(self.dtype)
-        self._endings = [f"|{name}" if name else "" for name in window_names(self.windows)]
+        self._endings = window_endings(self.windows)
         if target is not None:
             elements = self._train(self._increments(X, lengths), lengths, target[1], elements, seed)
         self._elements = elements

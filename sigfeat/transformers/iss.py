@@ -26,7 +26,7 @@ from sigfeat.pooling import (
     threshold_poolings,
     threshold_series,
     whole_series,
-    window_names,
+    window_endings,
 )
 from sigfeat.semirings import SEMIRINGS
 from sigfeat.transformers._contract.base import FeatureTransformer
@@ -40,7 +40,7 @@ from sigfeat.transformers._contract.feature_table import (
 )
 from sigfeat.transformers._contract.jobs import N_JOBS, granted_threads
 from sigfeat.transformers._contract.memory import check_output_size
-from sigfeat.transformers._contract.moments import channel_moments
+from sigfeat.transformers._contract.moments import channel_scaling
 from sigfeat.transformers._contract.unused import OnlyWith
 from sigfeat.transformers._streams import WordStream
 from sigfeat.transformers._words import chosen_words
@@ -224,7 +224,7 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
         self._require_timepoints(lengths, self._needed_timepoints(), f"words of {self._n_letters} letters")
         self._check_sign(X)
         self.words_ = words
-        self.mean_, self.scale_ = self._learn_scale(X, lengths)
+        self.mean_, self.scale_ = channel_scaling(X, lengths, self.scale, centred=not self._semiring.non_negative)
         self._loop: dict[str, Any] = {
             "strict": self._strict,
             "decay_factor": self._semiring.decay_factor(self._decay),
@@ -300,7 +300,7 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
         return WordStream(self.words_, self._semiring, pooling, thresholds, needed=needed, **self._loop)
 
     def _feature_names(self) -> list[str]:
-        labels, windows = self._channel_labels(), [f"|{name}" if name else "" for name in window_names(self._windows)]
+        labels, windows = self._channel_labels(), window_endings(self._windows)
         endings = [f"|{self._semiring.name}|{name}{window}" for name in self._pooled[0] for window in windows]
         return [f"{word.spell(labels)}{ending}" for word in self.words_ for ending in endings]
 
@@ -316,14 +316,6 @@ class ISSTransformer(FeatureTableMixin, FeatureTransformer):
     def _is_full(self, pooling: tuple[str, ...]) -> bool:
         """Whether the matrix product of `end_values` computes all features."""
         return self.words == "length" and self.semiring == "real" and pooling == ("end",) and self._windows == "whole"
-
-    def _learn_scale(self, X: Floats, lengths: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Value that is subtracted from each channel, and value that it is divided by."""
-        zeros, ones = np.zeros(X.shape[1]), np.ones(X.shape[1])
-        if self.scale is None:
-            return zeros, ones
-        mean, deviation = channel_moments(X, lengths)
-        return (mean if self.scale == "standard" and not self._semiring.non_negative else zeros), deviation
 
     def _check_sign(self, X: Floats) -> None:
         if self._semiring.non_negative and np.nanmin(X) < 0:

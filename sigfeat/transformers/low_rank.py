@@ -19,9 +19,9 @@ from sigfeat.transformers._contract.base import FeatureTransformer
 from sigfeat.transformers._contract.feature_table import Columns, FeatureTableMixin, functional_columns
 from sigfeat.transformers._contract.jobs import N_JOBS, granted_threads
 from sigfeat.transformers._contract.memory import check_fitted_size, check_output_size
-from sigfeat.transformers._contract.moments import channel_moments, difference_deviations
-from sigfeat.transformers._contract.targets import check_target
-from sigfeat.transformers._contract.unused import TRAINED, OnlyWith
+from sigfeat.transformers._contract.moments import channel_scaling, difference_deviations
+from sigfeat.transformers._contract.targets import TRAINING_CONSTRAINTS, TRAINING_USED_ONLY, check_target
+from sigfeat.transformers._contract.unused import OnlyWith
 from sigfeat.transformers._functionals import (
     checked_dilations,
     checked_quantiles,
@@ -172,11 +172,7 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
         "windows": [StrOptions({"whole"}), Interval(Integral, 1, None, closed="left"), tuple, list],
         "scale": [StrOptions({"standard", "std"}), None],
         "quantiles": [Integral, Interval(Real, 0, 1, closed="both"), tuple, list],
-        "fit_mode": [StrOptions({"random", "supervised"})],
-        "task": [StrOptions({"auto", "classification", "regression"})],
-        "max_epochs": [Interval(Integral, 1, None, closed="left")],
-        "batch_size": [Interval(Integral, 2, None, closed="left")],
-        "lr": [Interval(Real, 0, None, closed="neither")],
+        **TRAINING_CONSTRAINTS,
         "device": "no_validation",  # checked by torch
         "random_state": ["random_state"],
         "n_jobs": N_JOBS,
@@ -184,7 +180,7 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
     _used_only = {
         "quantiles": OnlyWith("pooling", threshold_poolings()),
         "dilations": OnlyWith("n_lags", above=1),
-        **dict.fromkeys(("task", "max_epochs", "batch_size", "lr"), TRAINED),
+        **TRAINING_USED_ONLY,
     }
 
     def __init__(
@@ -353,15 +349,9 @@ class LowRankISSTransformer(FeatureTableMixin, FeatureTransformer):
 
     def _learn_scale(self, X: Floats, lengths: NDArray[np.int64]) -> None:
         """Set `mean_`, `scale_` and `difference_scale_`."""
-        zeros, ones = np.zeros(X.shape[1]), np.ones(X.shape[1])
-        self.mean_, self.scale_, self.difference_scale_ = zeros, ones, ones.copy()
-        if self.scale is None:
-            return
-        mean, self.scale_ = channel_moments(X, lengths)
-        if self.scale == "standard":
-            self.mean_ = mean
-        long_enough = lengths > 1
-        if long_enough.any():
+        self.mean_, self.scale_ = channel_scaling(X, lengths, self.scale)
+        self.difference_scale_, long_enough = np.ones(X.shape[1]), lengths > 1
+        if self.scale is not None and long_enough.any():
             self.difference_scale_ = difference_deviations(X[long_enough], lengths[long_enough])
 
     def _factors(self) -> NDArray[np.float64]:

@@ -20,6 +20,21 @@ def channel_moments(X: Floats, lengths: NDArray[np.int64]) -> tuple[NDArray[np.f
     return mean, np.where(constant, np.maximum(1.0, error), deviation)
 
 
+def channel_scaling(
+    X: Floats, lengths: NDArray[np.int64], scale: str | None, *, centred: bool = True
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Value that is subtracted from each channel, and value that it is divided by, for a parameter `scale`.
+
+    scale: "standard", "std", which subtracts nothing, or None for no scaling. Nothing is subtracted either if the
+    scaling may not be `centred`.
+    """
+    zeros, ones = np.zeros(X.shape[1]), np.ones(X.shape[1])
+    if scale is None:
+        return zeros, ones
+    mean, deviation = channel_moments(X, lengths)
+    return (mean if scale == "standard" and centred else zeros), deviation
+
+
 def difference_deviations(X: Floats, lengths: NDArray[np.int64]) -> NDArray[np.float64]:
     """Standard deviation of the differences x(t + 1) - x(t) of each channel, infinite for constant ones.
 

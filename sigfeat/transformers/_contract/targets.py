@@ -10,6 +10,7 @@ from sklearn.utils.multiclass import type_of_target
 
 from sigfeat._messages import plain
 from sigfeat._validation import Interval, StrOptions, check_known, of_objects
+from sigfeat.transformers._contract.unused import TRAINED
 
 TRAINING_CONSTRAINTS: dict[str, Any] = {
     "fit_mode": [StrOptions({"random", "supervised"})],
@@ -18,6 +19,7 @@ TRAINING_CONSTRAINTS: dict[str, Any] = {
     "batch_size": [Interval(Integral, 2, None, closed="left")],
     "lr": [Interval(Real, 0, None, closed="neither")],
 }
+TRAINING_USED_ONLY = dict.fromkeys(TRAINING_CONSTRAINTS.keys() - {"fit_mode"}, TRAINED)
 KINDS = ("binary", "multiclass", "continuous", "continuous-multioutput")
 
 

@@ -6,8 +6,19 @@ from typing import Any
 
 from sigfeat._devices import Device
 from sigfeat._validation import Interval, RandomState
+from sigfeat.nn.encoder import EncoderSpec
 from sigfeat.pooling import Windows
-from sigfeat.transformers.embeddings.student import DistilledEmbedder, StudentMixer, hyena_timepoints
+from sigfeat.transformers.embeddings.student import DistilledEmbedder, StudentMixer
+
+
+def _needed_timepoints(spec: EncoderSpec) -> int:
+    """Smallest number of points at which every tap of the short filter is used."""
+    return spec.short_filter if spec.causal else spec.short_filter // 2 + 1
+
+
+def _check(spec: EncoderSpec) -> None:
+    if not spec.causal and spec.short_filter % 2 == 0:
+        raise ValueError(f"short_filter must be odd unless causal, got {spec.short_filter}")
 
 
 class HyenaEmbeddingTransformer(DistilledEmbedder):
@@ -154,8 +165,9 @@ class HyenaEmbeddingTransformer(DistilledEmbedder):
         "hyena",
         "hyena{order}",
         ("order", "short_filter", "filter_width", "filter_bands", "gate_norm"),
-        hyena_timepoints,
+        _needed_timepoints,
         "short_filter={short_filter}",
+        _check,
     )
 
     def __init__(

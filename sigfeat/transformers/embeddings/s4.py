@@ -6,8 +6,14 @@ from typing import Any
 
 from sigfeat._devices import Device
 from sigfeat._validation import Interval, RandomState, StrOptions
+from sigfeat.nn.encoder import EncoderSpec
 from sigfeat.pooling import Windows
 from sigfeat.transformers.embeddings.student import DistilledEmbedder, StudentMixer
+
+
+def _check(spec: EncoderSpec) -> None:
+    if spec.d_state % 2:
+        raise ValueError(f"d_state must be even, got {spec.d_state}")
 
 
 class S4EmbeddingTransformer(DistilledEmbedder):
@@ -141,7 +147,7 @@ class S4EmbeddingTransformer(DistilledEmbedder):
         "kind": [StrOptions({"diagonal", "dplr"})],
         **DistilledEmbedder._shared_constraints,
     }
-    _mixer = StudentMixer("s4", "s4", ("d_state", "kind"))
+    _mixer = StudentMixer("s4", "s4", ("d_state", "kind"), check=_check)
 
     def __init__(
         self,

@@ -43,6 +43,8 @@ class StudentMixer:
         Smallest number of points of a series, as a function of the spec.
     what_needs : str
         Name of the part that needs them, with fields of the spec in braces.
+    check : callable
+        Raises a ValueError if fields of the spec do not go together.
     """
 
     name: str
@@ -50,11 +52,7 @@ class StudentMixer:
     fields: tuple[str, ...] = ()
     needed_timepoints: Callable[[EncoderSpec], int] = lambda spec: 1
     what_needs: str = ""
-
-
-def hyena_timepoints(spec: EncoderSpec) -> int:
-    """Smallest number of points at which every tap of the short filter is used."""
-    return spec.short_filter if spec.causal else spec.short_filter // 2 + 1
+    check: Callable[[EncoderSpec], None] = lambda spec: None
 
 
 class DistilledEmbedder(DefaultPartsMixin, Embedder):
@@ -257,10 +255,7 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
             causal=of_teacher.causal if self.causal is None else bool(self.causal),
             **{name: kinds[name](getattr(self, name)) for name in self._mixer.fields},
         )
-        if spec.mixer == "hyena" and not spec.causal and spec.short_filter % 2 == 0:
-            raise ValueError(f"short_filter must be odd unless causal, got {spec.short_filter}")
-        if spec.mixer == "s4" and spec.d_state % 2:
-            raise ValueError(f"d_state must be even, got {spec.d_state}")
+        self._mixer.check(spec)
         return spec
 
     def _check_points(self, lengths: NDArray[np.int64], spec: EncoderSpec) -> None:

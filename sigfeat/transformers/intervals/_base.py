@@ -32,7 +32,7 @@ from sigfeat.pooling import (
     threshold_bytes,
     threshold_poolings,
     threshold_series,
-    window_names,
+    window_endings,
 )
 from sigfeat.transformers._contract.base import FeatureTransformer
 from sigfeat.transformers._contract.feature_table import (
@@ -45,7 +45,7 @@ from sigfeat.transformers._contract.feature_table import (
 )
 from sigfeat.transformers._contract.jobs import N_JOBS, granted_threads
 from sigfeat.transformers._contract.memory import check_fitted_size, check_output_size
-from sigfeat.transformers._contract.targets import TRAINING_CONSTRAINTS, check_target
+from sigfeat.transformers._contract.targets import TRAINING_CONSTRAINTS, TRAINING_USED_ONLY, check_target
 from sigfeat.transformers._contract.unused import TRAINED, OnlyWith
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ INTERVAL_CONSTRAINTS: dict[str, Any] = {
 }
 INTERVAL_USED_ONLY = {
     "quantile": OnlyWith("pooling", threshold_poolings()),
-    **dict.fromkeys(("task", "max_epochs", "batch_size", "lr", "device"), TRAINED),
+    **TRAINING_USED_ONLY,
+    "device": TRAINED,
 }
 
 
@@ -113,8 +114,7 @@ class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
         rows = None if kept is None else kept()
         self._kept = None if rows is None or rows.all() else np.flatnonzero(np.repeat(rows, n_columns))
         random_state = check_random_state(self.random_state)
-        longest = int(np.median(lengths)) // 2 if self.filter_length is None else self.filter_length
-        longest, target = max(2, longest), None
+        longest, target = self._longest(lengths), None
         needs_torch = self.fit_mode == "supervised" or self.filter == "learnt"
         if self.fit_mode == "supervised":
             target = check_target(y, X, self.task)[1]
@@ -131,10 +131,13 @@ class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
         if threshold_poolings(names):
             pooling = WindowPooling(names, self._learn_thresholds(X, lengths, n_rows), n_fine, runs)
         self.thresholds_, self._how = pooling.thresholds, pooling
-        windows = [f"|{name}" if name else "" for name in window_names(self.windows)]
-        self._endings = [f"|{name}{window}" for name in names for window in windows]
+        self._endings = [f"|{name}{window}" for name in names for window in window_endings(self.windows)]
         self._filter_names = [f"|{self.filter}{j + 1}" for j in range(self.n_filters)]
         self._n_features_out = n_rows * n_columns if self._kept is None else len(self._kept)
+
+    def _longest(self, lengths: NDArray[np.int64]) -> int:
+        """Longest lag of the filters."""
+        return max(2, int(np.median(lengths)) // 2 if self.filter_length is None else self.filter_length)
 
     def _check_size(
         self,
@@ -153,7 +156,7 @@ class IntervalTransformer(FeatureTableMixin, FeatureTransformer):
         if threshold_poolings(names):
             workspace += 3 * threshold_bytes(len(X), 8 * longest * n_rows)
         if self.filter != "exponential":
-            lags = max(2, int(np.median(lengths)) // 2 if self.filter_length is None else self.filter_length)
+            lags = self._longest(lengths)
             n_fft = min(max(STRETCH * lags, SHORTEST), longest + min(lags, longest))
             each = 4 * self.filter_rank * self.n_filters * n_factors * itemsize * n_fft + 8 * n_rows * n_fft
             workspace += each * min(granted_threads(self.n_jobs), len(X))

@@ -13,7 +13,7 @@ from sigfeat._validation import Interval, RandomState, StrOptions, _fit_context
 from sigfeat.panel import Floats
 from sigfeat.pooling import Windows, check_poolings, fine_windows
 from sigfeat.transformers._contract.feature_table import Columns, combined, word_columns
-from sigfeat.transformers._contract.moments import channel_moments
+from sigfeat.transformers._contract.moments import channel_scaling
 from sigfeat.transformers._contract.unused import OnlyWith
 from sigfeat.transformers._words import chosen_words
 from sigfeat.transformers.intervals._base import INTERVAL_CONSTRAINTS, INTERVAL_USED_ONLY, IntervalTransformer
@@ -212,10 +212,7 @@ class IntervalISSTransformer(IntervalTransformer):
         n_runs = sum(word.length * (word.length + 1) // 2 for word in self.words_)
         n_factors = 1 + (len(self.words_) if isinstance(self.words, str) else n_runs)
         self._check_size(X, lengths, len(self.words_), n_factors)
-        self.mean_, self.scale_ = np.zeros(X.shape[1]), np.ones(X.shape[1])
-        if self.scale is not None:
-            mean, self.scale_ = channel_moments(X, lengths)
-            self.mean_ = mean if self.scale == "standard" else self.mean_
+        self.mean_, self.scale_ = channel_scaling(X, lengths, self.scale)
         self._fit_intervals(X, lengths, y, len(self.words_))
         return self
 
