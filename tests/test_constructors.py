@@ -7,7 +7,6 @@ import functools
 import inspect
 import itertools
 import re
-import sys
 
 import numpy as np
 import pytest
@@ -133,11 +132,10 @@ X = padded(ragged((12, 10, 12, 12, 9, 12, 12, 12), 2))
 Y = np.arange(len(X)) % 2
 SMALL = {
     **{"d_model": 4, "n_layers": 1, "d_ff": 5, "n_heads": 1, "d_state": 4, "batch_size": 4, "max_epochs": 3},
-    **{"n_steps": 2, "n_functionals": 5, "n_filters": 2, "n_developments": 1, "filter_bands": 2, "filter_width": 4},
+    **{"n_functionals": 5, "n_filters": 2, "n_developments": 1, "filter_bands": 2, "filter_width": 4},
 }
 CHOICES = {  # settings, of which one differs from the default at a time
     "fit_mode": ("random", "supervised", "masked"),
-    "objective": ("random", "supervised", "masked"),
     "pooling": ("end", "ppv"),
     "filter": ("box", "exponential", "random", "learnt"),
     "words": ("length", ["[1]", "[1][2]"]),
@@ -153,7 +151,6 @@ CHOICES = {  # settings, of which one differs from the default at a time
     "validation_fraction": (0.0, 0.25),
     "method": ("forward",),
     "control": (True,),
-    "sparse": (True,),
 }
 EXCEPT = {  # parameters that may leave the features as they are, and why
     "n_jobs": "how to compute",
@@ -164,21 +161,12 @@ EXCEPT = {  # parameters that may leave the features as they are, and why
     "dtype": "the precision of X where there is no training",
     "patience": "only long training stops early; refused without a validation set",
 }
-FIXED = {"MHAEmbedder": {"fit_mode": "supervised", "objective": "supervised"}}  # "auto" is one of the others
+FIXED = {"MHAEmbedder": {"fit_mode": "supervised"}}  # "auto" is one of the others
 
 
 @functools.cache
 def teacher():
-    chosen = {"fit_mode", "objective"} & set(parameters("MHAEmbedder"))
-    return MHAEmbedder(d_model=4, n_heads=1, n_layers=1, d_ff=5, **dict.fromkeys(chosen, "random"))
-
-
-@pytest.fixture
-def short_epochs(monkeypatch):
-    """An epoch of one step, where epochs are made of steps."""
-    for module in [module for name, module in sys.modules.items() if name.startswith("sigfeat.")]:
-        if "STEPS_PER_EPOCH" in vars(module):
-            monkeypatch.setattr(module, "STEPS_PER_EPOCH", 1)
+    return MHAEmbedder(d_model=4, n_heads=1, n_layers=1, d_ff=5, fit_mode="random")
 
 
 def small(name, setting):
