@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from benchmarks.archive.cells import Cell
-from benchmarks.archive.pipelines import inputs, make, n_features
+from benchmarks.archive.pipelines import inputs, make, n_features, probabilities
 from benchmarks.archive.sets import load
 from benchmarks.measure import new_peak, peak, thread_limit
 from benchmarks.study.apart import TOO_LONG, answer, ask
 from benchmarks.study.records import Record
 
 MODULE = "benchmarks.archive.apart"
+LEAST_PROBABILITY = 1e-3  # in the log loss, so that a single probability of 0 does not decide it
 CLASSES_TO_WARM, SERIES_TO_WARM = 3, 4  # and series of each of these classes
 
 
@@ -35,8 +36,9 @@ def measure(data_set: str, folder: str | None, pipeline: str, seed: int, jobs: i
     Returns
     -------
     record : dict
-        "accuracy" on the test part; "fit_seconds", "predict_seconds" by the wall clock, "fit_cpu_seconds",
-        "predict_cpu_seconds" of the processor; "peak_bytes"; "n_features" or None; and what the data set is like.
+        "accuracy", "log_loss" and "brier" on the test part; "fit_seconds", "predict_seconds" by the wall clock,
+        "fit_cpu_seconds", "predict_cpu_seconds" of the processor; "peak_bytes"; "n_features" or None; and what the
+        data set is like.
 
     Notes
     -----
@@ -65,8 +67,11 @@ def measure(data_set: str, folder: str | None, pipeline: str, seed: int, jobs: i
         _, fit = _timed(lambda: model.fit(X, y))
         predicted, predict = _timed(lambda: model.predict(X_test))
         peak_bytes = peak() - level
+        log_loss, brier = scores(probabilities(model, X_test), np.unique(y), y_test)
     return {
         "accuracy": float(np.mean(predicted == y_test)),
+        "log_loss": log_loss,
+        "brier": brier,
         "fit_seconds": fit[0],
         "predict_seconds": predict[0],
         "fit_cpu_seconds": fit[1],
@@ -115,6 +120,13 @@ def _warm(pipeline, jobs, X, y, X_test):
         run(few)
     except Exception:  # so few are refused in many ways; faults of all series are raised below
         run(np.arange(len(y)))
+
+
+def scores(probabilities: np.ndarray, classes: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Log loss, with probabilities of at least `LEAST_PROBABILITY`, and Brier score summed over the classes."""
+    own = y[:, np.newaxis] == classes
+    loss = -np.log(np.maximum((probabilities * own).sum(axis=1), LEAST_PROBABILITY)).mean()
+    return float(loss), float(np.square(probabilities - own).sum(axis=1).mean())
 
 
 def few_series(y: np.ndarray) -> np.ndarray:

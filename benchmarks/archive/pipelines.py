@@ -3,20 +3,25 @@
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import re
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 
 from sigfeat.panel import series_lengths
 
 MODULE, SUFFIX = "sigfeat.classifiers", "_classifier"
-AEON = {
-    "MiniRocket": "MiniRocketClassifier",
-    "MultiRocket": "MultiRocketClassifier",
-    "MultiRocket-Hydra": "MultiRocketHydraClassifier",
+AEON = {  # folder of `aeon.classification`, and class
+    "MiniRocket": ("convolution_based", "MiniRocketClassifier"),
+    "MultiRocket": ("convolution_based", "MultiRocketClassifier"),
+    "MultiRocket-Hydra": ("convolution_based", "MultiRocketHydraClassifier"),
+    "QUANT": ("interval_based", "QUANTClassifier"),
+    "RDST": ("shapelet_based", "RDSTClassifier"),
 }
+NEED_TORCH = ("MultiRocket-Hydra", "QUANT")
 SHORTEST = 10  # MultiRocket takes 9 points, one of its filters, of the differences too
 
 
@@ -36,7 +41,7 @@ def resolved(names: Iterable[str]) -> list[str]:
 def opponents(names: Iterable[str]) -> list[str]:
     """Keys of `AEON`, "aeon" for all of them. Raises a ValueError if aeon, or what it needs, is not installed."""
     chosen = [other for other in AEON if other in names or "aeon" in names]
-    needed = {"aeon": bool(chosen), "torch": "MultiRocket-Hydra" in chosen}
+    needed = {"aeon": bool(chosen), "torch": bool(set(NEED_TORCH) & set(chosen))}
     missing = [package for package, is_needed in needed.items() if is_needed and _is_missing(package)]
     if missing:
         extras = "aeon,torch" if "torch" in missing else "aeon"
@@ -51,9 +56,10 @@ def make(name: str, seed: int, n_jobs: int) -> Any:
     """The unfitted classifier of a full name. Raises a ValueError if a package is missing."""
     try:
         if name in AEON:
-            return getattr(importlib.import_module("aeon.classification.convolution_based"), AEON[name])(
-                random_state=seed, n_jobs=n_jobs
-            )
+            folder, class_name = AEON[name]
+            one = getattr(importlib.import_module(f"aeon.classification.{folder}"), class_name)
+            common = {"random_state": seed, "n_jobs": n_jobs}
+            return one(**{key: common[key] for key in common if key in inspect.signature(one).parameters})
         return getattr(_ours(), name)(random_state=seed, n_jobs=n_jobs)
     except ImportError as error:
         raise ValueError(f"{label(name)} cannot be made: {error}") from error
@@ -90,12 +96,30 @@ def last_value_padded(X: np.ndarray, n_timepoints: int) -> np.ndarray:
 
 
 def n_features(fitted: Any) -> int | None:
-    """Number of features that the last step sees, where a fitted classifier tells it."""
-    last = getattr(fitted, "pipeline_", getattr(fitted, "classifier", fitted))  # aeon's names
+    """Number of features that the last step sees, where a fitted classifier has it."""
+    found = getattr(_last_step(fitted), "n_features_in_", None)
+    return None if found is None else int(found)
+
+
+def probabilities(fitted: Any, X: np.ndarray) -> np.ndarray:
+    """Probabilities of the classes; those of a ridge classifier without any are the softmax of its margins."""
+    last = _last_step(fitted)
+    if hasattr(last, "predict_proba"):
+        return fitted.predict_proba(X)
+    last.predict = last.decision_function  # aeon's classifiers have no method for the margins
+    try:
+        margins = np.asarray(fitted.predict(X))
+    finally:
+        del last.predict
+    return softmax(np.column_stack([-margins, margins]) if margins.ndim == 1 else margins, axis=1)
+
+
+def _last_step(fitted):
+    names = ("pipeline_", "classifier", "estimator_")  # aeon's
+    last = next((getattr(fitted, name) for name in names if hasattr(fitted, name)), fitted)
     while hasattr(last, "steps"):
         last = last.steps[-1][1]
-    found = getattr(last, "n_features_in_", None)
-    return None if found is None else int(found)
+    return last
 
 
 def label(name: str) -> str:
