@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from sigfeat.transformers.intervals.iss import IntervalISSTransformer as IntervalISSTransformer
     from sigfeat.transformers.intervals.network import IntervalNetworkClassifier as IntervalNetworkClassifier
+    from sigfeat.transformers.intervals.quantiles import IntervalQuantileTransformer as IntervalQuantileTransformer
     from sigfeat.transformers.iss import ISSTransformer as ISSTransformer
     from sigfeat.transformers.low_rank import LowRankISSTransformer as LowRankISSTransformer
     from sigfeat.transformers.scaling import FeatureScaler as FeatureScaler
@@ -61,6 +62,7 @@ _MODULES = {
     "sigfeat.transformers.intervals.development": ("IntervalDevelopmentTransformer",),
     "sigfeat.transformers.intervals.iss": ("IntervalISSTransformer",),
     "sigfeat.transformers.intervals.network": ("IntervalNetworkClassifier",),
+    "sigfeat.transformers.intervals.quantiles": ("IntervalQuantileTransformer",),
     "sigfeat.transformers.iss": ("ISSTransformer",),
     "sigfeat.transformers.low_rank": ("LowRankISSTransformer",),
     "sigfeat.transformers.embeddings.recurrent": ("RecurrentEmbeddingTransformer",),

@@ -19,24 +19,24 @@ class OnlyWith(NamedTuple):
     values : tuple or None
         Its values, or those that it must contain one of, with which the other parameter is used; None for numbers
         larger than `above`.
-    above : int, default=0
-        The other parameter is used if the deciding one is larger.
+    above : int or None, default=0
+        The other parameter is used if the deciding one is larger; None if it is used whenever that is not None.
     """
 
     parameter: str
     values: tuple[Any, ...] | None = None
-    above: int = 0
+    above: int | None = 0
 
     def holds(self, value: Any) -> bool:
         """Whether the other parameter is used with this value of the deciding one."""
         if self.values is None:
-            return bool(value > self.above)
+            return value is not None if self.above is None else bool(value > self.above)
         found = value if isinstance(value, tuple | list) else (value,)
         return any(isinstance(item, type(allowed)) and item == allowed for item in found for allowed in self.values)
 
     def __str__(self) -> str:
         if self.values is None:
-            return f"{self.parameter} > {self.above}"
+            return f"{self.parameter} > {self.above}" if self.above is not None else self.parameter
         return f"{self.parameter}={' or '.join(repr(value) for value in self.values)}"
 
 
