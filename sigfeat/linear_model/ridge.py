@@ -62,8 +62,9 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
         Factor of the margins in the softmax, > 0: the larger, the closer the probabilities are to 0 and 1.
     left_out_margins_ : ndarray of shape (n_samples, n_classes)
         Margins of each training series by the coefficients that are fitted without it, at the chosen penalty, in the
-        dtype of X. The softmax of `inverse_temperature_` times these gives out-of-sample probabilities of the training
-        series.
+        dtype of X.
+    left_out_probabilities_ : ndarray of shape (n_samples, n_classes)
+        Out-of-sample probabilities of the training series: the softmax of `inverse_temperature_` times these margins.
     classes_ : ndarray of shape (n_classes,)
         Classes.
     n_features_in_ : int
@@ -174,6 +175,15 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return "coef_" in vars(self)
+
+    @property
+    def left_out_probabilities_(self) -> NDArray[np.float64]:
+        """Out-of-sample probabilities of the training series: the softmax of their left-out margins."""
+        check_is_fitted(self)
+        probabilities: NDArray[np.float64] = softmax(
+            self.inverse_temperature_ * self.left_out_margins_.astype(np.float64), axis=1
+        )
+        return probabilities
 
     def _fit_present(
         self, X: NDArray[Any], y: NDArray[Any], alphas: NDArray[np.float64], weights: NDArray[np.float64] | None

@@ -1,0 +1,260 @@
+"""Estimators fitted without one fold of the series after the other, and averaged."""
+
+from numbers import Integral
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+
+from sigfeat._validation import (
+    Interval,
+    RandomState,
+    _check_sample_weight,
+    _fit_context,
+    check_is_fitted,
+    validate_data,
+)
+
+
+class _CrossFitted(BaseEstimator):
+    """Clones of an estimator, each fitted without one fold."""
+
+    _parameter_constraints: dict[str, Any] = {
+        "estimator": "no_validation",
+        "n_folds": [Interval(Integral, 2, None, closed="left")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(self, estimator: Any, *, n_folds: int = 8, random_state: RandomState = 0) -> None:
+        self.estimator = estimator
+        self.n_folds = n_folds
+        self.random_state = random_state
+
+    def _fit_folds(self, X: NDArray[Any], y: NDArray[Any], groups: NDArray[np.int64], sample_weight: Any) -> list[Any]:
+        """Fit one clone without each fold; the folds are attribute `_fold_of`, and are alike in their groups."""
+        if len(X) < 2:
+            raise ValueError(f"n_samples must be at least 2 for folds, got {len(X)}")
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X)
+        random_state = check_random_state(self.random_state)
+        order = random_state.permutation(len(X))
+        order = order[np.argsort(groups[order], kind="stable")]
+        n_folds = min(self.n_folds, len(X))
+        self._fold_of = np.empty(len(X), np.int64)
+        self._fold_of[order] = np.arange(len(X)) % n_folds
+        fitted = []
+        for fold in range(n_folds):
+            rest = self._fold_of != fold
+            one = clone(self.estimator)
+            seeds = sorted(name for name in one.get_params() if name.split("__")[-1] == "random_state")
+            one.set_params(**{name: int(random_state.randint(2**31)) for name in seeds})
+            more = {} if sample_weight is None else {"sample_weight": sample_weight[rest]}
+            fitted.append(one.fit(X[rest], y[rest], **more))
+        return fitted
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "estimators_" in vars(self)
+
+
+class CrossFittedClassifier(ClassifierMixin, _CrossFitted):
+    """Clones of a classifier, each fitted without one fold of the series; the probabilities are their mean.
+
+    The series of a fold have probabilities from the clone that was fitted without them, so that out-of-sample
+    probabilities of all training series cost no additional fit. With trees this is an alternative to bootstrap samples
+    and out-of-bag votes in which each tree uses more of the series.
+
+    Parameters
+    ----------
+    estimator : classifier with `predict_proba`
+        Cloned once for each fold, each clone with its own seed.
+    n_folds : int, default=8
+        Number of folds; at most one for each series. All classes are spread evenly over the folds.
+    random_state : int, RandomState instance or None, default=0
+        Seed of the folds and of all clones.
+
+    Attributes
+    ----------
+    estimators_ : list of classifier
+        The fitted clones.
+    left_out_probabilities_ : ndarray of shape (n_samples, n_classes)
+        Probabilities of each training series by the clone that was fitted without it.
+    classes_ : ndarray of shape (n_classes,)
+        Classes.
+    n_features_in_ : int
+        Number of features seen at fit.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two series.
+
+    See Also
+    --------
+    sklearn.calibration.CalibratedClassifierCV : Clones that are fitted in the same way with ``ensemble=True``, and
+        calibrated.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.ensemble import ExtraTreesClassifier
+    >>> from sigfeat.ensemble import CrossFittedClassifier
+    >>> X, y = np.arange(20.0)[:, np.newaxis], np.repeat(["low", "high"], 10)
+    >>> trees = CrossFittedClassifier(ExtraTreesClassifier(10), n_folds=5).fit(X, y)
+    >>> trees.predict([[1.0], [18.0]])
+    array(['low', 'high'], dtype='<U4')
+    >>> trees.left_out_probabilities_.shape
+    (20, 2)
+    """
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit all clones.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,)
+            Classes.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the series, which the classifier must accept.
+
+        Returns
+        -------
+        self : CrossFittedClassifier
+        """
+        self.__dict__.pop("estimators_", None)  # after a failed fit the estimator must not look fitted
+        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
+        check_classification_targets(y)
+        self.classes_, labels = np.unique(y, return_inverse=True)
+        fitted = self._fit_folds(X, y, labels, sample_weight)
+        self.left_out_probabilities_ = np.empty((len(X), len(self.classes_)))
+        for fold, one in enumerate(fitted):
+            own = self._fold_of == fold
+            self.left_out_probabilities_[own] = self._probabilities(one, X[own])
+        self.estimators_ = fitted
+        return self
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Mean of the probabilities of all clones.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        total = sum(self._probabilities(one, X) for one in self.estimators_)
+        mean: NDArray[np.float64] = total / len(self.estimators_)
+        return mean
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Classes of the largest probability.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        classes : ndarray of shape (n_samples,)
+        """
+        predicted: NDArray[Any] = self.predict_proba(X)
+        return self.classes_[predicted.argmax(axis=1)]
+
+    def _probabilities(self, one: Any, X: NDArray[Any]) -> NDArray[np.float64]:
+        """Probabilities of a clone, 0 for a class that only its own fold has."""
+        probabilities = np.zeros((len(X), len(self.classes_)))
+        probabilities[:, np.searchsorted(self.classes_, one.classes_)] = one.predict_proba(X)
+        return probabilities
+
+
+class CrossFittedRegressor(RegressorMixin, _CrossFitted):
+    """Clones of a regressor, each fitted without one fold of the series; the prediction is their mean.
+
+    Parameters
+    ----------
+    estimator : regressor
+        Cloned once for each fold, each clone with its own seed.
+    n_folds : int, default=8
+        Number of folds; at most one for each series.
+    random_state : int, RandomState instance or None, default=0
+        Seed of the folds and of all clones.
+
+    Attributes
+    ----------
+    estimators_ : list of regressor
+        The fitted clones.
+    left_out_predictions_ : ndarray of shape (n_samples,) or (n_samples, n_targets)
+        Prediction for each training series by the clone that was fitted without it.
+    n_features_in_ : int
+        Number of features seen at fit.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two series.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.ensemble import ExtraTreesRegressor
+    >>> from sigfeat.ensemble import CrossFittedRegressor
+    >>> X = np.arange(20.0)[:, np.newaxis]
+    >>> trees = CrossFittedRegressor(ExtraTreesRegressor(10), n_folds=5).fit(X, X[:, 0])
+    >>> trees.predict([[5.0]]).round()
+    array([5.])
+    """
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit all clones.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Numbers.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the series, which the regressor must accept.
+
+        Returns
+        -------
+        self : CrossFittedRegressor
+        """
+        self.__dict__.pop("estimators_", None)
+        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True)
+        fitted = self._fit_folds(X, y, np.zeros(len(X), np.int64), sample_weight)
+        self.left_out_predictions_ = np.empty(y.shape)
+        for fold, one in enumerate(fitted):
+            own = self._fold_of == fold
+            self.left_out_predictions_[own] = one.predict(X[own])
+        self.estimators_ = fitted
+        return self
+
+    def predict(self, X: Any) -> NDArray[np.float64]:
+        """Mean of the predictions of all clones.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        predictions : ndarray of shape (n_samples,) or (n_samples, n_targets)
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        mean: NDArray[np.float64] = np.mean([one.predict(X) for one in self.estimators_], axis=0)
+        return mean
