@@ -148,7 +148,8 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
     >>> quantiles.transform(X).shape
     (10, 102)
     >>> quantiles.get_feature_names_out()[[0, 1, -1]]
-    array(['[1]|series|q0/12', '[1]|series|q1/12', '[1][2]|sums|1/4-3/4|q6/6'], dtype=object)
+    array(['[1]|series|q0/12', '[1]|series|q1/12', '[1][2]|sums|1/4-3/4|q6/6'],
+          dtype=object)
     """
 
     _parameter_constraints = {
