@@ -23,49 +23,69 @@ class Layout(NamedTuple):
     n_columns: int
 
 
-def dyadic_layout(n_timepoints, depth, points_per_quantile):
+def dyadic_layout(n_timepoints, n_levels, points_per_quantile):
     """Layout for values of this many points: intervals have at least one point, and shifted ones more than one."""
-    n_levels = max(1, min(depth, int(n_timepoints).bit_length()))
-    n_intervals = 2 ** np.arange(n_levels)
+    n_intervals = 2 ** np.arange(min(n_levels, int(n_timepoints).bit_length()))
     n_quantiles = 1 + (n_timepoints // n_intervals - 1) // points_per_quantile
     shifted = (n_intervals > 1) & (n_timepoints > n_intervals)
     n_columns = int(n_quantiles @ (n_intervals + shifted * (n_intervals - 1)))
     return Layout(n_quantiles, shifted, n_columns)
 
 
-def interval_quantiles(rows, lengths, kind, layout, *, n_threads, out):
-    """Fill `out`, (n_samples, n_rows * n_columns), with quantiles over intervals of the values of all rows.
+class KeptColumns(NamedTuple):
+    """Which quantiles of which rows are written: those `kept`[first[j]:first[j + 1]] of row `rows`[j].
 
-    rows: (n_samples, n_rows, n_timepoints), and of series i the first lengths[i] are used.
+    The quantiles of the j-th row begin at column first[j] of the output. Row r has its first value at time start[r].
+    """
+
+    rows: np.ndarray
+    start: np.ndarray
+    first: np.ndarray
+    kept: np.ndarray
+
+
+def interval_quantiles(values, lengths, kind, layout, columns, *, n_threads, out):
+    """Fill columns of `out`, (n_samples, n_features), with quantiles over intervals.
+
+    values: (n_samples, n_rows, n_timepoints), of which the first lengths[i] of series i are used. All quantiles of a
+    row are NaN if one of the values that are made of it is not finite.
     """
 
     def work(chosen):
-        _quantiles_of_series(rows, lengths, chosen, kind, layout, out)
+        _quantiles_of_series(values, lengths, chosen, kind, layout, columns, out)
 
     over_series(work, lengths, 1, n_threads)
 
 
 @compiled
-def _quantiles_of_series(rows, lengths, chosen, kind, layout, out):
-    size = rows.shape[2]
-    values, cells, merged, other = np.empty(size), np.empty(size), np.empty(size), np.empty(size)
+def _quantiles_of_series(series, lengths, chosen, kind, layout, columns, out):
+    size = series.shape[2]
+    values, merged, other = np.empty(size), np.empty(size), np.empty(size)
+    quantiles = np.empty(layout.n_columns)
     n_cells = 2 ** len(layout.n_quantiles)
     bounds = np.empty(n_cells + 1, np.int64)
     for i in chosen:
-        for r in range(rows.shape[1]):
-            n = _write_values(rows[i, r], lengths[i], kind, values)
-            for j in range(n_cells + 1):
-                bounds[j] = j * n // n_cells
-            for j in range(n_cells):
-                _sort(values, bounds[j], bounds[j + 1], other)
-            place = r * layout.n_columns
-            _write_levels(values, cells, merged, bounds, layout, out[i, place : place + layout.n_columns])
+        for j in range(len(columns.rows)):
+            first, stop = columns.first[j], columns.first[j + 1]
+            if first == stop:
+                continue
+            n = _write_values(series[i, columns.rows[j]], columns.start[j], lengths[i], kind, values)
+            if not np.isfinite(values[:n]).all():  # NaN has no place in an order
+                out[i, first:stop] = np.nan
+                continue
+            for cell in range(n_cells + 1):
+                bounds[cell] = cell * n // n_cells
+            for cell in range(n_cells):
+                _sort(values, bounds[cell], bounds[cell + 1], other)
+            _write_levels(values, other, merged, bounds, layout, quantiles)
+            for place in range(first, stop):
+                out[i, place] = quantiles[columns.kept[place - columns.first[0]]]
 
 
 @compiled
-def _write_values(row, length, kind, values):
-    """Write the values of a row, at least one, and return their number."""
-    n = length - kind
+def _write_values(row, start, length, kind, values):
+    """Write the values of a row from its time `start` on, at least one, and return their number."""
+    n = length - start - kind
     if n < 1:
         values[0] = 0.0
         return 1
@@ -74,14 +94,14 @@ def _write_values(row, length, kind, values):
             total = 0.0
             for k in range(t - SMOOTHED, t + SMOOTHED + 1):
                 s = min(max(k, 0), n - 1)
-                total += np.float64(row[s + 1]) - row[s]
+                total += np.float64(row[start + s + 1]) - row[start + s]
             values[t] = total / (2 * SMOOTHED + 1)
     elif kind == SECOND_DIFFERENCES:
         for t in range(n):
-            values[t] = np.float64(row[t + 2]) - 2.0 * row[t + 1] + row[t]
+            values[t] = np.float64(row[start + t + 2]) - 2.0 * row[start + t + 1] + row[start + t]
     else:
         for t in range(n):
-            values[t] = row[t]
+            values[t] = row[start + t]
     return n
 
 
@@ -97,13 +117,13 @@ def _write_levels(cells, higher, merged, bounds, layout, out):
             a, b, c = bounds[2 * j * step], bounds[(2 * j + 1) * step], bounds[(2 * j + 2) * step]
             _merge(cells, a, b, c, higher, a)
             place = first + j * n_quantiles
-            _write_quantiles(higher, a, c - a, cells[min(a, bounds[-1] - 1)], out[place : place + n_quantiles])
+            _write_quantiles(higher, a, c - a, cells[a], out[place : place + n_quantiles])
         if layout.shifted[level]:
             for j in range(n_intervals - 1):
                 a, b, c = bounds[(2 * j + 1) * step], bounds[(2 * j + 2) * step], bounds[(2 * j + 3) * step]
                 _merge(cells, a, b, c, merged, 0)
                 place = first + (n_intervals + j) * n_quantiles
-                _write_quantiles(merged, 0, c - a, cells[min(a, bounds[-1] - 1)], out[place : place + n_quantiles])
+                _write_quantiles(merged, 0, c - a, cells[a], out[place : place + n_quantiles])
         cells, higher = higher, cells
         n_columns = first
 
@@ -146,20 +166,20 @@ def _merge(values, first, middle, stop, out, at):
 
 
 @compiled
-def _write_quantiles(ordered, first, n, nearest, out):
+def _write_quantiles(ordered, first, n, following, out):
     """Write equally spaced quantiles, the median if only one, and subtract the mean from every second one.
 
-    An interval without a value has the one `nearest` to it.
+    An interval without a value has the `following` one: the last interval of a level always has a value.
     """
     n_quantiles = len(out)
     if n == 0:
         for q in range(n_quantiles):
-            out[q] = 0.0 if q % 2 else nearest
+            out[q] = 0.0 if q % 2 else following
         return
     total = 0.0
     for k in range(first, first + n):
         total += ordered[k]
-    mean = total / n
+    mean = min(max(total / n, ordered[first]), ordered[first + n - 1])  # exactly the value, if all are the same
     for q in range(n_quantiles):
         place = (n - 1) * (q / (n_quantiles - 1) if n_quantiles > 1 else 0.5)
         below = int(place)

@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import rfft
 from sklearn.utils import check_random_state
+from sklearn.utils.random import sample_without_replacement
 
 from sigfeat._kernels.intervals.quantiles import (
     DIFFERENCES,
     GIVEN,
     SECOND_DIFFERENCES,
+    KeptColumns,
     Layout,
     dyadic_layout,
     interval_quantiles,
@@ -28,7 +30,6 @@ from sigfeat.transformers._contract.feature_table import (
     WHOLE,
     Columns,
     FeatureTableMixin,
-    combined,
     selected,
     word_columns,
 )
@@ -39,23 +40,26 @@ from sigfeat.transformers._contract.unused import OnlyWith
 from sigfeat.transformers._words import chosen_words
 from sigfeat.words import Word, words_of_length
 
+SPECTRUM, SUMS = "spectrum", "sums"
 REPRESENTATIONS = {  # how the loops make their values from the rows that they are given
     "series": GIVEN,
     "differences": DIFFERENCES,
     "second_differences": SECOND_DIFFERENCES,
-    "spectrum": GIVEN,
+    SPECTRUM: GIVEN,
 }
-SUMS = "sums"
+MADE = (SPECTRUM, SUMS)  # from the series, before the loops
 LEAST_COLUMNS = 32  # of a row that is used, where not all features are kept
-CHUNK_BYTES = 1 << 24  # of the features, and of the values of one representation, of the series of a chunk
+CHUNK_BYTES = 1 << 24  # of the spectra or iterated sums of the series of a chunk
+BYTES_OF_VALUE = 32  # of one of them, with all that is made on the way
 
 
 class _Block(NamedTuple):
-    """Rows of one representation that are used, the layout of each, and the columns of all of them that are kept."""
+    """Features of one representation: the channels or words used, and of each feature its row and its column there."""
 
     representation: str
-    rows: NDArray[np.int64]
+    used: NDArray[np.int64]
     layout: Layout
+    rows: NDArray[np.int64]
     columns: NDArray[np.int64]
 
 
@@ -144,7 +148,8 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
     >>> quantiles.transform(X).shape
     (10, 102)
     >>> quantiles.get_feature_names_out()[[0, 1, -1]]
-    array(['[1]|series|q0/12', '[1]|series|q1/12', '[1][2]|sums|1/4-3/4|q6/6'], dtype=object)
+    array(['[1]|series|q0/12', '[1]|series|q1/12', '[1][2]|sums|1/4-3/4|q6/6'],
+          dtype=object)
     """
 
     _parameter_constraints = {
@@ -207,26 +212,23 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
         """
         X, lengths = self._check_panel(X, y, reset=True)
         names = self._checked_representations()
-        n_timepoints, labels = int(np.median(lengths)), self._channel_labels()
+        n_timepoints = int(np.median(lengths))
         layouts = {name: self._layout(name, n_timepoints) for name in (*names, SUMS)}
         words: tuple[Word, ...] = ()
         if self.words is not None:
-            shape = X.shape[1], layouts[SUMS].n_columns, 1, X.dtype, type(self).__name__
-            words = chosen_words(
-                self.words, self.depth, *shape, labels=labels, remedy="lower the depth, or choose words"
-            )
-        self.words_ = words
+            n_columns, n_samples = (layouts[SUMS].n_columns, len(X)) if self.max_features is None else (1, 1)
+            shape = X.shape[1], n_columns, n_samples, X.dtype, type(self).__name__
+            labels, remedy = self._channel_labels(), "lower the depth, or choose words"
+            words = chosen_words(self.words, self.depth, *shape, labels=labels, remedy=remedy)
         # From here on `transform` uses these copies of the parameters: the loops rely on the size of the output.
         self._semiring, self._decay = SEMIRINGS[self.semiring], float(self.decay)
         n_rows = dict.fromkeys(names, X.shape[1]) | ({SUMS: len(words)} if words else {})
-        self._blocks = self._chosen_blocks({name: layouts[name] for name in n_rows}, n_rows)
-        n_features = sum(len(block.columns) for block in self._blocks)
-        check_fitted_size(
-            len(X), n_features, X.dtype, type(self).__name__, 2 * CHUNK_BYTES, remedy="lower max_features or n_levels"
-        )
+        self._blocks = self._chosen_blocks(X, layouts, n_rows)
+        self.words_ = words
         self.mean_, self.scale_ = channel_scaling(X, lengths, "standard")
-        self._trees = PrefixTrees(words, X.shape[1]).trees if words else []
-        self._n_features_out = n_features
+        used = [words[w] for block in self._blocks if block.representation == SUMS for w in block.used]
+        self._trees = PrefixTrees(used, X.shape[1]).trees if used else []
+        self._n_features_out = sum(len(block.columns) for block in self._blocks)
         return self
 
     def transform(self, X: Any) -> NDArray[Any]:
@@ -244,22 +246,21 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
         check_is_fitted(self)
         X, lengths = self._check_panel(X, reset=False)
         n_threads = granted_threads(self.n_jobs)
-        what = f"the output of {type(self).__name__}"
-        check_output_size(len(X), self._n_features_out, X.dtype, what, 2 * CHUNK_BYTES, "lower max_features")
+        what, workspace = f"the output of {type(self).__name__}", self._workspace(self._blocks, X)
+        check_output_size(len(X), self._n_features_out, X.dtype, what, workspace, "lower max_features")
         out, first = np.empty((len(X), self._n_features_out), X.dtype), 0
         with np.errstate(over="ignore", invalid="ignore"):  # `_check_overflow` reports it
             for block in self._blocks:
-                columns = slice(first, first + len(block.columns))
-                width = len(block.rows) * (X.shape[2] + block.layout.n_columns)
-                per_chunk = max(1, CHUNK_BYTES // (8 * width))
-                for begin in range(0, len(X), per_chunk):
-                    chosen = slice(begin, begin + per_chunk)
-                    rows, n = self._rows(block, X[chosen], lengths[chosen])
-                    found = np.empty((len(rows), len(block.rows) * block.layout.n_columns))
-                    kind = REPRESENTATIONS.get(block.representation, GIVEN)
-                    interval_quantiles(rows, n, kind, block.layout, n_threads=n_threads, out=found)
-                    out[chosen, columns] = found[:, block.columns]
-                first = columns.stop
+                columns = self._kept_columns(block, first)
+                kind = REPRESENTATIONS.get(block.representation, GIVEN)
+                n_together = max(1, CHUNK_BYTES // max(1, self._bytes_of_one(block, X)))
+                for begin in range(0, len(X), n_together):
+                    some = slice(begin, begin + n_together)
+                    values, n_values = self._values(block, X[some], lengths[some])
+                    interval_quantiles(
+                        values, n_values, kind, block.layout, columns, n_threads=n_threads, out=out[some]
+                    )
+                first += len(block.columns)
         self._check_overflow(out, "quantiles over intervals overflow", "scale the series")
         return out
 
@@ -278,53 +279,82 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
     def _layout(self, representation: str, n_timepoints: int) -> Layout:
         """Layout of a row of a series of this length."""
         n_values = n_timepoints - REPRESENTATIONS.get(representation, GIVEN)
-        if representation == "spectrum":
+        if representation == SPECTRUM:
             n_values = n_timepoints // 2 + 1
-        return dyadic_layout(max(n_values, 1), self.n_levels, self.points_per_quantile)
+        layout: Layout = dyadic_layout(max(n_values, 1), self.n_levels, self.points_per_quantile)
+        return layout
 
-    def _chosen_blocks(self, layouts: dict[str, Layout], n_rows: dict[str, int]) -> list[_Block]:
-        """All rows and columns of each representation, or a random selection of them."""
-        random_state = check_random_state(self.random_state)
-        rows = [(name, row) for name in layouts for row in range(n_rows[name])]
-        limit = np.inf if self.max_features is None else self.max_features
-        if sum(layouts[name].n_columns for name, _ in rows) > limit and len(rows) * LEAST_COLUMNS > limit:
-            chosen = random_state.choice(len(rows), max(1, int(limit) // LEAST_COLUMNS), replace=False)
-            rows = [rows[k] for k in np.sort(chosen)]
-        used = {
-            name: np.array([row for own, row in rows if own == name]) for name in dict.fromkeys(own for own, _ in rows)
-        }
-        sizes = [len(used[name]) * layouts[name].n_columns for name in used]
-        kept = np.arange(sum(sizes))
-        if len(kept) > limit:
-            kept = np.sort(random_state.choice(len(kept), int(limit), replace=False))
-        ends = np.cumsum(sizes)
-        parts = np.split(kept, np.searchsorted(kept, ends[:-1]))
-        firsts = ends - sizes
+    def _chosen_blocks(self, X: Floats, layouts: dict[str, Layout], n_rows: dict[str, int]) -> list[_Block]:
+        """All features, or a random selection of them; their number is checked before they are listed."""
+        random_state, names = check_random_state(self.random_state), list(n_rows)
+        owner = np.repeat(np.arange(len(names)), list(n_rows.values()))
+        rows = np.concatenate([np.arange(n) for n in n_rows.values()])
+        n_columns = np.array([layouts[name].n_columns for name in names])[owner]
+        limit, least = self.max_features, np.minimum(n_columns, LEAST_COLUMNS)
+        if limit is not None and least.sum() > limit:
+            order = random_state.permutation(len(rows))
+            order = np.sort(order[: max(1, np.searchsorted(least[order].cumsum(), limit, side="right"))])
+            owner, rows, n_columns = owner[order], rows[order], n_columns[order]
+        n_features, ends = int(n_columns.sum()), n_columns.cumsum()
+        n_kept = n_features if limit is None else min(n_features, limit)
+        used = {name: rows[owner == k] for k, name in enumerate(names)}
+        empty = np.empty(0, np.int64)
+        workspace = self._workspace([_Block(name, used[name], layouts[name], empty, empty) for name in names], X)
+        remedy = "lower max_features or n_levels"
+        check_fitted_size(len(X), n_kept, X.dtype, type(self).__name__, workspace, remedy=remedy)
+        kept = np.arange(n_features)
+        if n_kept < n_features:
+            kept = np.sort(sample_without_replacement(n_features, n_kept, random_state=random_state))
+        place = np.searchsorted(ends, kept, side="right")  # among all rows
+        columns = kept - (ends - n_columns)[place]
+        first = np.searchsorted(owner, np.arange(len(names)))
+        parts = [(k, owner[place] == k) for k in range(len(names))]
         return [
-            _Block(name, used[name], layouts[name], part - first)
-            for name, part, first in zip(used, parts, firsts, strict=True)
+            _Block(names[k], used[names[k]], layouts[names[k]], place[own] - first[k], columns[own])
+            for k, own in parts
+            if own.any()
         ]
 
-    def _rows(self, block: _Block, X: Floats, lengths: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-        """Rows of some series that the loops take, and the number of their values."""
+    def _kept_columns(self, block: _Block, first: int) -> KeptColumns:
+        """What the loops write of a block, whose features begin at this column of the output."""
+        starts = np.zeros_like(block.used)
+        rows = block.used if block.representation not in MADE else np.arange(len(block.used))
+        if block.representation == SUMS:  # a word of k letters has its first value at the k-th time
+            starts = np.array([self.words_[w].length - 1 for w in block.used])
+        return KeptColumns(rows, starts, first + np.searchsorted(block.rows, np.arange(len(rows) + 1)), block.columns)
+
+    def _bytes_of_one(self, block: _Block, X: Floats) -> int:
+        """Bytes that are needed for the values of one series, besides the series itself."""
+        return BYTES_OF_VALUE * len(block.used) * X.shape[2] if block.representation in MADE else 0
+
+    def _workspace(self, blocks: list[_Block], X: Floats) -> int:
+        """Bytes that are needed for the values of a chunk."""
+        largest = max(self._bytes_of_one(block, X) for block in blocks)
+        return min(len(X) * largest, max(CHUNK_BYTES, largest))
+
+    def _values(self, block: _Block, X: Floats, lengths: NDArray[np.int64]) -> tuple[Floats, NDArray[np.int64]]:
+        """Rows that the loops take of some series, and the number of values of each series."""
         if block.representation == SUMS:
-            return self._sums(X, lengths)[:, block.rows], lengths
-        rows = np.ascontiguousarray(X[:, block.rows])
-        if block.representation != "spectrum":
-            return rows, lengths
+            return self._sums(X, lengths), lengths
+        if block.representation != SPECTRUM:
+            return X, lengths
+        rows = X[:, block.used].astype(np.float64)
         spectrum = np.zeros((*rows.shape[:2], X.shape[2] // 2 + 1))
         for n in np.unique(lengths):
             own = lengths == n
-            spectrum[own, :, : n // 2 + 1] = np.abs(rfft(rows[own, :, :n].astype(np.float64), axis=2)) / np.sqrt(n)
+            spectrum[own, :, : n // 2 + 1] = np.abs(rfft(rows[own, :, :n], axis=2)) / np.sqrt(n)
         return spectrum, lengths // 2 + 1
 
-    def _sums(self, X: Floats, lengths: NDArray[np.int64]) -> NDArray[Any]:
-        """Iterated sums along all words, (n_samples, n_words, n_timepoints)."""
-        how = {"strict": True, "decay_factor": self._semiring.decay_factor(self._decay)}
-        how |= {"shift": self.mean_, "scale": 1.0 / self.scale_}
-        sums = np.empty((len(X), len(self.words_), X.shape[2]), X.dtype)
+    def _sums(self, X: Floats, lengths: NDArray[np.int64]) -> Floats:
+        """Iterated sums along the words that are used, (n_samples, n_words, n_timepoints)."""
+        factor, parts = self._semiring.decay_factor(self._decay), []
         for tree in self._trees:
-            sums[:, tree.places] = running_values(X, lengths, tree, self._semiring, **how)
+            shift, scale = self.mean_, 1.0 / self.scale_
+            how = {"strict": True, "decay_factor": factor, "shift": shift, "scale": scale}
+            parts.append(running_values(X, lengths, tree, self._semiring, **how))
+        sums = np.empty((len(X), sum(part.shape[1] for part in parts), X.shape[2]), X.dtype)
+        for tree, part in zip(self._trees, parts, strict=True):
+            sums[:, tree.places] = part
         return sums
 
     def _feature_names(self) -> list[str]:
@@ -336,9 +366,9 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
         labels, tables = self._channel_labels(), []
         for block in self._blocks:
             words = self.words_ if block.representation == SUMS else words_of_length(self.n_channels_, 1)
-            rows = word_columns([words[row] for row in block.rows], labels)
-            rows["representation"] = [block.representation] * len(block.rows)
-            tables.append(selected(combined(rows, _interval_columns(block.layout)), block.columns))
+            table = selected(word_columns([words[row] for row in block.used], labels), block.rows)
+            table["representation"] = [block.representation] * len(block.rows)
+            tables.append(table | selected(_interval_columns(block.layout), block.columns))
         return {name: [value for table in tables for value in table[name]] for name in tables[0]}
 
 
