@@ -103,6 +103,7 @@ MEMBERS = {
     "quantiles without iterated sums": lambda seed: _trees(seed, words=None),
     "quantiles, words of two letters": lambda seed: _trees(seed, depth=2),
     "quantiles, words of weight two": lambda seed: _trees(seed, depth=2, words="weight"),
+    "quantiles, decayed words of two letters": lambda seed: _trees(seed, depth=2, decay=0.1),
     "quantiles, max-plus words of two letters": lambda seed: _trees(seed, depth=2, semiring="max_plus"),
     "quantiles without spectrum": lambda seed: _trees(
         seed, representations=("series", "differences", "second_differences")
@@ -111,7 +112,6 @@ MEMBERS = {
     "quantiles, at most 20,000 features": lambda seed: _trees(seed, max_features=20000),
     "quantiles, out-of-bag votes": lambda seed: _trees(seed, OutOfBag(seed)),
     "quantiles, root of the features in a split": lambda seed: _trees(seed, _forest(seed, part="sqrt")),
-    "quantiles, 400 trees": lambda seed: _trees(seed, _forest(seed, n_trees=400)),
     "quantiles and a ridge": lambda seed: _ridge(IntervalQuantileTransformer(random_state=seed), power=1.0),
     "sums and trees": lambda seed: make_pipeline(LowRankISSTransformer(random_state=seed), _forest(seed)),
 }

@@ -81,9 +81,9 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
         Any of "series", x(t); "differences", the mean of five neighbouring differences x(t + 1) - x(t);
         "second_differences", x(t + 2) - 2 x(t + 1) + x(t); "spectrum", the moduli of the real Fourier transform divided
         by the root of the length.
-    depth : int, default=2
+    depth : int, default=1
         Largest length or weight of the words; used only with ``words="length"`` or "weight".
-    words : {"length", "weight"}, list of str or None, default=None
+    words : {"length", "weight"}, list of str or None, default="length"
         Iterated sums of the standardised channels up to t, as more rows. "length": along all words of 1 to `depth`
         single channels. "weight": along all words of monomials of total degree 1 to `depth`. A list: along these words,
         see `ISSTransformer`. None: no iterated sums.
@@ -96,7 +96,7 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
         one point.
     points_per_quantile : int, default=4
         An interval of n points has 1 + (n - 1) // points_per_quantile quantiles; a single one is the median.
-    max_features : int or None, default=20000
+    max_features : int or None, default=5000
         Largest number of features. If there are more, a random selection of them is kept, of rows first if there are
         very many channels. None for all.
     random_state : int, RandomState instance or None, default=0
@@ -174,13 +174,13 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
         self,
         representations: str | Sequence[str] = tuple(REPRESENTATIONS),
         *,
-        depth: int = 2,
-        words: str | Sequence[str] | None = None,
+        depth: int = 1,
+        words: str | Sequence[str] | None = "length",
         semiring: str = "real",
         decay: float = 0.0,
         n_levels: int = 6,
         points_per_quantile: int = 4,
-        max_features: int | None = 20000,
+        max_features: int | None = 5000,
         random_state: RandomState = 0,
         n_jobs: int | None = None,
     ) -> None:
