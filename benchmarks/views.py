@@ -20,13 +20,21 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import StratifiedKFold
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import make_pipeline, make_union
+from sklearn.preprocessing import FunctionTransformer
 
 from benchmarks.data import load
 from benchmarks.measure import circumstances, markdown_table, thread_limit
-from sigfeat import FeatureScaler, IntervalQuantileTransformer, LeaveOneOutRidgeClassifier, LowRankISSTransformer
+from sigfeat import (
+    FeatureScaler,
+    Increments,
+    IntervalQuantileTransformer,
+    LeaveOneOutRidgeClassifier,
+    LowRankISSTransformer,
+)
 from sigfeat.classifiers import iss_classifier
 from sigfeat.ensemble import CrossFittedClassifier, MultiViewClassifier
+from sigfeat.panel import series_lengths
 
 RESULTS = Path(__file__).parent / "results" / "views.json"
 CONTROLS = {
@@ -47,9 +55,22 @@ def _ridge(features, power=0.5):
     return make_pipeline(features, FeatureScaler(power=power), LeaveOneOutRidgeClassifier())
 
 
-def _forest(seed, n_folds=8, n_trees=200, part=0.1):
-    trees = ExtraTreesClassifier(max(1, n_trees // n_folds), criterion="entropy", max_features=part)
-    return CrossFittedClassifier(trees, n_folds=n_folds, random_state=seed)
+def reverse(X: np.ndarray) -> np.ndarray:
+    """Series backwards, each at its own length."""
+    turned = np.full_like(X, np.nan)
+    for series, backwards, n in zip(X, turned, series_lengths(X), strict=True):
+        backwards[:, :n] = series[:, :n][:, ::-1]
+    return turned
+
+
+def _beside(seed, change):
+    """Half of the sums, and as many of the changed series."""
+    changed = make_pipeline(change, LowRankISSTransformer(500, random_state=seed + 500))
+    return make_union(LowRankISSTransformer(500, random_state=seed), changed)
+
+
+def _forest(seed):
+    return CrossFittedClassifier(ExtraTreesClassifier(25, criterion="entropy", max_features=0.1), random_state=seed)
 
 
 def _trees(seed, forest=None, **parameters):
@@ -100,20 +121,22 @@ MEMBERS = {
         LowRankISSTransformer(semiring=("real", "max_plus", "min_plus"), random_state=seed + 200)
     ),
     "sums, three levels": lambda seed: _ridge(LowRankISSTransformer(500, depth=3, random_state=seed + 300)),
+    "sums, half of them of reversed series": lambda seed: _ridge(_beside(seed, FunctionTransformer(reverse))),
+    "sums, half of them of second differences": lambda seed: _ridge(
+        _beside(seed, make_pipeline(Increments(basepoint=True), Increments(basepoint=True)))
+    ),
+    "sums, windows of 17": lambda seed: _ridge(LowRankISSTransformer(n_lags=17, random_state=seed)),
+    "sums, balanced classes": lambda seed: iss_classifier(
+        classifier=LeaveOneOutRidgeClassifier(class_weight="balanced"), random_state=seed
+    ),
     "quantiles without iterated sums": lambda seed: _trees(seed, words=None),
-    "quantiles, words of two letters": lambda seed: _trees(seed, depth=2),
-    "quantiles, words of weight two": lambda seed: _trees(seed, depth=2, words="weight"),
     "quantiles, decayed words of two letters": lambda seed: _trees(seed, depth=2, decay=0.1),
-    "quantiles, max-plus words of two letters": lambda seed: _trees(seed, depth=2, semiring="max_plus"),
     "quantiles without spectrum": lambda seed: _trees(
         seed, representations=("series", "differences", "second_differences")
     ),
     "quantiles, at most 2,500 features": lambda seed: _trees(seed, max_features=2500),
-    "quantiles, at most 20,000 features": lambda seed: _trees(seed, max_features=20000),
     "quantiles, out-of-bag votes": lambda seed: _trees(seed, OutOfBag(seed)),
-    "quantiles, root of the features in a split": lambda seed: _trees(seed, _forest(seed, part="sqrt")),
     "quantiles and a ridge": lambda seed: _ridge(IntervalQuantileTransformer(random_state=seed), power=1.0),
-    "sums and trees": lambda seed: make_pipeline(LowRankISSTransformer(random_state=seed), _forest(seed)),
 }
 BASE = ("sums", "quantiles")
 ENSEMBLES = {  # members, and shrinkage, or None for the mean of the probabilities
@@ -126,7 +149,7 @@ ENSEMBLES = {  # members, and shrinkage, or None for the mean of the probabiliti
     **{f"sums + {name}": (("sums", name), 1.0) for name in MEMBERS if name not in BASE},
     **{
         f"base + {name}": ((*BASE, name), 1.0)
-        for name in ("sums, another draw", "sums, three semirings", "quantiles and a ridge", "sums and trees")
+        for name in ("sums, another draw", "sums, three semirings", "quantiles and a ridge")
     },
 }
 
