@@ -4,8 +4,8 @@ Only training parts are used. Ridge regression sees features through their inner
 features is made once for all series of a training part, and settings are weighted sums of such matrices: features are
 scaled, and thresholds taken, on the whole training part; the classifier is fitted in each fold.
 
-With ``--trained`` all is fitted in each fold: `iss_classifier`, and `sigfeat_classifier` with several weights of its
-trained functionals.
+With ``--trained`` all is fitted in each fold: `iss_classifier`, and trained functionals of several weights beside its
+random ones.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.linear_model import RidgeClassifierCV
 from sklearn.model_selection import RepeatedStratifiedKFold, cross_val_score
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import make_pipeline, make_union
 
 from benchmarks.data import load
 from benchmarks.measure import circumstances, markdown_table, thread_limit
@@ -29,10 +29,10 @@ from sigfeat import (
     LowRankISSTransformer,
     PathDevelopmentTransformer,
 )
-from sigfeat.classifiers import sigfeat_classifier
 
 RESULTS = Path(__file__).parent / "results"
 FOLDS, REPEATS = 3, 3
+N_TRAINED = 32  # functionals
 ROOT, PLAIN = FeatureScaler(power=0.5), FeatureScaler()
 
 
@@ -134,7 +134,8 @@ def _pipeline_scores(X, y, n_seeds):
     found = {name: [] for name in WEIGHTS}
     for seed in range(n_seeds):
         for train, test in _folds(n_repeats=1, random_state=seed).split(X, y):
-            union = sigfeat_classifier(random_state=seed)["features"].set_params(transformer_weights=None)
+            trained = _low_rank(seed, n_functionals=N_TRAINED, fit_mode="supervised")
+            union = make_union(make_pipeline(_low_rank(seed), ROOT), make_pipeline(trained, FeatureScaler(power=0.5)))
             fitted, others = union.fit_transform(X[train], y[train]), union.transform(X[test])
             n_random = len(union.transformer_list[0][1].get_feature_names_out())
             for name, weight in WEIGHTS.items():

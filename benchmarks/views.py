@@ -243,7 +243,10 @@ def _scores(probabilities, present, labels):
 
 
 def table(found: dict[str, Any]) -> str:
-    """Means over seeds and sets of each group, and paired differences from the base with their standard errors."""
+    """Means over seeds and sets of each group, and paired differences from the base with their standard errors.
+
+    The differences are those on the seeds and the sets with which a setting was measured.
+    """
     base, groups = next(iter(ENSEMBLES)), {}
     for cell, record in found["cells"].items():
         groups.setdefault(record["kind"], {}).setdefault(cell.rsplit(", seed ", 1)[0], []).append(record["scores"])
@@ -251,7 +254,8 @@ def table(found: dict[str, Any]) -> str:
     for setting in (*MEMBERS, *ENSEMBLES):
         row = [setting]
         for kind in GROUPS:
-            sets = [seeds for seeds in groups.get(kind, {}).values() if all(setting in one for one in seeds)]
+            found_in = [[one for one in seeds if setting in one] for seeds in groups.get(kind, {}).values()]
+            sets = [seeds for seeds in found_in if seeds]
             if not sets:
                 row += ["", "", ""]
                 continue

@@ -117,14 +117,16 @@ def test_accuracy_compares_settings_with_the_base_on_training_parts(monkeypatch,
     accuracy.main()
     assert capsys.readouterr().out.strip() in printed
     assert "1 multivariate" in printed
-    small = functools.partial(sigfeat.classifiers.sigfeat_classifier, n_functionals=3)
-    monkeypatch.setattr(accuracy, "sigfeat_classifier", small)
-    monkeypatch.setattr(sigfeat.classifiers.recommended, "N_TRAINED", 2)
+    monkeypatch.setattr(accuracy, "_low_rank", _small_low_rank)
     arguments = ["accuracy", "--trained", "--data", str(tmp_path), "--seeds", "1", "--out", str(out)]
     monkeypatch.setattr(sys, "argv", arguments)
     accuracy.main()
     assert "trained functionals at 0.25" in capsys.readouterr().out
     assert len(set(json.loads(out.read_text())["scores"]["iss_classifier (base)"])) == 4
+
+
+def _small_low_rank(seed, **parameters):
+    return sigfeat.LowRankISSTransformer(random_state=seed, **parameters | {"n_functionals": 3})
 
 
 def test_distillation_writes_the_figures_that_its_table_shows(monkeypatch, capsys, tmp_path):

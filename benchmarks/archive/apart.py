@@ -36,7 +36,8 @@ def measure(data_set: str, folder: str | None, pipeline: str, seed: int, jobs: i
     Returns
     -------
     record : dict
-        "accuracy", "log_loss" and "brier" on the test part; "fit_seconds", "predict_seconds" by the wall clock,
+        "accuracy", "log_loss" and "brier" on the test part, the last two None for a classifier without probabilities
+        and margins; "fit_seconds", "predict_seconds" by the wall clock,
         "fit_cpu_seconds", "predict_cpu_seconds" of the processor; "peak_bytes"; "n_features" or None; and what the
         data set is like.
 
@@ -122,8 +123,10 @@ def _warm(pipeline, jobs, X, y, X_test):
         run(np.arange(len(y)))
 
 
-def scores(probabilities: np.ndarray, classes: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+def scores(probabilities: np.ndarray | None, classes: np.ndarray, y: np.ndarray) -> tuple[float | None, float | None]:
     """Log loss, with probabilities of at least `LEAST_PROBABILITY`, and Brier score summed over the classes."""
+    if probabilities is None:
+        return None, None
     own = y[:, np.newaxis] == classes
     loss = -np.log(np.maximum((probabilities * own).sum(axis=1), LEAST_PROBABILITY)).mean()
     return float(loss), float(np.square(probabilities - own).sum(axis=1).mean())

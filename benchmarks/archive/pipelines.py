@@ -101,11 +101,13 @@ def n_features(fitted: Any) -> int | None:
     return None if found is None else int(found)
 
 
-def probabilities(fitted: Any, X: np.ndarray) -> np.ndarray:
+def probabilities(fitted: Any, X: np.ndarray) -> np.ndarray | None:
     """Probabilities of the classes; those of a ridge classifier without any are the softmax of its margins."""
     last = _last_step(fitted)
     if hasattr(last, "predict_proba"):
         return fitted.predict_proba(X)
+    if not hasattr(last, "decision_function"):
+        return None
     last.predict = last.decision_function  # aeon's classifiers have no method for the margins
     try:
         margins = np.asarray(fitted.predict(X))

@@ -8,11 +8,12 @@ import matplotlib
 import pandas as pd
 
 from benchmarks.archive import figures
+from benchmarks.archive.apart import LEAST_PROBABILITY
 from benchmarks.archive.comparison import DIGITS, LEVEL, SHARE, Comparison, comparisons, wins_draws_losses
 from benchmarks.archive.diagram import critical_difference
 from benchmarks.archive.pipelines import is_ours, label
 from benchmarks.archive.published import is_published
-from benchmarks.archive.summary import accuracy_tables, cost_table, kinds, time_and_accuracy
+from benchmarks.archive.summary import accuracy_tables, cost_table, kinds, probability_table, time_and_accuracy
 from benchmarks.measure import markdown_table
 from benchmarks.study.files import write
 from benchmarks.study.pages import run_facts, when
@@ -30,6 +31,13 @@ TIMING = (
 PADDING = (
     "Ours take shorter series padded with NaN. For aeon's classifiers each series repeats its last value up to the "
     "longest one, at least up to 10 points, and a value that is missing is the one before."
+)
+
+
+PROBABILITIES = (
+    "Log loss, and Brier score summed over the classes, on the test parts; means over the data sets that all "
+    "classifiers finished. The probabilities of a ridge classifier that has none are the softmax of its margins. In the log loss "
+    f"probabilities are at least {LEAST_PROBABILITY:g}, so that a single vote of 0 does not decide it."
 )
 
 
@@ -63,6 +71,7 @@ def write_report(
     parts = ["# Accuracy, time and memory on the archive", _facts(records, about), *_accuracies(mean, spread, records)]
     for comparison in found:
         parts += _compared(comparison, ours, drawn)
+    parts += _probabilities(records)
     parts += ["## Set by set", *_links(name for name in drawn if name.startswith("scatter"))] if len(drawn) else []
     parts += ["## Time and memory", TIMING, *_costs(records), *_links(name for name in drawn if name == "time")]
     parts += [*_failures(records), "## What was run", _what(about, records)]
@@ -169,6 +178,14 @@ def _costs(records):
     number = int(costs["n_sets"].iloc[0])
     words = f"Means over {number} data set{'s' * (number != 1)} that all classifiers finished; features: the median."
     return [words, markdown_table(header, rows)]
+
+
+def _probabilities(records):
+    scores = probability_table(records)
+    if not len(scores):
+        return []
+    rows = [[name, f"{row['log_loss']:.3f}", f"{row['brier']:.3f}"] for name, row in scores.iterrows()]
+    return ["## Probabilities", PROBABILITIES, markdown_table(["classifier", "log loss", "Brier score"], rows)]
 
 
 def _failures(records):

@@ -9,6 +9,7 @@ from benchmarks.archive.pipelines import label
 from benchmarks.study.records import Record
 
 SECONDS = ("fit_seconds", "predict_seconds", "fit_cpu_seconds", "predict_cpu_seconds")
+SCORES = ("log_loss", "brier")
 MULTIVARIATE, UNIVARIATE = "multivariate", "univariate"
 
 
@@ -55,6 +56,23 @@ def cost_table(records: Sequence[Record]) -> pd.DataFrame:
     return costs
 
 
+def probability_table(records: Sequence[Record]) -> pd.DataFrame:
+    """Log loss and Brier score of the probabilities, means over data sets of the means over seeds.
+
+    Returns
+    -------
+    scores : DataFrame
+        A row for each classifier that has probabilities, and the columns "log_loss" and "brier"; over the data sets
+        that all of these finished.
+    """
+    table = _finished(records)
+    table["pipeline"] = table["pipeline"].map(label)
+    by_cell = table.groupby(["pipeline", "data_set"], sort=False)[list(SCORES)].mean().dropna()
+    n_pipelines = by_cell.index.get_level_values("pipeline").nunique()
+    shared = by_cell.groupby("data_set")["brier"].transform("size") == n_pipelines
+    return by_cell[shared].groupby("pipeline", sort=False).mean()
+
+
 def time_and_accuracy(records: Sequence[Record]) -> pd.DataFrame:
     """`cost_table` with "accuracy", its mean over the same data sets."""
     costs, (accuracy, _) = cost_table(records), accuracy_tables(records)
@@ -63,10 +81,11 @@ def time_and_accuracy(records: Sequence[Record]) -> pd.DataFrame:
 
 
 def _finished(records):
-    columns = ["data_set", "pipeline", "accuracy", *SECONDS, "peak_bytes", "n_features"]
-    rows = [[record[name] for name in columns] for record in records if "failure" not in record]
+    columns = ["data_set", "pipeline", "accuracy", *SCORES, *SECONDS, "peak_bytes", "n_features"]
+    rows = [[record.get(name) for name in columns] for record in records if "failure" not in record]
     table = pd.DataFrame(rows, columns=columns)
-    return table.astype({name: float for name in ("accuracy", *SECONDS, "peak_bytes")}).replace({None: np.nan})
+    numbers = ("accuracy", *SCORES, *SECONDS, "peak_bytes")
+    return table.astype({name: float for name in numbers}).replace({None: np.nan})
 
 
 def _in_order(records):

@@ -33,8 +33,8 @@ class Adapted:
     needs : tuple of str
         Packages beyond those that sigfeat needs.
     exact : bool
-        Whether what comes out does not depend on `n_jobs`. Numbers and probabilities from networks do, in their last
-        digits: torch adds up in another order on another number of threads.
+        Whether what comes out does not depend on `n_jobs`. Numbers and probabilities from networks and from forests do,
+        in their last digits: torch and scikit-learn add up in another order on another number of threads.
     """
 
     source: str
@@ -143,10 +143,10 @@ ADAPTED = {
     ),
     "PathDevelopmentRegressor": _pipeline("path_development_regressor", NUMBERS, {}, {"random_state": 1}, needs=TORCH),
     "SigfeatClassifier": _pipeline(
-        "sigfeat_classifier", CLASSES, _FEW | {"max_epochs": 2}, _FEW | {"max_epochs": 1}, needs=TORCH, exact=False
+        "sigfeat_classifier", CLASSES, _FEW | {"n_trees": 8}, _FEW | {"n_trees": 16}, exact=False
     ),
     "SigfeatRegressor": _pipeline(
-        "sigfeat_regressor", NUMBERS, _FEW | {"max_epochs": 2}, _FEW | {"max_epochs": 1}, needs=TORCH, exact=False
+        "sigfeat_regressor", NUMBERS, _FEW | {"n_trees": 8}, _FEW | {"n_trees": 16}, exact=False
     ),
     "PathSignatureClassifier": _pipeline("signature_classifier", CLASSES, {}, {"depth": 2}, needs=("iisignature",)),
     "PathSignatureRegressor": _pipeline("signature_regressor", NUMBERS, {}, {"depth": 2}, needs=("iisignature",)),

@@ -1,0 +1,331 @@
+"""Cross-fitting, and ensembles whose weights are fitted to predictions that were made without the series."""
+
+import numpy as np
+import pytest
+from scipy.optimize import approx_fprime
+from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GridSearchCV, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sigfeat import IntervalQuantileTransformer, LeaveOneOutRidgeClassifier
+from sigfeat.classifiers import sigfeat_classifier, sigfeat_regressor
+from sigfeat.ensemble import CrossFittedClassifier, CrossFittedRegressor, MultiViewClassifier, MultiViewRegressor
+from sigfeat.ensemble.pool import class_weights, log_probabilities, number_weights, pooled_probabilities
+from sigfeat.linear_model import LeaveOneOutRidgeRegressor
+from tests.panels import df_list, multiindex, nested, padded, ragged
+
+TREES, NUMBER_TREES = ExtraTreesClassifier(5), ExtraTreesRegressor(5)
+
+
+def classes(n_samples=60, n_features=6, n_classes=3, seed=0):
+    rng = np.random.default_rng(seed)
+    y = rng.permutation(np.arange(n_samples) % n_classes)
+    return rng.normal(size=(n_samples, n_features)) + y[:, np.newaxis] * (np.arange(n_features) < 2), y
+
+
+def views():
+    return [("ridge", LeaveOneOutRidgeClassifier()), ("trees", CrossFittedClassifier(TREES, n_folds=3))]
+
+
+def number_views():
+    return [("ridge", LeaveOneOutRidgeRegressor()), ("trees", CrossFittedRegressor(NUMBER_TREES, n_folds=3))]
+
+
+def cannot_weigh(estimator):
+    """Checks that folds and leaving out cannot pass."""
+    reason = "copies of a series fall into several folds; a series of their weight does not"
+    return {
+        "check_sample_weight_equivalence_on_dense_data": reason,
+        "check_sample_weights_invariance": reason,
+    }
+
+
+@parametrize_with_checks(
+    [
+        CrossFittedClassifier(TREES, n_folds=3),
+        CrossFittedRegressor(NUMBER_TREES, n_folds=3),
+        MultiViewClassifier(views()),
+        MultiViewRegressor(number_views()),
+        LeaveOneOutRidgeRegressor(),
+    ],
+    expected_failed_checks=cannot_weigh,
+)
+def test_check_estimator(estimator, check):
+    check(estimator)
+
+
+# ------------------------------------------------------------------------------------------- cross-fitting
+
+
+def test_left_out_probabilities_are_those_of_a_fit_without_the_fold():
+    X, y = classes()
+    fitted = CrossFittedClassifier(LogisticRegression(), n_folds=4).fit(X, y)
+    for fold, one in enumerate(fitted.estimators_):
+        own = fitted._fold_of == fold
+        again = LogisticRegression().fit(X[~own], y[~own])
+        np.testing.assert_allclose(one.coef_, again.coef_)
+        np.testing.assert_allclose(fitted.left_out_probabilities_[own], again.predict_proba(X[own]))
+        assert np.ptp(np.bincount(y[own])) <= 1
+    mean = np.mean([one.predict_proba(X) for one in fitted.estimators_], axis=0)
+    np.testing.assert_allclose(fitted.predict_proba(X), mean)
+
+
+def test_left_out_numbers_are_those_of_a_fit_without_the_fold():
+    X, _ = classes()
+    y = X @ np.arange(12.0).reshape(6, 2)
+    for target in (y, y[:, 0]):
+        fitted = CrossFittedRegressor(LinearRegression(), n_folds=60).fit(X, target)
+        np.testing.assert_allclose(
+            fitted.left_out_predictions_, cross_val_predict(LinearRegression(), X, target, cv=60)
+        )
+        np.testing.assert_allclose(fitted.predict(X), target)
+
+
+def test_every_clone_has_a_seed_of_its_own_and_results_repeat():
+    X, y = classes()
+    fitted = CrossFittedClassifier(make_pipeline(StandardScaler(), TREES), n_folds=3).fit(X, y)
+    seeds = [one[-1].random_state for one in fitted.estimators_]
+    assert len(set(seeds)) == 3
+    again = clone(fitted).fit(X, y)
+    np.testing.assert_array_equal(fitted.predict_proba(X), again.predict_proba(X))
+    other = CrossFittedClassifier(TREES, n_folds=3, random_state=1).fit(X, y)
+    assert (fitted.left_out_probabilities_ != other.left_out_probabilities_).any()
+
+
+def test_a_class_of_one_series_has_probability_zero_only_where_it_is_left_out():
+    X, y = classes(n_samples=12, n_classes=2)
+    y[0] = 7
+    fitted = CrossFittedClassifier(TREES, n_folds=4).fit(X, y)
+    np.testing.assert_array_equal(fitted.classes_, [0, 1, 7])
+    assert fitted.left_out_probabilities_[0, 2] == 0
+    assert fitted.predict(X[:1])[0] == 7
+    np.testing.assert_allclose(fitted.predict_proba(X).sum(axis=1), 1)
+
+
+def test_there_are_at_most_as_many_folds_as_series():
+    X, y = classes(n_samples=5, n_classes=2)
+    assert len(CrossFittedClassifier(TREES, n_folds=50).fit(X, y).estimators_) == 5
+    with pytest.raises(ValueError, match="n_samples must be at least 2 for folds, got 1"):
+        CrossFittedClassifier(TREES).fit(X[:1], y[:1])
+
+
+@pytest.mark.parametrize("n_targets", [1, 3])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_ridge_keeps_predictions_of_the_series_that_are_left_out(n_targets, weighted):
+    X, _ = classes(n_samples=20)
+    rng = np.random.default_rng(1)
+    y = (X @ rng.normal(size=(6, n_targets)) + rng.normal(size=(20, n_targets))).squeeze()
+    weights = rng.uniform(0.5, 2, 20) if weighted else np.ones(20)
+    fitted = LeaveOneOutRidgeRegressor([0.1, 3.0]).fit(X, y, weights if weighted else None)
+    for i in range(20):
+        rest = np.arange(20) != i
+        expected = Ridge(fitted.alpha_).fit(X[rest], y[rest], weights[rest]).predict(X[i : i + 1])[0]
+        np.testing.assert_allclose(fitted.left_out_predictions_[i], expected, atol=1e-8)
+
+
+# ---------------------------------------------------------------------------------------------- the pools
+
+
+def members_of_classes(seed=0):
+    """Probabilities of two members, of which the first is better, and labels."""
+    rng = np.random.default_rng(seed)
+    labels, found = rng.integers(0, 3, 80), rng.dirichlet(np.ones(3), (2, 80))
+    found[0, np.arange(80), labels] += 0.5
+    return found / found.sum(axis=2, keepdims=True), labels
+
+
+@pytest.mark.parametrize("shrinkage", [0.0, 1.0, 30.0])
+def test_weights_of_classes_minimise_the_penalised_loss(shrinkage):
+    found, labels = members_of_classes()
+    logarithms, sizes = log_probabilities(found), np.random.default_rng(1).uniform(0.5, 2, 80)
+    weights = class_weights(logarithms, labels, sizes, shrinkage)
+
+    def loss(w):
+        pooled = pooled_probabilities(logarithms, w)
+        penalty = shrinkage * 4 / 2 * np.square(w - 0.5).sum()
+        return log_loss(labels, pooled, normalize=False, sample_weight=sizes, labels=[0, 1, 2]) + penalty
+
+    gradient = approx_fprime(weights, loss, 1e-6)
+    assert np.all(np.abs(gradient) < 0.02 * (weights > 0) + (weights == 0) * np.inf)
+    assert weights[0] > weights[1] >= 0
+
+
+def test_weights_shrink_towards_equal_ones_and_less_with_more_series():
+    found, labels = members_of_classes()
+    logarithms = log_probabilities(found)
+
+    def distance(times, shrinkage):
+        sizes = np.full(80, float(times))
+        return np.abs(class_weights(logarithms, labels, sizes, shrinkage) - 0.5).max()
+
+    assert distance(1, 0.0) > distance(1, 10.0) > distance(1, 1e6)
+    assert distance(1, 1e9) < 1e-6
+    assert distance(100, 10.0) > distance(1, 10.0)
+
+
+def test_a_member_without_any_vote_for_a_class_cannot_exclude_it():
+    found = np.array([[[1.0, 0.0]], [[0.2, 0.8]]])
+    pooled = pooled_probabilities(log_probabilities(found), np.array([0.5, 0.5]))
+    assert 0.01 < pooled[0, 1] < 0.5
+
+
+@pytest.mark.parametrize("n_targets", [1, 2])
+def test_weights_of_numbers_minimise_the_penalised_error_on_the_simplex(n_targets):
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=(50, n_targets))
+    found = np.stack([y + s * rng.normal(size=y.shape) for s in (0.5, 0.7, 5.0)])
+    sizes = rng.uniform(0.5, 2, 50)
+    weights = number_weights(found, y, sizes, 1.0)
+    assert weights.sum() == pytest.approx(1)
+    assert (weights >= 0).all()
+    assert weights[0] > weights[1] > weights[2]
+    unit = (sizes[:, np.newaxis] * np.square(found.mean(axis=0) - y)).sum() / sizes.sum()
+
+    def loss(w):
+        error = (sizes[:, np.newaxis] * np.square(np.tensordot(w, found, 1) - y)).sum()
+        return error / unit + 1.5 * np.square(w - 1 / 3).sum()
+
+    others = rng.dirichlet(np.ones(3), 2000)
+    assert loss(weights) <= min(map(loss, others)) + 1e-6
+
+
+def test_members_without_errors_have_equal_weights():
+    y = np.arange(5.0)[:, np.newaxis]
+    np.testing.assert_allclose(number_weights(np.stack([y, y]), y, np.ones(5), 1.0), 0.5)
+
+
+# ------------------------------------------------------------------------------------------------- views
+
+
+def test_the_pool_is_made_of_the_members_and_beats_a_useless_one():
+    (X, y), (fresh, expected) = classes(150), classes(150, seed=1)
+    fitted = MultiViewClassifier(views()).fit(X, y)
+    parts = np.array([one.predict_proba(fresh) for one in fitted.estimators_])
+    pooled = pooled_probabilities(log_probabilities(parts), fitted.weights_)
+    np.testing.assert_allclose(fitted.predict_proba(fresh), pooled)
+    np.testing.assert_array_equal(fitted.predict(fresh), fitted.classes_[pooled.argmax(axis=1)])
+    assert log_loss(expected, pooled) < max(log_loss(expected, part) for part in parts)
+    noise = np.random.default_rng(0).normal(size=(150, 5))
+    useless = make_pipeline(_Replaced(noise), LeaveOneOutRidgeClassifier())
+    both = MultiViewClassifier([("ridge", LeaveOneOutRidgeClassifier()), ("useless", useless)]).fit(X, y)
+    assert both.weights_[0] > 0.5
+    assert both.weights_[1] < 0.5
+
+
+class _Replaced(StandardScaler):
+    """Features that have nothing to do with the input."""
+
+    def __init__(self, features=None):
+        super().__init__()
+        self.features = features
+
+    def fit_transform(self, X, y=None):
+        return self.features
+
+    def transform(self, X):
+        return self.features[: len(X)]
+
+
+def test_numbers_are_the_weighted_mean_of_the_members():
+    X, _ = classes(100)
+    y = X[:, 0] + 0.1 * X[:, 1] ** 2
+    fitted = MultiViewRegressor(number_views()).fit(X, y)
+    expected = sum(w * one.predict(X) for w, one in zip(fitted.weights_, fitted.estimators_, strict=True))
+    np.testing.assert_allclose(fitted.predict(X), expected)
+    assert fitted.weights_[0] > 0.5
+    assert fitted.predict(X).shape == fitted.left_out_predictions_.shape == (100,)
+    both = MultiViewRegressor(number_views()).fit(X, np.column_stack([y, -y]))
+    assert both.predict(X).shape == both.left_out_predictions_.shape == (100, 2)
+
+
+def test_weights_of_series_reach_the_members_and_the_pool():
+    X, y = classes(60)
+    trees = make_pipeline(StandardScaler(), CrossFittedClassifier(TREES, n_folds=3))
+    model = MultiViewClassifier([("ridge", LeaveOneOutRidgeClassifier()), ("trees", trees)])
+    weights = np.where(y == 0, 5.0, 1.0)
+    plain, weighted = clone(model).fit(X, y), clone(model).fit(X, y, sample_weight=weights)
+    expected = LeaveOneOutRidgeClassifier().fit(X, y, sample_weight=weights)
+    np.testing.assert_array_equal(weighted.estimators_[0].coef_, expected.coef_)
+    assert (weighted.predict_proba(X)[:, 0] > plain.predict_proba(X)[:, 0]).mean() > 0.6
+    assert (plain.weights_ != weighted.weights_).any()
+
+
+def test_what_cannot_be_pooled_is_said():
+    X, y = classes()
+    with pytest.raises(TypeError, match="'plain' has no left_out_probabilities_.*wrap its last step in CrossFittedCl"):
+        MultiViewClassifier([("plain", LogisticRegression())]).fit(X, y)
+    with pytest.raises(TypeError, match="'plain' has no left_out_predictions_.*wrap its last step in CrossFittedReg"):
+        MultiViewRegressor([("plain", Ridge())]).fit(X, y)
+    with pytest.raises(ValueError, match="estimators must be pairs of a name and an estimator, at least one, got none"):
+        MultiViewClassifier([]).fit(X, y)
+    with pytest.raises(ValueError, match="not unique"):
+        MultiViewClassifier([*views(), *views()]).fit(X, y)
+
+
+def test_a_failed_fit_leaves_nothing_that_looks_fitted():
+    X, y = classes()
+    for model in (MultiViewClassifier(views()), CrossFittedClassifier(TREES), LeaveOneOutRidgeRegressor()):
+        model.fit(X, y)
+        with pytest.raises(ValueError, match="NaN"):
+            model.fit(np.full_like(X, np.nan), y)
+        with pytest.raises(ValueError, match="not fitted"):
+            model.predict(X)
+
+
+# --------------------------------------------------------------------------------- the recommended models
+
+
+SMALL = {"n_functionals": 20, "n_trees": 16}
+
+
+def two_kinds(n_samples=24, seed=0):
+    rng = np.random.default_rng(seed)
+    series = [rng.standard_normal((2, 30 + i % 3)) for i in range(n_samples)]
+    kinds = np.arange(n_samples) % 2
+    return [s.cumsum(axis=1) if kind else s for s, kind in zip(series, kinds, strict=True)], kinds
+
+
+@pytest.mark.parametrize("container", [padded, df_list, multiindex, nested])
+def test_the_recommended_models_take_every_container(container):
+    series, y = two_kinds()
+    expected = sigfeat_classifier(**SMALL).fit(padded(series), y).predict_proba(padded(series))
+    found = sigfeat_classifier(**SMALL).fit(container(series), y).predict_proba(container(series))
+    np.testing.assert_array_equal(found, expected)
+    numbers = sigfeat_regressor(**SMALL).fit(container(series), y.astype(float)).predict(container(series))
+    assert np.corrcoef(numbers, y)[0, 1] > 0.8
+
+
+def test_members_are_searched_from_outside():
+    series, y = two_kinds()
+    grid = {"quantiles__features__n_levels": [2, 4], "sums__features__lowrankisstransformer__n_functionals": [5]}
+    search = GridSearchCV(sigfeat_classifier(**SMALL), grid, cv=2, error_score="raise").fit(padded(series), y)
+    assert search.best_score_ > 0.8
+    assert is_classifier(search.best_estimator_)
+    assert is_regressor(sigfeat_regressor())
+
+
+def test_many_noisy_channels_move_the_weight_to_the_trees():
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 2
+    X = rng.standard_normal((60, 16, 40))
+    X[:, 0] *= np.where(y, 1.0, 2.0)[:, np.newaxis]
+    fitted = sigfeat_classifier(n_functionals=200, n_trees=80).fit(X[:40], y[:40])
+    assert fitted.weights_[1] > fitted.weights_[0]
+    assert fitted.score(X[40:], y[40:]) >= 0.9
+
+
+def test_the_quantiles_have_a_bounded_number_of_features():
+    X, y = np.random.default_rng(0).standard_normal((8, 300, 20)), np.arange(8) % 2
+    fitted = sigfeat_classifier(**SMALL).fit(X, y)
+    limit = IntervalQuantileTransformer().max_features
+    assert fitted.estimators_[1][-1].n_features_in_ <= limit
+
+
+def test_short_ragged_series_are_accepted():
+    X, y = ragged(), np.arange(len(ragged())) % 2
+    assert sigfeat_classifier(**SMALL).fit(X, y).predict(X).shape == y.shape
