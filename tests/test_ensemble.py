@@ -41,7 +41,7 @@ def cannot_weigh(estimator):
     reason = "copies of a series fall into several folds; a series of their weight does not"
     return {
         "check_sample_weight_equivalence_on_dense_data": reason,
-        "check_sample_weights_invariance": reason,
+        "check_sample_weight_equivalence_on_sparse_data": reason,
     }
 
 
@@ -80,9 +80,8 @@ def test_left_out_numbers_are_those_of_a_fit_without_the_fold():
     y = X @ np.arange(12.0).reshape(6, 2)
     for target in (y, y[:, 0]):
         fitted = CrossFittedRegressor(LinearRegression(), n_folds=60).fit(X, target)
-        np.testing.assert_allclose(
-            fitted.left_out_predictions_, cross_val_predict(LinearRegression(), X, target, cv=60)
-        )
+        expected = cross_val_predict(LinearRegression(), X, target, cv=60)
+        np.testing.assert_allclose(fitted.left_out_predictions_, expected)
         np.testing.assert_allclose(fitted.predict(X), target)
 
 
@@ -110,7 +109,7 @@ def test_a_class_of_one_series_has_probability_zero_only_where_it_is_left_out():
 def test_there_are_at_most_as_many_folds_as_series():
     X, y = classes(n_samples=5, n_classes=2)
     assert len(CrossFittedClassifier(TREES, n_folds=50).fit(X, y).estimators_) == 5
-    with pytest.raises(ValueError, match="n_samples must be at least 2 for folds, got 1"):
+    with pytest.raises(ValueError, match="folds need at least 2 series, got n_samples=1"):
         CrossFittedClassifier(TREES).fit(X[:1], y[:1])
 
 
@@ -151,7 +150,8 @@ def test_weights_of_classes_minimise_the_penalised_loss(shrinkage):
         return log_loss(labels, pooled, normalize=False, sample_weight=sizes, labels=[0, 1, 2]) + penalty
 
     gradient = approx_fprime(weights, loss, 1e-6)
-    assert np.all(np.abs(gradient) < 0.02 * (weights > 0) + (weights == 0) * np.inf)
+    assert (np.abs(gradient[weights > 0]) < 0.02).all()
+    assert (gradient > -0.02).all()
     assert weights[0] > weights[1] >= 0
 
 
@@ -310,17 +310,16 @@ def test_members_are_searched_from_outside():
 
 
 def test_many_noisy_channels_move_the_weight_to_the_trees():
-    rng = np.random.default_rng(0)
     y = np.arange(60) % 2
-    X = rng.standard_normal((60, 16, 40))
-    X[:, 0] *= np.where(y, 1.0, 2.0)[:, np.newaxis]
+    X = np.random.default_rng(0).standard_normal((60, 40, 50))
+    X[:, 0] += 0.7 * y[:, np.newaxis]
     fitted = sigfeat_classifier(n_functionals=200, n_trees=80).fit(X[:40], y[:40])
     assert fitted.weights_[1] > fitted.weights_[0]
     assert fitted.score(X[40:], y[40:]) >= 0.9
 
 
 def test_the_quantiles_have_a_bounded_number_of_features():
-    X, y = np.random.default_rng(0).standard_normal((8, 300, 20)), np.arange(8) % 2
+    X, y = np.random.default_rng(0).standard_normal((8, 300, 300)), np.arange(8) % 2
     fitted = sigfeat_classifier(**SMALL).fit(X, y)
     limit = IntervalQuantileTransformer().max_features
     assert fitted.estimators_[1][-1].n_features_in_ <= limit

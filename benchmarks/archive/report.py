@@ -36,8 +36,8 @@ PADDING = (
 
 PROBABILITIES = (
     "Log loss, and Brier score summed over the classes, on the test parts; means over the data sets that all "
-    "classifiers finished. The probabilities of a ridge classifier that has none are the softmax of its margins. In the log loss "
-    f"probabilities are at least {LEAST_PROBABILITY:g}, so that a single vote of 0 does not decide it."
+    "classifiers finished. The probabilities of a ridge classifier that has none are the softmax of its margins. "
+    f"In the log loss probabilities are at least {LEAST_PROBABILITY:g}, so that a single vote of 0 does not decide it."
 )
 
 

@@ -36,7 +36,7 @@ class _CrossFitted(BaseEstimator):
     def _fit_folds(self, X: NDArray[Any], y: NDArray[Any], groups: NDArray[np.int64], sample_weight: Any) -> list[Any]:
         """Fit one clone without each fold; the folds are attribute `_fold_of`, and are alike in their groups."""
         if len(X) < 2:
-            raise ValueError(f"n_samples must be at least 2 for folds, got {len(X)}")
+            raise ValueError(f"folds need at least 2 series, got n_samples={len(X)}")
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X)
         random_state = check_random_state(self.random_state)
@@ -168,8 +168,9 @@ class CrossFittedClassifier(ClassifierMixin, _CrossFitted):
         -------
         classes : ndarray of shape (n_samples,)
         """
-        predicted: NDArray[Any] = self.predict_proba(X)
-        return self.classes_[predicted.argmax(axis=1)]
+        probabilities = self.predict_proba(X)
+        chosen: NDArray[Any] = self.classes_[probabilities.argmax(axis=1)]
+        return chosen
 
     def _probabilities(self, one: Any, X: NDArray[Any]) -> NDArray[np.float64]:
         """Probabilities of a clone, 0 for a class that only its own fold has."""
@@ -234,6 +235,7 @@ class CrossFittedRegressor(RegressorMixin, _CrossFitted):
         """
         self.__dict__.pop("estimators_", None)
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True)
+        y = y.ravel() if y.ndim == 2 and y.shape[1] == 1 else y
         fitted = self._fit_folds(X, y, np.zeros(len(X), np.int64), sample_weight)
         self.left_out_predictions_ = np.empty(y.shape)
         for fold, one in enumerate(fitted):
@@ -258,3 +260,8 @@ class CrossFittedRegressor(RegressorMixin, _CrossFitted):
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
         mean: NDArray[np.float64] = np.mean([one.predict(X) for one in self.estimators_], axis=0)
         return mean
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

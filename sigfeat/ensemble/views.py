@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.pipeline import Pipeline
-from sklearn.utils import get_tags
+from sklearn.utils import column_or_1d, get_tags
 
 from sigfeat._validation import Interval, _BaseComposition, _check_sample_weight, _fit_context, check_is_fitted
 from sigfeat.ensemble.pool import class_weights, log_probabilities, number_weights, pooled_probabilities
@@ -97,7 +97,9 @@ class _MultiView(_BaseComposition, BaseEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         if self.estimators:
-            tags.input_tags = get_tags(self.estimators[0][1]).input_tags
+            inputs = [get_tags(member).input_tags for _, member in self.estimators]
+            tags.input_tags = inputs[0]
+            tags.input_tags.sparse = all(one.sparse for one in inputs)
         return tags
 
 
@@ -191,10 +193,10 @@ class MultiViewClassifier(ClassifierMixin, _MultiView):
         -------
         self : MultiViewClassifier
         """
-        X = _converted(X)
+        X, y = _converted(X), y if y is None else column_or_1d(y, warn=True)
         members = self._fit_members(X, y, sample_weight)
         self.classes_ = members[0].classes_
-        labels = np.searchsorted(self.classes_, np.asarray(y))
+        labels = np.searchsorted(self.classes_, y)
         found = self._left_out_of(members)
         weights = np.ones(len(labels)) if sample_weight is None else _check_sample_weight(sample_weight, labels)
         logarithms = log_probabilities(found)
@@ -232,7 +234,8 @@ class MultiViewClassifier(ClassifierMixin, _MultiView):
         -------
         classes : ndarray of shape (n_samples,)
         """
-        chosen: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        probabilities = self.predict_proba(X)
+        chosen: NDArray[Any] = self.classes_[probabilities.argmax(axis=1)]
         return chosen
 
 
@@ -309,6 +312,7 @@ class MultiViewRegressor(RegressorMixin, _MultiView):
         self : MultiViewRegressor
         """
         X = _converted(X)
+        y = y if np.ndim(y) < 2 or np.shape(y)[1] > 1 else np.ravel(y)
         members = self._fit_members(X, y, sample_weight)
         found = self._left_out_of(members)
         target = np.asarray(y, np.float64)
@@ -337,6 +341,11 @@ class MultiViewRegressor(RegressorMixin, _MultiView):
         X = _converted(X)
         predictions: NDArray[np.float64] = np.tensordot(self.weights_, [one.predict(X) for one in self.estimators_], 1)
         return predictions
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
 
 
 def _converted(X: Any) -> Any:

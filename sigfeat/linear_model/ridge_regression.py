@@ -56,9 +56,14 @@ class LeaveOneOutRidgeRegressor(RidgeCV):  # type: ignore[misc]  # scikit-learn 
         -------
         self : LeaveOneOutRidgeRegressor
         """
-        self.__dict__.pop("left_out_predictions_", None)
+        self.__dict__.pop("left_out_predictions_", None)  # after a failed fit the estimator must not look fitted
+        if np.ndim(X) == 2 and np.shape(X)[0] == 1:
+            raise ValueError("one series cannot be left out: at least 2 are needed, got n_samples=1")
         super().fit(X, y, sample_weight)
         chosen = int(np.flatnonzero(np.asarray(self.alphas) == self.alpha_)[0])
         self.left_out_predictions_ = np.asarray(y, np.float64) * 0 + self.cv_results_[..., chosen]
         del self.cv_results_  # of all penalties
         return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "left_out_predictions_" in vars(self)
