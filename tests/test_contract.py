@@ -27,6 +27,7 @@ from sigfeat import (
     Increments,
     IntervalDevelopmentTransformer,
     IntervalISSTransformer,
+    IntervalQuantileTransformer,
     ISSTransformer,
     LeadLag,
     LowRankISSTransformer,
@@ -80,6 +81,10 @@ FEATURES = [
     ),
     IntervalISSTransformer(filter="random", filter_rank=2, n_filters=2, filter_length=3, pooling="argmax", scale=None),
     IntervalISSTransformer(filter="learnt", n_filters=2, fit_mode="supervised", max_epochs=2, scale="std"),
+    IntervalQuantileTransformer(),
+    IntervalQuantileTransformer(
+        ("differences", "spectrum"), words="weight", semiring="max_plus", decay=0.1, n_levels=3, max_features=90, n_jobs=2
+    ),
     IntervalDevelopmentTransformer(n_filters=2),
     IntervalDevelopmentTransformer(group="SU", dim=2, filter="box", n_filters=2, n_developments=2, n_jobs=2),
     IntervalDevelopmentTransformer(group="SE", filter="learnt", n_filters=1, fit_mode="supervised", max_epochs=2),

@@ -228,10 +228,10 @@ def test_words_may_fill_several_trees(monkeypatch):
 
 def test_names_by_hand():
     names = IntervalQuantileTransformer("series", n_levels=2).fit(normal(2, 2, 10)).get_feature_names_out()
-    of_one = ["q0/2", "q1/2", "q2/2", *[f"{w}|q{k}/1" for w in ("0/2-1/2", "1/2-2/2", "1/4-3/4") for k in (0, 1)]]
+    of_one = ["q0/2", "q1/2", "q2/2", *[f"q{k}/1|{w}" for w in ("0/2-1/2", "1/2-2/2", "1/4-3/4") for k in (0, 1)]]
     assert names.tolist() == [f"[{c}]|series|{name}" for c in (1, 2) for name in of_one]
     short = IntervalQuantileTransformer("series").fit(normal(2, 1, 2)).get_feature_names_out()
-    assert short.tolist() == [f"[1]|series|{name}" for name in ("q1/2", "0/2-1/2|q1/2", "1/2-2/2|q1/2")]
+    assert short.tolist() == [f"[1]|series|{name}" for name in ("q1/2", "q1/2|0/2-1/2", "q1/2|1/2-2/2")]
 
 
 def test_windows_are_named_as_those_of_poolings():
@@ -248,7 +248,7 @@ def test_the_table_describes_the_names(n):
     assert table.index.is_unique
     assert set(table["representation"]) == {*REPRESENTATIONS, "sums"}
     for name, row in table.iterrows():
-        parts = [row["word"], row["representation"], row["window"], row["quantile"]]
+        parts = [row["word"], row["representation"], row["quantile"], row["window"]]
         assert name == "|".join(part for part in parts if part != "0/1-1/1")
         assert row["channels"] == tuple(str(c + 1) for c in sorted(Word.parse(row["word"]).channels))
 

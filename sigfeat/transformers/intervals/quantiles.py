@@ -148,7 +148,7 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
     >>> quantiles.transform(X).shape
     (10, 102)
     >>> quantiles.get_feature_names_out()[[0, 1, -1]]
-    array(['[1]|series|q0/12', '[1]|series|q1/12', '[1][2]|sums|1/4-3/4|q6/6'],
+    array(['[1]|series|q0/12', '[1]|series|q1/12', '[1][2]|sums|q6/6|1/4-3/4'],
           dtype=object)
     """
 
@@ -359,7 +359,7 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
 
     def _feature_names(self) -> list[str]:
         columns = self._feature_columns()
-        parts = [columns[name] for name in ("word", "representation", "window", "quantile")]
+        parts = [columns[name] for name in ("word", "representation", "quantile", "window")]
         return ["|".join(part for part in row if part != WHOLE) for row in zip(*parts, strict=True)]
 
     def _feature_columns(self) -> Columns:
