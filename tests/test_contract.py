@@ -83,7 +83,13 @@ FEATURES = [
     IntervalISSTransformer(filter="learnt", n_filters=2, fit_mode="supervised", max_epochs=2, scale="std"),
     IntervalQuantileTransformer(),
     IntervalQuantileTransformer(
-        ("differences", "spectrum"), words="weight", semiring="max_plus", decay=0.1, n_levels=3, max_features=90, n_jobs=2
+        ("differences", "spectrum"),
+        words="weight",
+        semiring="max_plus",
+        decay=0.1,
+        n_levels=3,
+        max_features=90,
+        n_jobs=2,
     ),
     IntervalDevelopmentTransformer(n_filters=2),
     IntervalDevelopmentTransformer(group="SU", dim=2, filter="box", n_filters=2, n_developments=2, n_jobs=2),

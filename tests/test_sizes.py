@@ -40,7 +40,7 @@ TOO_MANY_WORDS = {
     "quantiles of many words": (
         IntervalQuantileTransformer(words="weight", max_features=None),
         (2, 600, 10),
-        "features along 541,500 words",
+        "features along 540,900 words",
     ),
     "a list of words": (
         ISSTransformer(words=["[1]"] * 100_000),
