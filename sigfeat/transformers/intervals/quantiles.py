@@ -338,11 +338,11 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
             return self._sums(X, lengths), lengths
         if block.representation != SPECTRUM:
             return X, lengths
-        rows = X[:, block.used].astype(np.float64)
-        spectrum = np.zeros((*rows.shape[:2], X.shape[2] // 2 + 1))
+        spectrum = np.zeros((len(X), len(block.used), X.shape[2] // 2 + 1))
         for n in np.unique(lengths):
-            own = lengths == n
-            spectrum[own, :, : n // 2 + 1] = np.abs(rfft(rows[own, :, :n], axis=2)) / np.sqrt(n)
+            own = np.flatnonzero(lengths == n)
+            rows = X[np.ix_(own, block.used)][:, :, :n].astype(np.float64, copy=False)
+            spectrum[own, :, : n // 2 + 1] = np.abs(rfft(rows, axis=2)) / np.sqrt(n)
         return spectrum, lengths // 2 + 1
 
     def _sums(self, X: Floats, lengths: NDArray[np.int64]) -> Floats:
