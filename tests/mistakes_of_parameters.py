@@ -141,7 +141,7 @@ PARAMETERS = {
     ),
     "a semiring without words": (
         "semiring",
-        lambda: use(IntervalQuantileTransformer(semiring="max_plus")),
+        lambda: use(IntervalQuantileTransformer(words=None, semiring="max_plus")),
         V,
         "semiring is used with words only, got semiring='max_plus' with words=None: leave it at 'real'$",
     ),

@@ -84,6 +84,7 @@ FEATURES = [
     IntervalQuantileTransformer(),
     IntervalQuantileTransformer(
         ("differences", "spectrum"),
+        depth=2,
         words="weight",
         semiring="max_plus",
         decay=0.1,

@@ -34,7 +34,7 @@ TRANSFORMERS = [
     ISSTransformer(words="length", depth=3, pooling="end", windows="whole"),
     LowRankISSTransformer(n_functionals=20, n_jobs=2),
     IntervalISSTransformer(n_filters=2),
-    IntervalQuantileTransformer(words="length", n_jobs=2),
+    IntervalQuantileTransformer(depth=2, n_jobs=2),
     PathDevelopmentTransformer(dim=3, n_developments=2, n_jobs=2),
     HyenaEmbeddingTransformer(MHAEmbedder(n_heads=2, **SMALL), max_epochs=1, n_jobs=2),
 ]
@@ -230,7 +230,7 @@ FITS = {
     "ISSTransformer()": 400,
     "LowRankISSTransformer(n_functionals=20)": 400,
     "IntervalISSTransformer(n_filters=2, n_jobs=2)": 400,
-    "IntervalQuantileTransformer(words='length', n_jobs=2)": 400,
+    "IntervalQuantileTransformer(depth=2, n_jobs=2)": 400,
     "PathDevelopmentTransformer(dim=3, n_developments=2)": 400,
     "make_pipeline(AddTime(), LeadLag(), StandardizeChannels(), FillMissing())": 400,
     "MHAEmbedder(n_heads=2, d_model=4, n_layers=1, d_ff=5, max_epochs=1, batch_size=4)": 24,

@@ -38,7 +38,7 @@ TOO_MANY_WORDS = {
     "intervals of many channels": (IntervalISSTransformer(), (2, 1345, 10), "features along 2,715,555 words"),
     "intervals, too deep": (IntervalISSTransformer(depth=9), (2, 6, 10), "IntervalISSTransformer with depth=9, words="),
     "quantiles of many words": (
-        IntervalQuantileTransformer(words="weight", max_features=None),
+        IntervalQuantileTransformer(depth=2, words="weight", max_features=None),
         (2, 600, 10),
         "features along 540,900 words",
     ),

@@ -87,7 +87,7 @@ ADAPTED = {
     ),
     "IntervalISSTransformer": _features("IntervalISSTransformer", {"n_filters": 2}, {"filter": "box"}),
     "IntervalQuantileTransformer": _features(
-        "IntervalQuantileTransformer", {"n_levels": 2}, {"representations": "series", "words": "length"}
+        "IntervalQuantileTransformer", {"n_levels": 2}, {"representations": "series", "words": None}
     ),
     "ISSTransformer": _features("ISSTransformer", {}, {"depth": 3, "pooling": "end"}),
     "LowRankISSTransformer": _features("LowRankISSTransformer", _FEW, {"n_functionals": 3, "semiring": "max_plus"}),

@@ -71,9 +71,9 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
     equally spaced quantiles of the values in each interval, the smallest and the largest included; the mean of the
     interval is subtracted from every second one.
 
-    With the default representations this is the QUANT transform [1]_, for series of any length. Iterated sums add what
-    happened before a time, and of several channels which of them changed first. The features are meant for trees; for
-    linear models use `FeatureScaler`.
+    With ``words=None`` this is the QUANT transform [1]_, for series of any length. Iterated sums add what happened before
+    a time, and words of several channels which of them changed first. The features are meant for trees; for linear
+    models use `FeatureScaler`.
 
     Parameters
     ----------
@@ -129,10 +129,12 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
     -----
     The number of quantiles of an interval is that for the median length of the training series. A series of any other
     length is cut in the same proportions and gives the same number of features; an interval without a point takes the
-    value of the point after it, or of the last one.
+    value of the point after it. The sums along a word of k letters begin at the k-th point, and a series that is too
+    short for a representation or a word has the single value 0 there.
 
     The shortest parts are sorted once, and each interval merges two sorted parts of half its length: the time is
-    O(n_timepoints (n_levels + log n_timepoints)) for each row. All computations are in float64.
+    O(n_timepoints (n_levels + log n_timepoints)) for each row. Iterated sums are rounded to the dtype of X, and all
+    other computations are in float64.
 
     References
     ----------
@@ -218,7 +220,7 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
         if self.words is not None:
             n_columns, n_samples = (layouts[SUMS].n_columns, len(X)) if self.max_features is None else (1, 1)
             shape = X.shape[1], n_columns, n_samples, X.dtype, type(self).__name__
-            labels, remedy = self._channel_labels(), "lower the depth, or choose words"
+            labels, remedy = self._channel_labels(), "lower the depth, choose words, or set max_features"
             words = chosen_words(self.words, self.depth, *shape, labels=labels, remedy=remedy)
         # From here on `transform` uses these copies of the parameters: the loops rely on the size of the output.
         self._semiring, self._decay = SEMIRINGS[self.semiring], float(self.decay)
