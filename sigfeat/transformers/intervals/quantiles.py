@@ -71,9 +71,9 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
     equally spaced quantiles of the values in each interval, the smallest and the largest included; the mean of the
     interval is subtracted from every second one.
 
-    With ``words=None`` this is the QUANT transform [1]_, for series of any length. Iterated sums add what happened before
-    a time, and words of several channels which of them changed first. The features are meant for trees; for linear
-    models use `FeatureScaler`.
+    With ``words=None`` this is the QUANT transform [1]_, for series of any length. Iterated sums add what happened
+    before a time, and words of several channels which of them changed first. The features are meant for trees; for
+    linear models use `FeatureScaler`.
 
     Parameters
     ----------
