@@ -27,6 +27,7 @@ from sigfeat import (
     Increments,
     IntervalDevelopmentTransformer,
     IntervalISSTransformer,
+    IntervalQuantileTransformer,
     ISSTransformer,
     LeadLag,
     LowRankISSTransformer,
@@ -65,6 +66,13 @@ CHOICES = {
     IntervalDevelopmentTransformer: STATISTICS | {"step_size": [None, 0.1, 30.0], "filter_length": [None, 2, 40]},
     PathDevelopmentTransformer: STATISTICS | {"step_size": [None, 0.1, 30.0], "dtype": [None, "float32", "float64"]},
     ISSTransformer: STATISTICS | SCALE | DECAY | {"semiring": list(SEMIRINGS), "strict": [True, False]},
+}
+CHOICES[IntervalQuantileTransformer] = DECAY | {
+    "words": [None, "length", "weight"],
+    "semiring": ["real", "max_plus", "min_plus"],
+    "n_levels": [1, 3, 16],
+    "points_per_quantile": [1, 4, 100],
+    "max_features": [1, 50, None],
 }
 CHOICES[LowRankISSTransformer] = (
     SCALE

@@ -132,7 +132,7 @@ X = padded(ragged((12, 10, 12, 12, 9, 12, 12, 12), 2))
 Y = np.arange(len(X)) % 2
 SMALL = {
     **{"d_model": 4, "n_layers": 1, "d_ff": 5, "n_heads": 1, "d_state": 4, "batch_size": 4, "max_epochs": 3},
-    **{"n_functionals": 5, "n_filters": 2, "n_developments": 1, "filter_bands": 2, "filter_width": 4},
+    **{"depth": 2, "n_functionals": 5, "n_filters": 2, "n_developments": 1, "filter_bands": 2, "filter_width": 4},
 }
 CHOICES = {  # settings, of which one differs from the default at a time
     "fit_mode": ("random", "supervised", "masked"),

@@ -177,11 +177,11 @@ def test_features_are_those_of_the_definition(n, dtype):
 CASES = {
     **{name: {"representations": name} for name in REPRESENTATIONS},
     "a list": {"representations": ["spectrum", "series"], "n_levels": 3, "points_per_quantile": 1},
-    "words of length 2": {"words": "length"},
+    "words of length 2": {"words": "length", "depth": 2},
     "words of weight 3": {"representations": (), "words": "weight", "depth": 3, "n_levels": 2},
     "a list of words": {"representations": "series", "words": ["[1][2]", "[1,2]", "[2][1][1][1]"]},
     "max_plus": {"words": ["[1][2]", "[2]", "[1][1][1,2]"], "semiring": "max_plus"},
-    "min_plus, decay": {"representations": [], "words": "length", "semiring": "min_plus", "decay": 0.3},
+    "min_plus, decay": {"representations": [], "words": "length", "depth": 2, "semiring": "min_plus", "decay": 0.3},
     "decay": {"representations": [], "words": "length", "decay": 0.3, "depth": 3},
 }
 
@@ -206,7 +206,7 @@ def test_the_tropical_sum_of_a_short_series_is_0():
 
 def test_chunks_and_threads_change_nothing(monkeypatch):
     X = padded([normal(3, n, seed=n) for n in (50, 20, 50, 49, 33, 50, 50)])
-    transformer = IntervalQuantileTransformer(words="weight").fit(X)
+    transformer = IntervalQuantileTransformer(words="weight", depth=2).fit(X)
     expected = transformer.transform(X)
     np.testing.assert_array_equal(transformer.set_params(n_jobs=2).transform(X), expected)
     for size in (1, 10_000, 20_000):
@@ -227,11 +227,11 @@ def test_words_may_fill_several_trees(monkeypatch):
 
 
 def test_names_by_hand():
-    names = IntervalQuantileTransformer("series", n_levels=2).fit(normal(2, 2, 10)).get_feature_names_out()
-    of_one = ["q0/2", "q1/2", "q2/2", *[f"{w}|q{k}/1" for w in ("0/2-1/2", "1/2-2/2", "1/4-3/4") for k in (0, 1)]]
+    names = IntervalQuantileTransformer("series", words=None, n_levels=2).fit(normal(2, 2, 10)).get_feature_names_out()
+    of_one = ["q0/2", "q1/2", "q2/2", *[f"q{k}/1|{w}" for w in ("0/2-1/2", "1/2-2/2", "1/4-3/4") for k in (0, 1)]]
     assert names.tolist() == [f"[{c}]|series|{name}" for c in (1, 2) for name in of_one]
-    short = IntervalQuantileTransformer("series").fit(normal(2, 1, 2)).get_feature_names_out()
-    assert short.tolist() == [f"[1]|series|{name}" for name in ("q1/2", "0/2-1/2|q1/2", "1/2-2/2|q1/2")]
+    short = IntervalQuantileTransformer("series", words=None).fit(normal(2, 1, 2)).get_feature_names_out()
+    assert short.tolist() == [f"[1]|series|{name}" for name in ("q1/2", "q1/2|0/2-1/2", "q1/2|1/2-2/2")]
 
 
 def test_windows_are_named_as_those_of_poolings():
@@ -248,7 +248,7 @@ def test_the_table_describes_the_names(n):
     assert table.index.is_unique
     assert set(table["representation"]) == {*REPRESENTATIONS, "sums"}
     for name, row in table.iterrows():
-        parts = [row["word"], row["representation"], row["window"], row["quantile"]]
+        parts = [row["word"], row["representation"], row["quantile"], row["window"]]
         assert name == "|".join(part for part in parts if part != "0/1-1/1")
         assert row["channels"] == tuple(str(c + 1) for c in sorted(Word.parse(row["word"]).channels))
 
@@ -273,7 +273,7 @@ def test_a_selection_has_columns_of_the_whole_table(n_channels, limit):
 
 def test_rows_are_left_out_where_there_are_many_channels():
     X = normal(2, 500, 100)
-    transformer = IntervalQuantileTransformer(max_features=3200).fit(X)
+    transformer = IntervalQuantileTransformer(words=None, max_features=3200).fit(X)
     table = transformer.feature_table()
     assert len(table) == 3200
     assert table.groupby(["word", "representation"]).ngroups == 100
@@ -288,7 +288,7 @@ def test_rows_are_left_out_where_there_are_many_channels():
 @pytest.mark.parametrize("given", [(), ("series", "series"), ("series", 1), ["series", "middle"], ("sums",)])
 def test_representations_are_checked(given):
     with pytest.raises(ValueError, match="representations must name different ones of series, .* unless there are wor"):
-        IntervalQuantileTransformer(given).fit(normal(2, 1, 10))
+        IntervalQuantileTransformer(given, words=None).fit(normal(2, 1, 10))
 
 
 def test_overflow_is_reported():
@@ -299,7 +299,7 @@ def test_overflow_is_reported():
         transformer.transform(X.astype(np.float32) * np.float32([[[-1.0, 1.0] * 10]]))
     large = np.array([[[1.7e308, -1.7e308] * 10]])
     for name in ("differences", "second_differences", "spectrum"):
-        median = IntervalQuantileTransformer(name, n_levels=1, points_per_quantile=100)
+        median = IntervalQuantileTransformer(name, words=None, n_levels=1, points_per_quantile=100)
         with pytest.raises(ValueError, match="overflow float64"):
             median.fit(large).transform(large)
 
@@ -308,9 +308,11 @@ def test_sizes_are_checked_before_features_are_listed(monkeypatch):
     monkeypatch.setattr(memory, "available_memory", lambda: 2**30)
     wide = np.zeros((2, 300, 10_000))
     with pytest.raises(ValueError, match="would give [0-9.e+]+ features .* lower max_features or n_levels"):
-        IntervalQuantileTransformer(max_features=None).fit(wide)
+        IntervalQuantileTransformer(words=None, max_features=None).fit(wide)
     many = IntervalQuantileTransformer(words="length", depth=9, max_features=None)
-    with pytest.raises(ValueError, match="features along .* words for each of 2 series.* lower the depth, or choose w"):
+    with pytest.raises(
+        ValueError, match="features along .* words for each of 2 series.* lower the depth, choose words"
+    ):
         many.fit(np.zeros((2, 4, 10)))
 
 
@@ -336,7 +338,7 @@ def test_features_are_those_of_quant(name, n, depth, divisor):
     expected = quant.transform(X)[:, first : first + n_columns]
     if name == "spectrum":
         expected = expected / np.sqrt(n)
-    found = IntervalQuantileTransformer(name, n_levels=depth, points_per_quantile=divisor).fit_transform(X)
+    found = IntervalQuantileTransformer(name, words=None, n_levels=depth, points_per_quantile=divisor).fit_transform(X)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 

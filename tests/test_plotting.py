@@ -19,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 
 import sigfeat
 from sigfeat import (
+    IntervalQuantileTransformer,
     ISSTransformer,
     LowRankISSTransformer,
     MHAEmbedder,
@@ -86,6 +87,7 @@ def test_parts_of_a_name(name, parts):
         ISSTransformer(pooling=("ppv", "mpv", "argmax", "end"), windows=2),
         LowRankISSTransformer(n_functionals=3, pooling=("ppv", "mipv", "max")),
         PathDevelopmentTransformer("SU", dim=2, n_developments=1),
+        IntervalQuantileTransformer(words=["[1][2]"]),
     ],
     ids=str,
 )

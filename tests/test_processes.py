@@ -21,6 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sigfeat import (
     HyenaEmbeddingTransformer,
     IntervalISSTransformer,
+    IntervalQuantileTransformer,
     ISSTransformer,
     LowRankISSTransformer,
     MHAEmbedder,
@@ -33,6 +34,7 @@ TRANSFORMERS = [
     ISSTransformer(words="length", depth=3, pooling="end", windows="whole"),
     LowRankISSTransformer(n_functionals=20, n_jobs=2),
     IntervalISSTransformer(n_filters=2),
+    IntervalQuantileTransformer(depth=2, n_jobs=2),
     PathDevelopmentTransformer(dim=3, n_developments=2, n_jobs=2),
     HyenaEmbeddingTransformer(MHAEmbedder(n_heads=2, **SMALL), max_epochs=1, n_jobs=2),
 ]
@@ -175,6 +177,7 @@ def test_a_killed_worker_is_told_and_what_was_finished_is_kept(tmp_path):
 LONG = {  # an estimator, and what would run for minutes
     "words": ("ISSTransformer(words='weight', depth=4)", "transform(many)"),
     "low rank, threads": ("LowRankISSTransformer(depth=3, n_jobs=2)", "transform(many)"),
+    "quantiles": ("IntervalQuantileTransformer(words='weight', depth=4)", "transform(many)"),
     "developments": ("PathDevelopmentTransformer(dim=10, windows='whole')", "transform(many)"),
     "training functionals": (
         "LowRankISSTransformer(fit_mode='supervised', max_epochs=999)",
@@ -227,6 +230,7 @@ FITS = {
     "ISSTransformer()": 400,
     "LowRankISSTransformer(n_functionals=20)": 400,
     "IntervalISSTransformer(n_filters=2, n_jobs=2)": 400,
+    "IntervalQuantileTransformer(depth=2, n_jobs=2)": 400,
     "PathDevelopmentTransformer(dim=3, n_developments=2)": 400,
     "make_pipeline(AddTime(), LeadLag(), StandardizeChannels(), FillMissing())": 400,
     "MHAEmbedder(n_heads=2, d_model=4, n_layers=1, d_ff=5, max_epochs=1, batch_size=4)": 24,

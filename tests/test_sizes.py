@@ -9,6 +9,7 @@ from sigfeat import (
     HyenaEmbeddingTransformer,
     IntervalDevelopmentTransformer,
     IntervalISSTransformer,
+    IntervalQuantileTransformer,
     ISSTransformer,
     LowRankISSTransformer,
     MHAEmbedder,
@@ -36,6 +37,11 @@ TOO_MANY_WORDS = {
     "one channel, far too deep": (ISSTransformer(10**9, words="length"), (10, 1, 50), "along 1,000,000,000 words"),
     "intervals of many channels": (IntervalISSTransformer(), (2, 1345, 10), "features along 2,715,555 words"),
     "intervals, too deep": (IntervalISSTransformer(depth=9), (2, 6, 10), "IntervalISSTransformer with depth=9, words="),
+    "quantiles of many words": (
+        IntervalQuantileTransformer(depth=2, words="weight", max_features=None),
+        (2, 600, 10),
+        "features along 540,900 words",
+    ),
     "a list of words": (
         ISSTransformer(words=["[1]"] * 100_000),
         (2, 3, 10),
@@ -75,6 +81,11 @@ LOW_RANK = LowRankISSTransformer(n_functionals=10**6)
 TOO_LARGE = {  # of 1 GiB
     "words": (ISSTransformer(), (1000, 60, 4), "depth=2, words='weight' would give 153720 features .* to work in"),
     "intervals": (IntervalISSTransformer(), (1000, 60, 4), "IntervalISSTransformer with depth=2, .* to work in"),
+    "quantiles": (
+        IntervalQuantileTransformer(max_features=None),
+        (500, 60, 1000),
+        "IntervalQuantileTransformer would give .* to work in, .* lower max_features or n_levels",
+    ),
     "filters over intervals": (
         IntervalISSTransformer(filter="box", n_filters=64, filter_rank=8, depth=3),
         (2, 6, 2000),

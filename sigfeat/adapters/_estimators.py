@@ -86,6 +86,9 @@ ADAPTED = {
         "IntervalDevelopmentTransformer", {"n_filters": 2}, {"group": "SU", "dim": 2, "filter": "box"}, needs=TORCH
     ),
     "IntervalISSTransformer": _features("IntervalISSTransformer", {"n_filters": 2}, {"filter": "box"}),
+    "IntervalQuantileTransformer": _features(
+        "IntervalQuantileTransformer", {"n_levels": 2}, {"representations": "series", "words": None}
+    ),
     "ISSTransformer": _features("ISSTransformer", {}, {"depth": 3, "pooling": "end"}),
     "LowRankISSTransformer": _features("LowRankISSTransformer", _FEW, {"n_functionals": 3, "semiring": "max_plus"}),
     "MHAEmbedder": _features("MHAEmbedder", _SMALL, _UNTRAINED, needs=TORCH),

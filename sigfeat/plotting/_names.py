@@ -7,7 +7,7 @@ from sigfeat.pooling import POOLINGS
 from sigfeat.words import LETTER
 
 WINDOW = re.compile(r"\d+/\d+-\d+/\d+")
-POOLING = re.compile(rf"({'|'.join(POOLINGS)}|largest|smallest)\d*")
+POOLING = re.compile(rf"({'|'.join(POOLINGS)}|largest|smallest)\d*|q\d+/\d+")
 LETTERS = re.compile(rf"{LETTER.pattern}|<\d+\.\d+>")
 BRACKETS = re.compile(r"[\[\],]*")  # around the letters of a word
 QUOTED = re.compile(r'(?<=[\[,])"(?:[^"\\]|\\.)*"(?=[\],])')
@@ -25,9 +25,9 @@ class NameParts(NamedTuple):
     word : str
         Word, functional, element of a development, or component of an embedding.
     kind : str
-        Semiring, kind of signature, or filter.
+        Semiring, kind of signature, filter, or representation of the series.
     pooling : str
-        Statistic over time.
+        Statistic over time, or quantile.
     window : str
         Part of the series.
     level : str

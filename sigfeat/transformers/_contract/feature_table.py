@@ -43,6 +43,9 @@ class FeatureTableMixin:
             * "letter_channels", "dilations": channels of each letter of a functional, and steps between the points of
               its window; "n_lags": number of points of a window; "differences": whether letters use differences of the
               series;
+            * "representation" of the series whose quantiles are taken, "sums" for iterated sums along "word", and
+              "quantile": "q0/4" is the smallest value, "q2/4" the median, and from "q1/4" and "q3/4" the mean of the
+              window is subtracted;
             * "kind" of a signature, "filter" of sums over intervals, "development", "row", "column" and "part" ("re" or
               "im") of an entry of a development.
 

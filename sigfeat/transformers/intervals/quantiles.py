@@ -71,8 +71,8 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
     equally spaced quantiles of the values in each interval, the smallest and the largest included; the mean of the
     interval is subtracted from every second one.
 
-    With the default representations this is the QUANT transform [1]_, for series of any length. Iterated sums add what
-    happened before a time, and of several channels which of them changed first. The features are meant for trees; for
+    With ``words=None`` this is the QUANT transform [1]_, for series of any length. Iterated sums add what happened
+    before a time, and words of several channels which of them changed first. The features are meant for trees; for
     linear models use `FeatureScaler`.
 
     Parameters
@@ -129,10 +129,12 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
     -----
     The number of quantiles of an interval is that for the median length of the training series. A series of any other
     length is cut in the same proportions and gives the same number of features; an interval without a point takes the
-    value of the point after it, or of the last one.
+    value of the point after it. The sums along a word of k letters begin at the k-th point, and a series that is too
+    short for a representation or a word has the single value 0 there.
 
     The shortest parts are sorted once, and each interval merges two sorted parts of half its length: the time is
-    O(n_timepoints (n_levels + log n_timepoints)) for each row. All computations are in float64.
+    O(n_timepoints (n_levels + log n_timepoints)) for each row. Iterated sums are rounded to the dtype of X, and all
+    other computations are in float64.
 
     References
     ----------
@@ -148,7 +150,7 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
     >>> quantiles.transform(X).shape
     (10, 102)
     >>> quantiles.get_feature_names_out()[[0, 1, -1]]
-    array(['[1]|series|q0/12', '[1]|series|q1/12', '[1][2]|sums|1/4-3/4|q6/6'],
+    array(['[1]|series|q0/12', '[1]|series|q1/12', '[1][2]|sums|q6/6|1/4-3/4'],
           dtype=object)
     """
 
@@ -218,7 +220,7 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
         if self.words is not None:
             n_columns, n_samples = (layouts[SUMS].n_columns, len(X)) if self.max_features is None else (1, 1)
             shape = X.shape[1], n_columns, n_samples, X.dtype, type(self).__name__
-            labels, remedy = self._channel_labels(), "lower the depth, or choose words"
+            labels, remedy = self._channel_labels(), "lower the depth, choose words, or set max_features"
             words = chosen_words(self.words, self.depth, *shape, labels=labels, remedy=remedy)
         # From here on `transform` uses these copies of the parameters: the loops rely on the size of the output.
         self._semiring, self._decay = SEMIRINGS[self.semiring], float(self.decay)
@@ -338,11 +340,11 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
             return self._sums(X, lengths), lengths
         if block.representation != SPECTRUM:
             return X, lengths
-        rows = X[:, block.used].astype(np.float64)
-        spectrum = np.zeros((*rows.shape[:2], X.shape[2] // 2 + 1))
+        spectrum = np.zeros((len(X), len(block.used), X.shape[2] // 2 + 1))
         for n in np.unique(lengths):
-            own = lengths == n
-            spectrum[own, :, : n // 2 + 1] = np.abs(rfft(rows[own, :, :n], axis=2)) / np.sqrt(n)
+            own = np.flatnonzero(lengths == n)
+            rows = X[np.ix_(own, block.used)][:, :, :n].astype(np.float64, copy=False)
+            spectrum[own, :, : n // 2 + 1] = np.abs(rfft(rows, axis=2)) / np.sqrt(n)
         return spectrum, lengths // 2 + 1
 
     def _sums(self, X: Floats, lengths: NDArray[np.int64]) -> Floats:
@@ -359,7 +361,7 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
 
     def _feature_names(self) -> list[str]:
         columns = self._feature_columns()
-        parts = [columns[name] for name in ("word", "representation", "window", "quantile")]
+        parts = [columns[name] for name in ("word", "representation", "quantile", "window")]
         return ["|".join(part for part in row if part != WHOLE) for row in zip(*parts, strict=True)]
 
     def _feature_columns(self) -> Columns:
