@@ -23,7 +23,9 @@ DOCS = ROOT / "docs"
 API = sorted((DOCS / "api").glob("*.rst"))
 MODULES = ("sigfeat", "sigfeat.nn", "sigfeat.datasets", "sigfeat.plotting", "sigfeat.adapters.dask")
 LISTED = ("sigfeat.adapters.sktime", "sigfeat.adapters.aeon")  # whose docstrings tests/test_adapters.py runs
-DEFINED = ("sigfeat.classifiers", "sigfeat.linear_model", "sigfeat.filters", "sigfeat.functionals")
+DEFINED = (
+    *("sigfeat.classifiers", "sigfeat.ensemble", "sigfeat.linear_model", "sigfeat.filters", "sigfeat.functionals"),
+)
 REFERENCE = tuple(f"sigfeat.reference.{module.name}" for module in pkgutil.iter_modules(sigfeat.reference.__path__))
 HELPERS = {  # not private, but parts of what is documented
     "sigfeat.functionals.n_parts",

@@ -14,6 +14,7 @@ MODULES = {  # whose names without an underscore are public; with a dot at the e
     "sigfeat.adapters.",
     "sigfeat.classifiers",
     "sigfeat.datasets",
+    "sigfeat.ensemble",
     "sigfeat.filters",
     "sigfeat.functionals",
     "sigfeat.linear_model",

@@ -1,8 +1,11 @@
-"""Ready pipelines of features of series, a scaler and a linear model.
+"""Ready models: features of series, a scaler and a linear model, and ensembles of such models.
 
 Each function returns a scikit-learn `Pipeline`, not fitted, of the steps "features" and "classifier" or "regressor".
-Its input is any panel of series (see `to_panel`). The pipelines consist of public transformers and can be written by
-hand.
+`sigfeat_classifier` and `sigfeat_regressor` return an ensemble of two such pipelines. The input is any panel of series
+(see `to_panel`). The models consist of public estimators and can be written by hand.
+
+If in doubt, take `sigfeat_classifier`: it combines two views that err on different series, and noisy channels harm it
+least; take `iss_classifier`, one of the two, where a fit must take a fraction of a second.
 
 Parameters that all of them share
 ---------------------------------

@@ -152,9 +152,10 @@ class CrossFittedClassifier(ClassifierMixin, _CrossFitted):
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        total = sum(self._probabilities(one, X) for one in self.estimators_)
-        mean: NDArray[np.float64] = total / len(self.estimators_)
-        return mean
+        total = np.zeros((len(X), len(self.classes_)))
+        for one in self.estimators_:
+            total += self._probabilities(one, X)
+        return total / len(self.estimators_)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Classes of the largest probability.

@@ -71,4 +71,5 @@ def number_weights(predictions: Floats, y: Floats, sample_weight: Floats, shrink
     whole = {"type": "eq", "fun": lambda weights: weights.sum() - 1, "jac": np.ones_like}
     found = minimize(loss, equal, jac=True, method="SLSQP", bounds=[(0, 1)] * n_members, constraints=whole).x
     clipped: Floats = np.maximum(found, 0)
-    return clipped / clipped.sum()
+    clipped /= clipped.sum()
+    return clipped

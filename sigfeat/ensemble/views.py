@@ -312,7 +312,8 @@ class MultiViewRegressor(RegressorMixin, _MultiView):
         self : MultiViewRegressor
         """
         X = _converted(X)
-        y = y if np.ndim(y) < 2 or np.shape(y)[1] > 1 else np.ravel(y)
+        y = y if y is None else np.asarray(y)
+        y = y.ravel() if np.ndim(y) == 2 and y.shape[1] == 1 else y
         members = self._fit_members(X, y, sample_weight)
         found = self._left_out_of(members)
         target = np.asarray(y, np.float64)

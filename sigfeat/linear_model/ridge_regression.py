@@ -9,7 +9,7 @@ from sklearn.linear_model import RidgeCV
 from sigfeat.linear_model.ridge import ALPHAS
 
 
-class LeaveOneOutRidgeRegressor(RidgeCV):  # type: ignore[misc]  # scikit-learn has no types
+class LeaveOneOutRidgeRegressor(RidgeCV):
     """`sklearn.linear_model.RidgeCV` that keeps the leave-one-out predictions of the training series.
 
     Parameters
@@ -57,11 +57,11 @@ class LeaveOneOutRidgeRegressor(RidgeCV):  # type: ignore[misc]  # scikit-learn 
         self : LeaveOneOutRidgeRegressor
         """
         self.__dict__.pop("left_out_predictions_", None)  # after a failed fit the estimator must not look fitted
-        if np.ndim(X) == 2 and np.shape(X)[0] == 1:
+        if (getattr(X, "shape", None) or np.asarray(X).shape)[:1] == (1,):
             raise ValueError("one series cannot be left out: at least 2 are needed, got n_samples=1")
         super().fit(X, y, sample_weight)
         chosen = int(np.flatnonzero(np.asarray(self.alphas) == self.alpha_)[0])
-        self.left_out_predictions_ = np.asarray(y, np.float64) * 0 + self.cv_results_[..., chosen]
+        self.left_out_predictions_ = self.cv_results_[..., chosen].reshape(np.asarray(y).shape)
         del self.cv_results_  # of all penalties
         return self
 
