@@ -130,7 +130,10 @@ MEMBERS = {
         classifier=LeaveOneOutRidgeClassifier(class_weight="balanced"), random_state=seed
     ),
     "quantiles without iterated sums": lambda seed: _trees(seed, words=None),
-    "quantiles, decayed words of two letters": lambda seed: _trees(seed, depth=2, decay=0.1),
+    "quantiles, words of two letters": lambda seed: _trees(seed, depth=2),
+    "quantiles, words of two letters, decay 0.03": lambda seed: _trees(seed, depth=2, decay=0.03),
+    "quantiles, words of two letters, decay 0.1": lambda seed: _trees(seed, depth=2, decay=0.1),
+    "quantiles, words of two letters, decay 0.3": lambda seed: _trees(seed, depth=2, decay=0.3),
     "quantiles without spectrum": lambda seed: _trees(
         seed, representations=("series", "differences", "second_differences")
     ),

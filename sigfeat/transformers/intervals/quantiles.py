@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import rfft
 from sklearn.utils import check_random_state
-from sklearn.utils.random import sample_without_replacement
 
 from sigfeat._kernels.intervals.quantiles import (
     DIFFERENCES,
@@ -34,11 +33,12 @@ from sigfeat.transformers._contract.feature_table import (
     word_columns,
 )
 from sigfeat.transformers._contract.jobs import N_JOBS, granted_threads
-from sigfeat.transformers._contract.memory import check_fitted_size, check_output_size
+from sigfeat.transformers._contract.memory import MAX_DEPTH, check_fitted_size, check_output_size
 from sigfeat.transformers._contract.moments import channel_scaling
 from sigfeat.transformers._contract.unused import OnlyWith
 from sigfeat.transformers._words import chosen_words
-from sigfeat.words import Word, words_of_length
+from sigfeat.transformers.intervals._selection import chosen_features, quotas, random_words
+from sigfeat.words import Word, count_words, words_of_length
 
 SPECTRUM, SUMS = "spectrum", "sums"
 REPRESENTATIONS = {  # how the loops make their values from the rows that they are given
@@ -48,7 +48,8 @@ REPRESENTATIONS = {  # how the loops make their values from the rows that they a
     SPECTRUM: GIVEN,
 }
 MADE = (SPECTRUM, SUMS)  # from the series, before the loops
-LEAST_COLUMNS = 32  # of a row that is used, where not all features are kept
+MAX_WORDS = 4096  # where not all features are kept
+MAX_COUNT = 2**31  # of words from which some are drawn
 CHUNK_BYTES = 1 << 24  # of the spectra or iterated sums of the series of a chunk
 BYTES_OF_VALUE = 32  # of one of them, with all that is made on the way
 
@@ -97,8 +98,8 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
     points_per_quantile : int, default=4
         An interval of n points has 1 + (n - 1) // points_per_quantile quantiles; a single one is the median.
     max_features : int or None, default=5000
-        Largest number of features. If there are more, a random selection of them is kept, of rows first if there are
-        very many channels. None for all.
+        Largest number of features. If there are more, a random selection is kept, of each representation as many as of
+        the others if it has so many. With very many channels or words some of these are left out. None for all.
     random_state : int, RandomState instance or None, default=0
         Seed of the selection of features.
     n_jobs : int or None, default=None
@@ -216,16 +217,12 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
         names = self._checked_representations()
         n_timepoints = int(np.median(lengths))
         layouts = {name: self._layout(name, n_timepoints) for name in (*names, SUMS)}
-        words: tuple[Word, ...] = ()
-        if self.words is not None:
-            n_columns, n_samples = (layouts[SUMS].n_columns, len(X)) if self.max_features is None else (1, 1)
-            shape = X.shape[1], n_columns, n_samples, X.dtype, type(self).__name__
-            labels, remedy = self._channel_labels(), "lower the depth, choose words, or set max_features"
-            words = chosen_words(self.words, self.depth, *shape, labels=labels, remedy=remedy)
+        random_state = check_random_state(self.random_state)
+        words = self._chosen_words(X, layouts[SUMS].n_columns, random_state)
         # From here on `transform` uses these copies of the parameters: the loops rely on the size of the output.
         self._semiring, self._decay = SEMIRINGS[self.semiring], float(self.decay)
         n_rows = dict.fromkeys(names, X.shape[1]) | ({SUMS: len(words)} if words else {})
-        self._blocks = self._chosen_blocks(X, layouts, n_rows)
+        self._blocks = self._chosen_blocks(X, layouts, n_rows, random_state)
         self.words_ = words
         self.mean_, self.scale_ = channel_scaling(X, lengths, "standard")
         used = [words[w] for block in self._blocks if block.representation == SUMS for w in block.used]
@@ -286,36 +283,35 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
         layout: Layout = dyadic_layout(max(n_values, 1), self.n_levels, self.points_per_quantile)
         return layout
 
-    def _chosen_blocks(self, X: Floats, layouts: dict[str, Layout], n_rows: dict[str, int]) -> list[_Block]:
+    def _chosen_words(self, X: Floats, n_columns: int, random_state: np.random.RandomState) -> tuple[Word, ...]:
+        """Words of the iterated sums, each of so many features; a random selection of very many."""
+        if self.words is None:
+            return ()
+        depth, n_channels = int(self.depth), X.shape[1]
+        n_words = count_words(n_channels, min(depth, MAX_DEPTH), "length")
+        if self.words == "length" and self.max_features is not None and MAX_WORDS < n_words < MAX_COUNT:
+            return random_words(n_channels, depth, MAX_WORDS, random_state)
+        sizes = (n_columns, len(X)) if self.max_features is None else (1, 1)
+        labels, remedy = self._channel_labels(), "lower the depth, choose words, or set max_features"
+        return chosen_words(
+            self.words, depth, n_channels, *sizes, X.dtype, type(self).__name__, labels=labels, remedy=remedy
+        )
+
+    def _chosen_blocks(
+        self, X: Floats, layouts: dict[str, Layout], n_rows: dict[str, int], random_state: np.random.RandomState
+    ) -> list[_Block]:
         """All features, or a random selection of them; their number is checked before they are listed."""
-        random_state, names = check_random_state(self.random_state), list(n_rows)
-        owner = np.repeat(np.arange(len(names)), list(n_rows.values()))
-        rows = np.concatenate([np.arange(n) for n in n_rows.values()])
-        n_columns = np.array([layouts[name].n_columns for name in names])[owner]
-        limit, least = self.max_features, np.minimum(n_columns, LEAST_COLUMNS)
-        if limit is not None and least.sum() > limit:
-            order = random_state.permutation(len(rows))
-            order = np.sort(order[: max(1, np.searchsorted(least[order].cumsum(), limit, side="right"))])
-            owner, rows, n_columns = owner[order], rows[order], n_columns[order]
-        n_features, ends = int(n_columns.sum()), n_columns.cumsum()
-        n_kept = n_features if limit is None else min(n_features, limit)
-        used = {name: rows[owner == k] for k, name in enumerate(names)}
+        numbers = quotas([n * layouts[name].n_columns for name, n in n_rows.items()], self.max_features)
         empty = np.empty(0, np.int64)
-        workspace = self._workspace([_Block(name, used[name], layouts[name], empty, empty) for name in names], X)
-        remedy = "lower max_features or n_levels"
-        check_fitted_size(len(X), n_kept, X.dtype, type(self).__name__, workspace, remedy=remedy)
-        kept = np.arange(n_features)
-        if n_kept < n_features:
-            kept = np.sort(sample_without_replacement(n_features, n_kept, random_state=random_state))
-        place = np.searchsorted(ends, kept, side="right")  # among all rows
-        columns = kept - (ends - n_columns)[place]
-        first = np.searchsorted(owner, np.arange(len(names)))
-        parts = [(k, owner[place] == k) for k in range(len(names))]
-        return [
-            _Block(names[k], used[names[k]], layouts[names[k]], place[own] - first[k], columns[own])
-            for k, own in parts
-            if own.any()
-        ]
+        largest = {name: min(n, n_kept) for (name, n), n_kept in zip(n_rows.items(), numbers, strict=True)}
+        blocks = [_Block(name, np.arange(n), layouts[name], empty, empty) for name, n in largest.items()]
+        what, remedy = type(self).__name__, "lower max_features or n_levels"
+        check_fitted_size(len(X), sum(numbers), X.dtype, what, self._workspace(blocks, X), remedy=remedy)
+        blocks = []
+        for (name, n), n_kept in zip(n_rows.items(), numbers, strict=True):
+            used, rows, columns = chosen_features(n, layouts[name].n_columns, n_kept, random_state)
+            blocks += [_Block(name, used, layouts[name], rows, columns)] if n_kept else []
+        return blocks
 
     def _kept_columns(self, block: _Block, first: int) -> KeptColumns:
         """What the loops write of a block, whose features begin at this column of the output."""
