@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from sigfeat import IntervalQuantileTransformer, Word
+from sigfeat import IntervalQuantileTransformer, Word, words_of_length
 from sigfeat._kernels.intervals.quantiles import (
     DIFFERENCES,
     GIVEN,
@@ -19,6 +19,7 @@ from sigfeat.reference.iss import iterated_sums
 from sigfeat.reference.quantiles import interval_quantiles, represented
 from sigfeat.transformers._contract import memory
 from sigfeat.transformers.intervals import quantiles as module
+from sigfeat.transformers.intervals._selection import quotas, random_words
 from sigfeat.transformers.intervals.quantiles import REPRESENTATIONS
 from tests.panels import padded
 from tests.tolerances import KERNEL
@@ -251,6 +252,50 @@ def test_the_table_describes_the_names(n):
         parts = [row["word"], row["representation"], row["quantile"], row["window"]]
         assert name == "|".join(part for part in parts if part != "0/1-1/1")
         assert row["channels"] == tuple(str(c + 1) for c in sorted(Word.parse(row["word"]).channels))
+
+
+def test_names_of_sums_have_the_semiring():
+    transformer = IntervalQuantileTransformer((), words=["[1][2]"], semiring="max_plus").fit(normal(2, 2, 9))
+    assert transformer.get_feature_names_out()[0] == "[1][2]|max_plus_sums|q0/2"
+
+
+@pytest.mark.parametrize(
+    ("sizes", "limit", "expected"),
+    [
+        ([5, 7], None, [5, 7]),
+        ([5, 7], 12, [5, 7]),
+        ([100, 100], 9, [4, 5]),
+        ([3, 100, 100], 43, [3, 20, 20]),
+        ([100, 3, 0], 4, [2, 2, 0]),
+        ([1, 1], 0, [0, 0]),
+    ],
+)
+def test_representations_have_equal_parts_of_the_features(sizes, limit, expected):
+    assert quotas(sizes, limit) == expected
+    assert sum(expected) == min(sum(sizes), sum(sizes) if limit is None else limit)
+
+
+@pytest.mark.parametrize(("n_channels", "depth"), [(3, 3), (1, 5), (7, 2)])
+def test_drawn_words_are_different_ones_in_order(n_channels, depth):
+    every = [word for k in range(1, depth + 1) for word in words_of_length(n_channels, k)]
+    seed = np.random.RandomState(0)
+    assert random_words(n_channels, depth, len(every), seed) == tuple(every)
+    some = random_words(n_channels, depth, 4, seed)
+    assert [every.index(word) for word in some] == sorted({every.index(word) for word in some})
+    assert len(some) == 4
+
+
+@pytest.mark.filterwarnings("ignore:X has more channels")
+def test_very_many_words_are_drawn_and_not_listed():
+    X = normal(3, 2000, 4)
+    transformer = IntervalQuantileTransformer(depth=2).fit(X)
+    table = transformer.feature_table()
+    parts = table.groupby("representation").size()
+    assert len(table) == parts.sum() == 5000
+    assert set(parts) == {1000}
+    assert table.loc[table["representation"] == "sums", "level"].mean() > 1.9
+    assert len(transformer.words_) == 4096
+    assert np.isfinite(transformer.transform(X)).all()
 
 
 @pytest.mark.parametrize(("n_channels", "limit"), [(2, 100), (2, 1), (60, 300), (3, 10**9)])

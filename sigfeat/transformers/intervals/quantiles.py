@@ -221,6 +221,7 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
         words = self._chosen_words(X, layouts[SUMS].n_columns, random_state)
         # From here on `transform` uses these copies of the parameters: the loops rely on the size of the output.
         self._semiring, self._decay = SEMIRINGS[self.semiring], float(self.decay)
+        self._name_of_sums = SUMS if self.semiring == "real" else f"{self.semiring}_{SUMS}"
         n_rows = dict.fromkeys(names, X.shape[1]) | ({SUMS: len(words)} if words else {})
         self._blocks = self._chosen_blocks(X, layouts, n_rows, random_state)
         self.words_ = words
@@ -365,7 +366,8 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
         for block in self._blocks:
             words = self.words_ if block.representation == SUMS else words_of_length(self.n_channels_, 1)
             table = selected(word_columns([words[row] for row in block.used], labels), block.rows)
-            table["representation"] = [block.representation] * len(block.rows)
+            name = self._name_of_sums if block.representation == SUMS else block.representation
+            table["representation"] = [name] * len(block.rows)
             tables.append(table | selected(_interval_columns(block.layout), block.columns))
         return {name: [value for table in tables for value in table[name]] for name in tables[0]}
 
