@@ -213,6 +213,7 @@ def test_figures_are_those_of_the_classifier(classifiers):
     model = iss_classifier().fit(X, y)
     assert found["accuracy"] == model.score(X_test, y_test)
     assert found["n_features"] == len(model[0].get_feature_names_out())
+    assert 0 < found["brier"] < found["log_loss"]
     assert all(found[name] > 0 for name in SECONDS)
     assert (found["n_train"], found["n_test"], found["n_classes"], found["missing_values"]) == (20, 22, 2, False)
 

@@ -1,6 +1,10 @@
 """The recommended models: low-rank iterated sums with a ridge, and quantiles over intervals with trees."""
 
+from typing import Any
+
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.utils import check_random_state
 
 from sigfeat._validation import RandomState
 from sigfeat.classifiers._steps import with_classifier, with_regressor
@@ -10,7 +14,10 @@ from sigfeat.ensemble.views import MultiViewClassifier, MultiViewRegressor
 from sigfeat.linear_model.ridge import LeaveOneOutRidgeClassifier
 from sigfeat.linear_model.ridge_regression import LeaveOneOutRidgeRegressor
 from sigfeat.transformers.intervals.quantiles import IntervalQuantileTransformer
+from sigfeat.transformers.low_rank import LowRankISSTransformer
+from sigfeat.transformers.scaling import FeatureScaler
 
+SEMIRINGS = ("real", "max_plus", "min_plus")
 N_FOLDS = 8
 MAX_FEATURES = 0.1  # part of the features that a split chooses from
 
@@ -18,18 +25,20 @@ MAX_FEATURES = 0.1  # part of the features that a split chooses from
 def sigfeat_classifier(
     *, n_functionals: int = 1000, n_trees: int = 200, random_state: RandomState = 0, n_jobs: int | None = None
 ) -> MultiViewClassifier:
-    """The recommended classifier: two views of a series that err on different data, and weights fitted to both.
+    """The recommended classifier: three views of a series that err on different data, with fitted weights.
 
-    The first view consists of low-rank iterated sums and a ridge classifier, as in `iss_classifier`. The second
-    consists of quantiles over dyadic intervals and extremely randomised trees. Their weights are fitted to
-    probabilities of the training series that were predicted without them; see `MultiViewClassifier`.
+    The first view consists of low-rank iterated sums and a ridge classifier, as in `iss_classifier`; the second is the
+    same with other functionals in the real, the max-plus and the min-plus semiring. The third consists of quantiles
+    over dyadic intervals and extremely randomised trees. The weights are fitted to probabilities of the training series
+    that were predicted without them; see `MultiViewClassifier`.
 
     Parameters
     ----------
     n_functionals : int, default=1000
         See `iss_classifier`.
     n_trees : int, default=200
-        Number of trees, at least 8: one eighth of them is fitted without each of eight folds of the series.
+        Number of trees, rounded down to a multiple of eight: one eighth of them is fitted without each of eight folds
+        of the series.
     random_state : int or None, default=0
         Seed of everything random.
     n_jobs : int or None, default=None
@@ -38,7 +47,7 @@ def sigfeat_classifier(
     Returns
     -------
     classifier : MultiViewClassifier
-        Of the members "sums" and "quantiles", which are pipelines of the steps "features" and "classifier".
+        Of the members "sums", "semirings" and "quantiles", pipelines of the steps "features" and "classifier".
 
     Notes
     -----
@@ -58,17 +67,21 @@ def sigfeat_classifier(
     trees = ExtraTreesClassifier(
         _trees_of_a_fold(n_trees), criterion="entropy", max_features=MAX_FEATURES, n_jobs=n_jobs
     )
-    sums = with_classifier(iss_features(n_functionals, n_jobs, random_state), LeaveOneOutRidgeClassifier())
     forest = CrossFittedClassifier(trees, n_folds=N_FOLDS, random_state=random_state)
+    sums, semirings, quantiles = _views(n_functionals, random_state, n_jobs)
     return MultiViewClassifier(
-        [("sums", sums), ("quantiles", with_classifier(_quantiles(n_jobs, random_state), forest))]
+        [
+            ("sums", with_classifier(sums, LeaveOneOutRidgeClassifier())),
+            ("semirings", with_classifier(semirings, LeaveOneOutRidgeClassifier())),
+            ("quantiles", with_classifier(quantiles, forest)),
+        ]
     )
 
 
 def sigfeat_regressor(
     *, n_functionals: int = 1000, n_trees: int = 200, random_state: RandomState = 0, n_jobs: int | None = None
 ) -> MultiViewRegressor:
-    """The recommended regressor: the two views of `sigfeat_classifier`, and the weighted mean of their predictions.
+    """The recommended regressor: the three views of `sigfeat_classifier`, and the weighted mean of their predictions.
 
     Parameters
     ----------
@@ -78,7 +91,7 @@ def sigfeat_regressor(
     Returns
     -------
     regressor : MultiViewRegressor
-        Of the members "sums" and "quantiles", which are pipelines of the steps "features" and "regressor".
+        Of the members "sums", "semirings" and "quantiles", pipelines of the steps "features" and "regressor".
 
     Examples
     --------
@@ -89,13 +102,26 @@ def sigfeat_regressor(
     (20,)
     """
     trees = ExtraTreesRegressor(_trees_of_a_fold(n_trees), max_features=MAX_FEATURES, n_jobs=n_jobs)
-    sums = with_regressor(iss_features(n_functionals, n_jobs, random_state), LeaveOneOutRidgeRegressor())
     forest = CrossFittedRegressor(trees, n_folds=N_FOLDS, random_state=random_state)
-    return MultiViewRegressor([("sums", sums), ("quantiles", with_regressor(_quantiles(n_jobs, random_state), forest))])
+    sums, semirings, quantiles = _views(n_functionals, random_state, n_jobs)
+    return MultiViewRegressor(
+        [
+            ("sums", with_regressor(sums, LeaveOneOutRidgeRegressor())),
+            ("semirings", with_regressor(semirings, LeaveOneOutRidgeRegressor())),
+            ("quantiles", with_regressor(quantiles, forest)),
+        ]
+    )
 
 
-def _quantiles(n_jobs: int | None, random_state: RandomState) -> IntervalQuantileTransformer:
-    return IntervalQuantileTransformer(n_jobs=n_jobs, random_state=random_state)
+def _views(n_functionals: int, random_state: RandomState, n_jobs: int | None) -> tuple[Any, Any, Any]:
+    """Features of the three views."""
+    other = None if random_state is None else int(check_random_state(random_state).randint(2**31))  # other functionals
+    semirings = LowRankISSTransformer(n_functionals, semiring=SEMIRINGS, n_jobs=n_jobs, random_state=other)
+    return (
+        iss_features(n_functionals, n_jobs, random_state),
+        make_pipeline(semirings, FeatureScaler(power=0.5)),
+        IntervalQuantileTransformer(n_jobs=n_jobs, random_state=random_state),
+    )
 
 
 def _trees_of_a_fold(n_trees: int) -> int:
