@@ -13,6 +13,7 @@ import argparse
 import json
 import time
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -115,11 +116,16 @@ class Known(ClassifierMixin, BaseEstimator):
 
 MEMBERS = {
     "sums": lambda seed: iss_classifier(random_state=seed),
-    "quantiles": lambda seed: _trees(seed),
-    "sums, another draw": lambda seed: iss_classifier(random_state=seed + 100),
-    "sums, three semirings": lambda seed: _ridge(
+    "semirings": lambda seed: _ridge(
         LowRankISSTransformer(semiring=("real", "max_plus", "min_plus"), random_state=seed + 200)
     ),
+    "quantiles": lambda seed: _trees(seed),
+    "sums, another draw": lambda seed: iss_classifier(random_state=seed + 100),
+    "quantiles without iterated sums": lambda seed: _trees(seed, words=None, decay=0.0),
+    "quantiles, words of one letter": lambda seed: _trees(seed, depth=1, decay=0.0),
+    "quantiles, out-of-bag votes": lambda seed: _trees(seed, OutOfBag(seed)),
+}
+MORE = {  # with one seed in the committed figures
     "sums, three levels": lambda seed: _ridge(LowRankISSTransformer(500, depth=3, random_state=seed + 300)),
     "sums, half of them of reversed series": lambda seed: _ridge(_beside(seed, FunctionTransformer(reverse))),
     "sums, half of them of second differences": lambda seed: _ridge(
@@ -129,31 +135,26 @@ MEMBERS = {
     "sums, balanced classes": lambda seed: iss_classifier(
         classifier=LeaveOneOutRidgeClassifier(class_weight="balanced"), random_state=seed
     ),
-    "quantiles without iterated sums": lambda seed: _trees(seed, words=None),
-    "quantiles, words of two letters": lambda seed: _trees(seed, depth=2),
-    "quantiles, words of two letters, decay 0.03": lambda seed: _trees(seed, depth=2, decay=0.03),
-    "quantiles, words of two letters, decay 0.1": lambda seed: _trees(seed, depth=2, decay=0.1),
-    "quantiles, words of two letters, decay 0.3": lambda seed: _trees(seed, depth=2, decay=0.3),
     "quantiles without spectrum": lambda seed: _trees(
         seed, representations=("series", "differences", "second_differences")
     ),
     "quantiles, at most 2,500 features": lambda seed: _trees(seed, max_features=2500),
-    "quantiles, out-of-bag votes": lambda seed: _trees(seed, OutOfBag(seed)),
     "quantiles and a ridge": lambda seed: _ridge(IntervalQuantileTransformer(random_state=seed), power=1.0),
 }
-BASE = ("sums", "quantiles")
+BASE, SHRINKAGE = ("sums", "semirings", "quantiles"), MultiViewClassifier([]).shrinkage
 ENSEMBLES = {  # members, and shrinkage, or None for the mean of the probabilities
-    "sums + quantiles (base)": (BASE, 1.0),
+    "sums + semirings + quantiles (base)": (BASE, SHRINKAGE),
     "base, mean of the probabilities": (BASE, None),
     "base, equal weights": (BASE, EQUAL),
-    "base, shrinkage 0": (BASE, 0.0),
-    "base, shrinkage 5": (BASE, 5.0),
-    "base, shrinkage 25": (BASE, 25.0),
-    **{f"sums + {name}": (("sums", name), 1.0) for name in MEMBERS if name not in BASE},
+    **{f"base, shrinkage {shrinkage:g}": (BASE, shrinkage) for shrinkage in (0.0, 1.0, 5.0, 25.0)},
+    "sums + quantiles": (("sums", "quantiles"), SHRINKAGE),
+    "sums + semirings": (("sums", "semirings"), SHRINKAGE),
     **{
-        f"base + {name}": ((*BASE, name), 1.0)
-        for name in ("sums, another draw", "sums, three semirings", "quantiles and a ridge")
+        f"sums + semirings + {name}": (("sums", "semirings", name), SHRINKAGE)
+        for name in (*MEMBERS, *MORE)
+        if name.startswith("quantiles") and name != "quantiles"
     },
+    **{f"base + {name}": ((*BASE, name), SHRINKAGE) for name in (*MEMBERS, *MORE) if name.startswith("sums,")},
 }
 
 
@@ -162,7 +163,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.views", description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder of NAME/NAME_TRAIN.ts")
     parser.add_argument("--sets", nargs="+", metavar="NAME", help="data sets and controls; default: all")
-    parser.add_argument("--members", nargs="+", choices=list(MEMBERS), default=list(MEMBERS), metavar="NAME")
+    parser.add_argument("--more", action="store_true", help="also the members that are in no ready classifier")
     parser.add_argument(
         "--seeds", type=int, nargs="+", default=[0, 1, 2], help="folds and random draws; default: 0 1 2"
     )
@@ -177,6 +178,7 @@ def main() -> None:
     names = sorted(path.parent.name for path in options.data.glob("*/*_TRAIN.ts"))
     names += [f"{name} + {n} noisy channels" for name, n in CONTROLS.items() if name in names]
     warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+    members = MEMBERS | MORE if options.more else MEMBERS
     found = json.loads(options.out.read_text()) if options.out.exists() else circumstances() | {"cells": {}}
     with thread_limit(1):
         for seed in options.seeds:
@@ -184,14 +186,14 @@ def main() -> None:
                 if f"{name}, seed {seed}" in found["cells"]:
                     continue
                 start = time.perf_counter()
-                found["cells"][f"{name}, seed {seed}"] = measured(name, options.data, options.members, seed)
+                found["cells"][f"{name}, seed {seed}"] = measured(name, options.data, members, seed)
                 options.out.parent.mkdir(parents=True, exist_ok=True)
                 options.out.write_text(json.dumps(found, indent=1) + "\n")
                 print(f"{name}, seed {seed}: {time.perf_counter() - start:.0f} s", flush=True)
     print(table(found))
 
 
-def measured(name: str, folder: Path, members: list[str], seed: int) -> dict[str, Any]:
+def measured(name: str, folder: Path, members: Mapping[str, Any], seed: int) -> dict[str, Any]:
     """Accuracy and log loss of all members and ensembles, means over the folds of a data set."""
     X, y = series_of(name, folder)
     classes, labels = np.unique(y, return_inverse=True)
@@ -200,7 +202,7 @@ def measured(name: str, folder: Path, members: list[str], seed: int) -> dict[str
     scores: dict[str, list[tuple[float, float]]] = {}
     folds = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
     for train, test in folds.split(X, y):
-        known = {member: _fitted(MEMBERS[member](seed), X, labels, train, test) for member in members}
+        known = {member: _fitted(make(seed), X, labels, train, test) for member, make in members.items()}
         present = np.unique(labels[train])
         for member, one in known.items():
             scores.setdefault(member, []).append(_scores(one.others, present, labels[test]))
@@ -254,7 +256,7 @@ def table(found: dict[str, Any]) -> str:
     for cell, record in found["cells"].items():
         groups.setdefault(record["kind"], {}).setdefault(cell.rsplit(", seed ", 1)[0], []).append(record["scores"])
     rows = []
-    for setting in (*MEMBERS, *ENSEMBLES):
+    for setting in (*MEMBERS, *MORE, *ENSEMBLES):
         row = [setting]
         for kind in GROUPS:
             found_in = [[one for one in seeds if setting in one] for seeds in groups.get(kind, {}).values()]

@@ -43,6 +43,7 @@ def series(name, part, folder):
 def quick(monkeypatch, tmp_path):
     monkeypatch.setattr(views, "load", series)
     monkeypatch.setattr(views, "MEMBERS", QUICK)
+    monkeypatch.setattr(views, "MORE", {})
     monkeypatch.setattr(views, "ENSEMBLES", ENSEMBLES)
     for name in ("RacketSports", "Other", "Another"):
         (tmp_path / name).mkdir()
@@ -56,7 +57,7 @@ def run(monkeypatch, *arguments):
 
 
 def test_cells_are_written_once_and_the_table_is_made_from_them(quick, monkeypatch, capsys):
-    asked = ("--data", quick, "--out", quick / "views.json", "--members", *QUICK)
+    asked = ("--data", quick, "--out", quick / "views.json")
     run(monkeypatch, *asked, "--seeds", 0, 1)
     printed = capsys.readouterr().out
     document = json.loads((quick / "views.json").read_text())
@@ -74,10 +75,12 @@ def test_cells_are_written_once_and_the_table_is_made_from_them(quick, monkeypat
 
 
 def test_an_ensemble_of_known_members_is_that_of_the_members(quick):
-    found = views.measured("Other", quick, list(QUICK), 3)["scores"]
+    found = views.measured("Other", quick, QUICK, 3)["scores"]
     (X, y), expected = series("Other", "TRAIN", None), []
     for train, test in StratifiedKFold(8, shuffle=True, random_state=3).split(X, y):
-        model = MultiViewClassifier([(name, make(3)) for name, make in QUICK.items()]).fit(X[train], y[train])
+        model = MultiViewClassifier([(name, make(3)) for name, make in QUICK.items()], shrinkage=1.0).fit(
+            X[train], y[train]
+        )
         p = model.predict_proba(X[test])
         expected.append([accuracy_score(y[test], model.predict(X[test])), log_loss(y[test], p, labels=model.classes_)])
     np.testing.assert_allclose(found["both"], np.mean(expected, axis=0), atol=1e-5)

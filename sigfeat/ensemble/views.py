@@ -27,7 +27,7 @@ class _MultiView(_BaseComposition, BaseEstimator):
         "shrinkage": [Interval(Real, 0, None, closed="left")],
     }
 
-    def __init__(self, estimators: Sequence[tuple[str, Any]], *, shrinkage: float = 1.0) -> None:
+    def __init__(self, estimators: Sequence[tuple[str, Any]], *, shrinkage: float = 0.5) -> None:
         self.estimators = estimators
         self.shrinkage = shrinkage
 
@@ -116,7 +116,7 @@ class MultiViewClassifier(ClassifierMixin, _MultiView):
     estimators : list of (str, classifier)
         Names and members, usually pipelines. The last step of each needs the attribute ``left_out_probabilities_`` once
         it is fitted, as `LeaveOneOutRidgeClassifier` and `CrossFittedClassifier` have it.
-    shrinkage : float, default=1.0
+    shrinkage : float, default=0.5
         Strength of the shrinkage, >= 0: `shrinkage` n_members^2 / 2 times the squared distance from equal weights is
         added to the sum of the losses of all series.
 
@@ -250,7 +250,7 @@ class MultiViewRegressor(RegressorMixin, _MultiView):
     estimators : list of (str, regressor)
         Names and members, usually pipelines. The last step of each needs the attribute ``left_out_predictions_`` once
         it is fitted, as `LeaveOneOutRidgeRegressor` and `CrossFittedRegressor` have it.
-    shrinkage : float, default=1.0
+    shrinkage : float, default=0.5
         Strength of the shrinkage, >= 0: `shrinkage` n_members / 2 times the squared distance from equal weights, in
         units of the mean squared error with equal weights, is added to the sum of the squared errors of all series.
 

@@ -82,7 +82,7 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
         Any of "series", x(t); "differences", the mean of five neighbouring differences x(t + 1) - x(t);
         "second_differences", x(t + 2) - 2 x(t + 1) + x(t); "spectrum", the moduli of the real Fourier transform divided
         by the root of the length.
-    depth : int, default=1
+    depth : int, default=2
         Largest length or weight of the words; used only with ``words="length"`` or "weight".
     words : {"length", "weight"}, list of str or None, default="length"
         Iterated sums of the standardised channels up to t, as more rows. "length": along all words of 1 to `depth`
@@ -90,7 +90,7 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
         see `ISSTransformer`. None: no iterated sums.
     semiring : {"real", "max_plus", "min_plus"}, default="real"
         Sum and product of the iterated sums. Used only with words.
-    decay : float, default=0.0
+    decay : float, default=0.03
         Decay rate of the iterated sums per time step, >= 0; see `ISSTransformer`. Used only with words.
     n_levels : int, default=6
         Number of levels of intervals: 1, 2, ..., 2 ** (n_levels - 1) intervals. Fewer if intervals would have less than
@@ -177,10 +177,10 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
         self,
         representations: str | Sequence[str] = tuple(REPRESENTATIONS),
         *,
-        depth: int = 1,
+        depth: int = 2,
         words: str | Sequence[str] | None = "length",
         semiring: str = "real",
-        decay: float = 0.0,
+        decay: float = 0.03,
         n_levels: int = 6,
         points_per_quantile: int = 4,
         max_features: int | None = 5000,
