@@ -121,7 +121,7 @@ MEMBERS = {
     ),
     "quantiles": lambda seed: _trees(seed),
     "sums, another draw": lambda seed: iss_classifier(random_state=seed + 100),
-    "quantiles without iterated sums": lambda seed: _trees(seed, words=None, decay=0.0),
+    "quantiles without iterated sums": lambda seed: _trees(seed, words=None),
     "quantiles, words of one letter": lambda seed: _trees(seed, depth=1, decay=0.0),
     "quantiles, out-of-bag votes": lambda seed: _trees(seed, OutOfBag(seed)),
 }
