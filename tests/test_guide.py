@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from sigfeat import classifiers
 from tests.pages import GUIDE, ROOT, blocks, run
 
 PAGES = sorted(GUIDE.glob("*.md"))
@@ -28,6 +29,28 @@ def test_index_lists_every_page():
     tree = re.search(r"```\{toctree\}\n(.*?)```", (GUIDE / "index.md").read_text(encoding="utf-8"), re.DOTALL)[1]
     listed = [line for line in tree.splitlines() if line and not line.startswith(":")]
     assert sorted(listed) == sorted(page.stem for page in PAGES if page.stem != "index")
+
+
+RECOMMENDATION = (
+    "use sigfeat_classifier(): it weighs three views of a series that err on different data, so that noisy channels or "
+    "an unsuitable view cost little. Use iss_classifier(), which is one of the three views, where a fit must take a "
+    "fraction of a second."
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            (ROOT / name).read_text(encoding="utf-8")
+            for name in ("README.md", "docs/guide/choosing.md", "docs/accuracy.md")
+        ),
+        *(item.__doc__ for item in (classifiers, classifiers.sigfeat_classifier, classifiers.iss_classifier)),
+    ],
+    ids=["README", "choosing", "accuracy", "classifiers", "sigfeat_classifier", "iss_classifier"],
+)
+def test_there_is_one_recommendation(text):
+    assert RECOMMENDATION in re.sub(r"[`*]", "", " ".join(text.split()))
 
 
 @pytest.mark.slow

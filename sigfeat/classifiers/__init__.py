@@ -1,11 +1,12 @@
 """Ready models: features of series, a scaler and a linear model, and ensembles of such models.
 
 Each function returns a scikit-learn `Pipeline`, not fitted, of the steps "features" and "classifier" or "regressor".
-`sigfeat_classifier` and `sigfeat_regressor` return an ensemble of two such pipelines. The input is any panel of series
-(see `to_panel`). The models consist of public estimators and can be written by hand.
+`sigfeat_classifier` and `sigfeat_regressor` return an ensemble of three such pipelines. The input is any panel of
+series (see `to_panel`). The models consist of public estimators and can be written by hand.
 
-If in doubt, take `sigfeat_classifier`: it combines two views that err on different series, and noisy channels harm it
-least; take `iss_classifier`, one of the two, where a fit must take a fraction of a second.
+If in doubt, use `sigfeat_classifier()`: it weighs three views of a series that err on different data, so that noisy
+channels or an unsuitable view cost little. Use `iss_classifier()`, which is one of the three views, where a fit must
+take a fraction of a second.
 
 Parameters that all of them share
 ---------------------------------

@@ -32,6 +32,10 @@ def sigfeat_classifier(
     over dyadic intervals and extremely randomised trees. The weights are fitted to probabilities of the training series
     that were predicted without them; see `MultiViewClassifier`.
 
+    If in doubt, use `sigfeat_classifier()`: it weighs three views of a series that err on different data, so that noisy
+    channels or an unsuitable view cost little. Use `iss_classifier()`, which is one of the three views, where a fit
+    must take a fraction of a second.
+
     Parameters
     ----------
     n_functionals : int, default=1000
