@@ -31,6 +31,7 @@ def test_index_lists_every_page():
     assert sorted(listed) == sorted(page.stem for page in PAGES if page.stem != "index")
 
 
+PAGES_OF_ADVICE = ("README.md", "docs/guide/choosing.md", "docs/accuracy.md")
 RECOMMENDATION = (
     "use sigfeat_classifier(): it weighs three views of a series that err on different data, so that noisy channels or "
     "an unsuitable view cost little. Use iss_classifier(), which is one of the three views, where a fit must take a "
