@@ -141,20 +141,23 @@ MORE = {  # with one seed in the committed figures
     "quantiles, at most 2,500 features": lambda seed: _trees(seed, max_features=2500),
     "quantiles and a ridge": lambda seed: _ridge(IntervalQuantileTransformer(random_state=seed), power=1.0),
 }
-BASE, SHRINKAGE = ("sums", "semirings", "quantiles"), MultiViewClassifier([]).shrinkage
-ENSEMBLES = {  # members, and shrinkage, or None for the mean of the probabilities
-    "sums + semirings + quantiles (base)": (BASE, SHRINKAGE),
+BASE = ("sums", "semirings", "quantiles")
+ENSEMBLES = {  # members, and parameters of `MultiViewClassifier`, or None for the mean of the probabilities
+    "sums + semirings + quantiles (base)": (BASE, {}),
     "base, mean of the probabilities": (BASE, None),
-    "base, equal weights": (BASE, EQUAL),
-    **{f"base, shrinkage {shrinkage:g}": (BASE, shrinkage) for shrinkage in (0.0, 1.0, 5.0, 25.0)},
-    "sums + quantiles": (("sums", "quantiles"), SHRINKAGE),
-    "sums + semirings": (("sums", "semirings"), SHRINKAGE),
+    "base, equal weights": (BASE, {"shrinkage": EQUAL, "tolerance": None}),
+    "base, no member is left out": (BASE, {"tolerance": None}),
+    "base, members within 1 standard error": (BASE, {"tolerance": 1.0}),
+    "base, members within 3 standard errors": (BASE, {"tolerance": 3.0}),
+    **{f"base, shrinkage {shrinkage:g}": (BASE, {"shrinkage": shrinkage}) for shrinkage in (0.0, 2.0, 10.0)},
+    "sums + quantiles": (("sums", "quantiles"), {}),
+    "sums + semirings": (("sums", "semirings"), {}),
     **{
-        f"sums + semirings + {name}": (("sums", "semirings", name), SHRINKAGE)
+        f"sums + semirings + {name}": (("sums", "semirings", name), {})
         for name in (*MEMBERS, *MORE)
         if name.startswith("quantiles") and name != "quantiles"
     },
-    **{f"base + {name}": ((*BASE, name), SHRINKAGE) for name in (*MEMBERS, *MORE) if name.startswith("sums,")},
+    **{f"base + {name}": ((*BASE, name), {}) for name in (*MEMBERS, *MORE) if name.startswith("sums,")},
 }
 
 
@@ -206,9 +209,9 @@ def measured(name: str, folder: Path, members: Mapping[str, Any], seed: int) -> 
         present = np.unique(labels[train])
         for member, one in known.items():
             scores.setdefault(member, []).append(_scores(one.others, present, labels[test]))
-        for ensemble, (parts, shrinkage) in ENSEMBLES.items():
+        for ensemble, (parts, how) in ENSEMBLES.items():
             if set(parts) <= set(known):
-                pooled = _pooled([known[part] for part in parts], shrinkage, labels[train])
+                pooled = _pooled([known[part] for part in parts], how, labels[train])
                 scores.setdefault(ensemble, []).append(_scores(pooled, present, labels[test]))
     means = {setting: np.mean(values, axis=0).round(5).tolist() for setting, values in scores.items()}
     kind = GROUPS[2] if "+" in name else GROUPS[0] if X.shape[1] > 1 else GROUPS[1]
@@ -233,10 +236,10 @@ def _fitted(model, X, labels, train, test):
     return Known(model[-1].left_out_probabilities_, model.predict_proba(X[test]))
 
 
-def _pooled(known, shrinkage, labels):
-    if shrinkage is None:
+def _pooled(known, how, labels):
+    if how is None:
         return np.mean([one.others for one in known], axis=0)
-    pool = MultiViewClassifier([(f"view {k}", one) for k, one in enumerate(known)], shrinkage=shrinkage)
+    pool = MultiViewClassifier([(f"view {k}", one) for k, one in enumerate(known)], **how)
     return pool.fit(labels[:, np.newaxis], labels).predict_proba(None)
 
 

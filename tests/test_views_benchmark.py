@@ -26,9 +26,9 @@ QUICK = {
     ),
 }
 ENSEMBLES = {
-    "both": (tuple(QUICK), 1.0),
+    "both": (tuple(QUICK), {"tolerance": 1.0}),
     "mean": (tuple(QUICK), None),
-    "first alone": (("sums",), views.EQUAL),
+    "first alone": (("sums",), {"shrinkage": views.EQUAL}),
 }
 
 
@@ -78,7 +78,7 @@ def test_an_ensemble_of_known_members_is_that_of_the_members(quick):
     found = views.measured("Other", quick, QUICK, 3)["scores"]
     (X, y), expected = series("Other", "TRAIN", None), []
     for train, test in StratifiedKFold(8, shuffle=True, random_state=3).split(X, y):
-        model = MultiViewClassifier([(name, make(3)) for name, make in QUICK.items()], shrinkage=1.0).fit(
+        model = MultiViewClassifier([(name, make(3)) for name, make in QUICK.items()], tolerance=1.0).fit(
             X[train], y[train]
         )
         p = model.predict_proba(X[test])

@@ -1,4 +1,4 @@
-"""How the predictions of several members become one: weights that are fitted and shrunk towards equal ones."""
+"""How the predictions of several members become one: members that are left out, and weights that are fitted."""
 
 from typing import Any
 
@@ -24,6 +24,21 @@ def pooled_probabilities(logarithms: Floats, weights: Floats) -> Floats:
     scores = np.tensordot(weights, logarithms, 1)
     probabilities: Floats = np.exp(scores - logsumexp(scores, axis=1, keepdims=True))
     return probabilities
+
+
+def competitive(losses: Floats, sample_weight: Floats, tolerance: float | None) -> NDArray[np.bool_]:
+    """Which members, losses (n_members, n_samples), are not significantly worse than the best one.
+
+    The sum of the paired differences from the losses of the best member must be at most `tolerance` times its standard
+    error under the hypothesis that both are equally good. For losses 0 and 1 this is McNemar's test.
+    """
+    if tolerance is None:
+        return np.ones(len(losses), bool)
+    best = (losses @ sample_weight).argmin()
+    differences = (losses - losses[best]) * sample_weight
+    error = np.sqrt(np.square(differences).sum(axis=1))
+    near: NDArray[np.bool_] = differences.sum(axis=1) <= tolerance * error
+    return near
 
 
 def class_weights(logarithms: Floats, labels: NDArray[np.int64], sample_weight: Floats, shrinkage: float) -> Floats:

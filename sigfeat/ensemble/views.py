@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import column_or_1d, get_tags
 
 from sigfeat._validation import Interval, _BaseComposition, _check_sample_weight, _fit_context, check_is_fitted
-from sigfeat.ensemble.pool import class_weights, log_probabilities, number_weights, pooled_probabilities
+from sigfeat.ensemble.pool import class_weights, competitive, log_probabilities, number_weights, pooled_probabilities
 from sigfeat.panel import channel_names, computed, is_table, to_panel
 
 LEFT_OUT = "left_out_probabilities_", "left_out_predictions_"  # what a member must have, of classes and of numbers
@@ -25,11 +25,15 @@ class _MultiView(_BaseComposition, BaseEstimator):
     _parameter_constraints: dict[str, Any] = {
         "estimators": [list, tuple],
         "shrinkage": [Interval(Real, 0, None, closed="left")],
+        "tolerance": [Interval(Real, 0, None, closed="left"), None],
     }
 
-    def __init__(self, estimators: Sequence[tuple[str, Any]], *, shrinkage: float = 0.5) -> None:
+    def __init__(
+        self, estimators: Sequence[tuple[str, Any]], *, shrinkage: float = 0.5, tolerance: float | None = 2.0
+    ) -> None:
         self.estimators = estimators
         self.shrinkage = shrinkage
+        self.tolerance = tolerance
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters, with `deep` including those of the members as ``name__parameter``.
@@ -108,8 +112,9 @@ class MultiViewClassifier(ClassifierMixin, _MultiView):
 
     The members should err on different series. The probability of a class is proportional to the product over the
     members of p_m^w_m. The weights w_m minimise the log loss of the product on the training series, with probabilities
-    p_m that each member predicts for the series that it was fitted without, and are shrunk towards equal weights. They
-    need not sum to one, so that the result is calibrated too.
+    p_m that each member predicts for the series that it was fitted without, and are shrunk towards equal weights. A
+    member that is significantly worse than the best one is left out. The weights need not sum to one, so that the
+    result is calibrated too.
 
     Parameters
     ----------
@@ -119,6 +124,10 @@ class MultiViewClassifier(ClassifierMixin, _MultiView):
     shrinkage : float, default=0.5
         Strength of the shrinkage, >= 0: `shrinkage` n_members^2 / 2 times the squared distance from equal weights is
         added to the sum of the losses of all series.
+
+    tolerance : float or None, default=2.0
+        A member is left out, with weight 0, if it is less accurate on the training series than the best member by more
+        than so many standard errors of the paired difference (McNemar's test [3]_); None to leave out none.
 
     Attributes
     ----------
@@ -156,6 +165,8 @@ class MultiViewClassifier(ClassifierMixin, _MultiView):
     .. [1] Genest, Zidek, "Combining probability distributions: a critique and an annotated bibliography", Statistical
        Science 1, 1986, section 3.
     .. [2] Wolpert, "Stacked generalization", Neural Networks 5, 1992.
+    .. [3] McNemar, "Note on the sampling error of the difference between correlated proportions or percentages",
+       Psychometrika 12, 1947.
 
     Examples
     --------
@@ -200,8 +211,11 @@ class MultiViewClassifier(ClassifierMixin, _MultiView):
         found = self._left_out_of(members)
         weights = np.ones(len(labels)) if sample_weight is None else _check_sample_weight(sample_weight, labels)
         logarithms = log_probabilities(found)
+        wrong = np.array(found.argmax(axis=2) != labels, np.float64)
+        kept = competitive(wrong, weights, self.tolerance)
         self.estimators_ = members
-        self.weights_ = class_weights(logarithms, labels, weights, float(self.shrinkage))
+        self.weights_ = np.zeros(len(members))
+        self.weights_[kept] = class_weights(logarithms[kept], labels, weights, float(self.shrinkage))
         self.left_out_probabilities_ = pooled_probabilities(logarithms, self.weights_)
         return self
 
@@ -244,6 +258,7 @@ class MultiViewRegressor(RegressorMixin, _MultiView):
 
     The weights are >= 0 and have sum one. They minimise the squared error on the training series of the mean of the
     predictions that each member makes for the series that it was fitted without, and are shrunk towards equal weights.
+    A member that is significantly worse than the best one is left out.
 
     Parameters
     ----------
@@ -253,6 +268,10 @@ class MultiViewRegressor(RegressorMixin, _MultiView):
     shrinkage : float, default=0.5
         Strength of the shrinkage, >= 0: `shrinkage` n_members / 2 times the squared distance from equal weights, in
         units of the mean squared error with equal weights, is added to the sum of the squared errors of all series.
+
+    tolerance : float or None, default=2.0
+        A member is left out, with weight 0, if its squared errors on the training series exceed those of the best
+        member by more than so many standard errors of the paired difference; None to leave out none.
 
     Attributes
     ----------
@@ -318,11 +337,11 @@ class MultiViewRegressor(RegressorMixin, _MultiView):
         found = self._left_out_of(members)
         target = np.asarray(y, np.float64)
         weights = np.ones(len(target)) if sample_weight is None else _check_sample_weight(sample_weight, target)
-        shape = (len(target), -1)
+        rows, columns = found.reshape(len(members), len(target), -1), target.reshape(len(target), -1)
+        kept = competitive(np.square(rows - columns).sum(axis=2), weights, self.tolerance)
         self.estimators_ = members
-        self.weights_ = number_weights(
-            found.reshape(len(members), *shape), target.reshape(shape), weights, float(self.shrinkage)
-        )
+        self.weights_ = np.zeros(len(members))
+        self.weights_[kept] = number_weights(rows[kept], columns, weights, float(self.shrinkage))
         self.left_out_predictions_ = np.tensordot(self.weights_, found, 1)
         return self
 

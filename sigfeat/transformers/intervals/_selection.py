@@ -1,14 +1,23 @@
-"""A random selection of features: of rows of values, of the columns of each row, and of words."""
+"""Features of quantiles over intervals: a random selection of them, and their windows and quantiles."""
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.random import sample_without_replacement
 
+from sigfeat._kernels.intervals.quantiles import Layout
+from sigfeat.transformers._contract.feature_table import Columns
 from sigfeat.words import Word
 
 LEAST_COLUMNS = 32  # of a row that is used, where not all features are kept
+
+
+def runs(values: Sequence[int]) -> list[range]:
+    """Places of each run of equal values."""
+    starts = [place for place in range(len(values)) if not place or values[place] != values[place - 1]]
+    return [range(first, stop) for first, stop in itertools.pairwise([*starts, len(values)])]
 
 
 def quotas(sizes: Sequence[int], limit: int | None) -> list[int]:
@@ -39,13 +48,28 @@ def chosen_features(
     return used, kept // n_columns, kept % n_columns
 
 
-def random_words(n_channels: int, depth: int, n_words: int, random_state: np.random.RandomState) -> tuple[Word, ...]:
-    """Different words of 1 to `depth` single channels, in the order of `words_of_length`, without listing all."""
-    counts = np.array([n_channels**k for k in range(1, depth + 1)], np.int64)
-    numbers = np.sort(sample_without_replacement(int(counts.sum()), n_words, random_state=random_state))
-    lengths = np.searchsorted(counts.cumsum(), numbers, side="right") + 1
-    numbers -= (counts.cumsum() - counts)[lengths - 1]
-    return tuple(
-        Word(tuple((int(number) // n_channels ** (k - 1 - i) % n_channels,) for i in range(k)))
-        for number, k in zip(numbers.tolist(), lengths.tolist(), strict=True)
-    )
+def random_words(n_channels: int, length: int, n_words: int, random_state: np.random.RandomState) -> list[Word]:
+    """Different words of so many single channels, in the order of `words_of_length`: all, or some without listing all.
+
+    There are n_channels ** length of them, which must be less than 2 ** 31.
+    """
+    count = n_channels**length
+    numbers = np.arange(count)
+    if n_words < count:
+        numbers = np.sort(sample_without_replacement(count, n_words, random_state=random_state))
+    powers = n_channels ** np.arange(length - 1, -1, -1)
+    letters = numbers[:, np.newaxis] // powers % n_channels
+    return [Word(tuple((channel,) for channel in row)) for row in letters.tolist()]
+
+
+def interval_columns(layout: Layout) -> Columns:
+    """Windows and quantiles of the columns of a row."""
+    columns: Columns = {"window": [], "quantile": []}
+    for level, (n_quantiles, shifted) in enumerate(zip(layout.n_quantiles.tolist(), layout.shifted, strict=True)):
+        n = 2**level
+        windows = [f"{j}/{n}-{j + 1}/{n}" for j in range(n)]
+        windows += [f"{2 * j + 1}/{2 * n}-{2 * j + 3}/{2 * n}" for j in range(n - 1)] if shifted else []
+        quantiles = [f"q{k}/{n_quantiles - 1}" for k in range(n_quantiles)] if n_quantiles > 1 else ["q1/2"]
+        columns["window"] += [window for window in windows for _ in quantiles]
+        columns["quantile"] += quantiles * len(windows)
+    return columns

@@ -37,7 +37,7 @@ from sigfeat.transformers._contract.memory import MAX_DEPTH, check_fitted_size, 
 from sigfeat.transformers._contract.moments import channel_scaling
 from sigfeat.transformers._contract.unused import OnlyWith
 from sigfeat.transformers._words import chosen_words
-from sigfeat.transformers.intervals._selection import chosen_features, quotas, random_words
+from sigfeat.transformers.intervals._selection import chosen_features, interval_columns, quotas, random_words, runs
 from sigfeat.words import Word, count_words, words_of_length
 
 SPECTRUM, SUMS = "spectrum", "sums"
@@ -48,7 +48,7 @@ REPRESENTATIONS = {  # how the loops make their values from the rows that they a
     SPECTRUM: GIVEN,
 }
 MADE = (SPECTRUM, SUMS)  # from the series, before the loops
-MAX_WORDS = 4096  # where not all features are kept
+MAX_WORDS = 4096  # of one length, where not all features are kept
 MAX_COUNT = 2**31  # of words from which some are drawn
 CHUNK_BYTES = 1 << 24  # of the spectra or iterated sums of the series of a chunk
 BYTES_OF_VALUE = 32  # of one of them, with all that is made on the way
@@ -99,7 +99,8 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
         An interval of n points has 1 + (n - 1) // points_per_quantile quantiles; a single one is the median.
     max_features : int or None, default=5000
         Largest number of features. If there are more, a random selection is kept, of each representation as many as of
-        the others if it has so many. With very many channels or words some of these are left out. None for all.
+        the others if it has so many; the words of each weight count as one representation. With very many channels or
+        words some of these are left out. None for all.
     random_state : int, RandomState instance or None, default=0
         Seed of the selection of features.
     n_jobs : int or None, default=None
@@ -222,8 +223,11 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
         # From here on `transform` uses these copies of the parameters: the loops rely on the size of the output.
         self._semiring, self._decay = SEMIRINGS[self.semiring], float(self.decay)
         self._name_of_sums = SUMS if self.semiring == "real" else f"{self.semiring}_{SUMS}"
-        n_rows = dict.fromkeys(names, X.shape[1]) | ({SUMS: len(words)} if words else {})
-        self._blocks = self._chosen_blocks(X, layouts, n_rows, random_state)
+        groups = [(name, range(X.shape[1])) for name in names]
+        groups += [
+            (SUMS, places) for places in runs([word.weight if isinstance(self.words, str) else 0 for word in words])
+        ]
+        self._blocks = self._chosen_blocks(X, layouts, groups, random_state)
         self.words_ = words
         self.mean_, self.scale_ = channel_scaling(X, lengths, "standard")
         used = [words[w] for block in self._blocks if block.representation == SUMS for w in block.used]
@@ -291,7 +295,8 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
         depth, n_channels = int(self.depth), X.shape[1]
         n_words = count_words(n_channels, min(depth, MAX_DEPTH), "length")
         if self.words == "length" and self.max_features is not None and MAX_WORDS < n_words < MAX_COUNT:
-            return random_words(n_channels, depth, MAX_WORDS, random_state)
+            levels = range(1, depth + 1)
+            return tuple(word for k in levels for word in random_words(n_channels, k, MAX_WORDS, random_state))
         sizes = (n_columns, len(X)) if self.max_features is None else (1, 1)
         labels, remedy = self._channel_labels(), "lower the depth, choose words, or set max_features"
         return chosen_words(
@@ -299,20 +304,34 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
         )
 
     def _chosen_blocks(
-        self, X: Floats, layouts: dict[str, Layout], n_rows: dict[str, int], random_state: np.random.RandomState
+        self,
+        X: Floats,
+        layouts: dict[str, Layout],
+        groups: list[tuple[str, range]],
+        random_state: np.random.RandomState,
     ) -> list[_Block]:
-        """All features, or a random selection of them; their number is checked before they are listed."""
-        numbers = quotas([n * layouts[name].n_columns for name, n in n_rows.items()], self.max_features)
-        empty = np.empty(0, np.int64)
-        largest = {name: min(n, n_kept) for (name, n), n_kept in zip(n_rows.items(), numbers, strict=True)}
-        blocks = [_Block(name, np.arange(n), layouts[name], empty, empty) for name, n in largest.items()]
+        """All features, or a random selection of as many of each group; their number is checked before.
+
+        groups: representations, and places of channels or of words.
+        """
+        numbers = quotas([len(places) * layouts[name].n_columns for name, places in groups], self.max_features)
+        empty, sizes = np.empty(0, np.int64), dict.fromkeys((name for name, _ in groups), 0)
+        for (name, places), n_kept in zip(groups, numbers, strict=True):
+            sizes[name] += min(len(places), n_kept)
+        largest = [_Block(name, np.arange(n), layouts[name], empty, empty) for name, n in sizes.items()]
         what, remedy = type(self).__name__, "lower max_features or n_levels"
-        check_fitted_size(len(X), sum(numbers), X.dtype, what, self._workspace(blocks, X), remedy=remedy)
-        blocks = []
-        for (name, n), n_kept in zip(n_rows.items(), numbers, strict=True):
-            used, rows, columns = chosen_features(n, layouts[name].n_columns, n_kept, random_state)
-            blocks += [_Block(name, used, layouts[name], rows, columns)] if n_kept else []
-        return blocks
+        check_fitted_size(len(X), sum(numbers), X.dtype, what, self._workspace(largest, X), remedy=remedy)
+        blocks = {name: _Block(name, empty, layouts[name], empty, empty) for name in sizes}
+        for (name, places), n_kept in zip(groups, numbers, strict=True):
+            if n_kept:
+                before = blocks[name]
+                used, rows, columns = chosen_features(len(places), layouts[name].n_columns, n_kept, random_state)
+                blocks[name] = before._replace(
+                    used=np.append(before.used, used + places.start),
+                    rows=np.append(before.rows, rows + len(before.used)),
+                    columns=np.append(before.columns, columns),
+                )
+        return [block for block in blocks.values() if len(block.columns)]
 
     def _kept_columns(self, block: _Block, first: int) -> KeptColumns:
         """What the loops write of a block, whose features begin at this column of the output."""
@@ -368,18 +387,5 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
             table = selected(word_columns([words[row] for row in block.used], labels), block.rows)
             name = self._name_of_sums if block.representation == SUMS else block.representation
             table["representation"] = [name] * len(block.rows)
-            tables.append(table | selected(_interval_columns(block.layout), block.columns))
+            tables.append(table | selected(interval_columns(block.layout), block.columns))
         return {name: [value for table in tables for value in table[name]] for name in tables[0]}
-
-
-def _interval_columns(layout: Layout) -> Columns:
-    """Windows and quantiles of the columns of a row."""
-    columns: Columns = {"window": [], "quantile": []}
-    for level, (n_quantiles, shifted) in enumerate(zip(layout.n_quantiles.tolist(), layout.shifted, strict=True)):
-        n = 2**level
-        windows = [f"{j}/{n}-{j + 1}/{n}" for j in range(n)]
-        windows += [f"{2 * j + 1}/{2 * n}-{2 * j + 3}/{2 * n}" for j in range(n - 1)] if shifted else []
-        quantiles = [f"q{k}/{n_quantiles - 1}" for k in range(n_quantiles)] if n_quantiles > 1 else ["q1/2"]
-        columns["window"] += [window for window in windows for _ in quantiles]
-        columns["quantile"] += quantiles * len(windows)
-    return columns
