@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import sklearn
 from scipy.optimize import approx_fprime
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_predict
@@ -12,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sigfeat import IntervalQuantileTransformer, LeaveOneOutRidgeClassifier
+from sigfeat import FeatureScaler, IntervalQuantileTransformer, LeaveOneOutRidgeClassifier
 from sigfeat.classifiers import sigfeat_classifier, sigfeat_regressor
 from sigfeat.ensemble import CrossFittedClassifier, CrossFittedRegressor, MultiViewClassifier, MultiViewRegressor
 from sigfeat.ensemble.pool import class_weights, competitive, log_probabilities, number_weights, pooled_probabilities
@@ -109,7 +111,7 @@ def test_a_class_of_one_series_has_probability_zero_only_where_it_is_left_out():
 def test_there_are_at_most_as_many_folds_as_series():
     X, y = classes(n_samples=5, n_classes=2)
     assert len(CrossFittedClassifier(TREES, n_folds=50).fit(X, y).estimators_) == 5
-    with pytest.raises(ValueError, match="folds need at least 2 series, got n_samples=1"):
+    with pytest.raises(ValueError, match="folds need at least 2 series of weight > 0, got n_samples=1"):
         CrossFittedClassifier(TREES).fit(X[:1], y[:1])
 
 
@@ -283,18 +285,99 @@ def test_what_cannot_be_pooled_is_said():
         MultiViewClassifier([("plain", LogisticRegression())]).fit(X, y)
     with pytest.raises(TypeError, match="'plain' has no left_out_predictions_.*wrap its last step in CrossFittedReg"):
         MultiViewRegressor([("plain", Ridge())]).fit(X, y)
-    with pytest.raises(ValueError, match="estimators must be pairs of a name and an estimator, at least one, got none"):
-        MultiViewClassifier([]).fit(X, y)
+    for wrong in ([], [1], [(1, TREES)], [("dropped", "drop")], [("one", TREES, TREES)]):
+        with pytest.raises(
+            ValueError, match="^estimators must be pairs of a name and an estimator, at least one, got "
+        ):
+            MultiViewClassifier(wrong).fit(X, y)
     with pytest.raises(ValueError, match="not unique"):
         MultiViewClassifier([*views(), *views()]).fit(X, y)
 
 
+def test_weights_of_0_make_a_series_or_a_class_absent():
+    X, y = classes(60)
+    weights = np.where(y > 0, 1.0, 0.0)
+    model = MultiViewClassifier(views()).fit(X, y, sample_weight=weights)
+    np.testing.assert_array_equal(model.classes_, [1, 2])
+    alone = MultiViewClassifier(views()).fit(X[y > 0], y[y > 0])
+    np.testing.assert_allclose(model.predict_proba(X), alone.predict_proba(X), atol=1e-6)
+    numbers = MultiViewRegressor(number_views()).fit(X, X[:, 0], sample_weight=weights)
+    some = MultiViewRegressor(number_views()).fit(X[y > 0], X[y > 0, 0])
+    np.testing.assert_allclose(numbers.predict(X), some.predict(X), atol=1e-6)
+    assert np.isfinite(numbers.left_out_predictions_).all()
+
+
+@pytest.mark.parametrize("size", [1e-3, 1e3])
+def test_equal_weights_of_any_size_change_nothing(size):
+    X, y = classes(60)
+    plain = MultiViewClassifier(views()).fit(X, y)
+    weighted = MultiViewClassifier(views()).fit(X, y, sample_weight=np.full(60, size))
+    np.testing.assert_allclose(
+        weighted.weights_[0] / weighted.weights_[1], plain.weights_[0] / plain.weights_[1], rtol=0.2
+    )
+
+
+def test_one_number_weighs_all_series_alike():
+    X, y = classes(30)
+    for model in (LeaveOneOutRidgeRegressor(), CrossFittedRegressor(Ridge(), n_folds=3)):
+        expected = clone(model).fit(X, y).predict(X)
+        np.testing.assert_allclose(clone(model).fit(X, y, sample_weight=1.0).predict(X), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "model", [LeaveOneOutRidgeRegressor(), CrossFittedRegressor(Ridge()), CrossFittedClassifier(TREES)]
+)
+def test_negative_weights_are_refused(model):
+    X, y = classes(30)
+    with pytest.raises(ValueError, match="sample_weight must be at least 0, got -1.0"):
+        model.fit(X, y, sample_weight=np.r_[-1.0, np.ones(29)])
+
+
+def test_penalties_of_the_regressor_are_checked():
+    with pytest.raises(ValueError, match=r"alphas must be finite numbers > 0, at least one, got \[\]"):
+        LeaveOneOutRidgeRegressor([]).fit(np.eye(3), [1.0, 2, 3])
+
+
+def test_weights_are_routed():
+    X, y = classes(60)
+    weights = np.where(y == 0, 5.0, 1.0)
+    model = MultiViewClassifier([("ridge", make_pipeline(FeatureScaler(), LeaveOneOutRidgeClassifier()))])
+    expected = clone(model).fit(X, y, sample_weight=weights)
+    with sklearn.config_context(enable_metadata_routing=True):
+        found = clone(model).fit(X, y, sample_weight=weights)
+    np.testing.assert_array_equal(found.predict_proba(X), expected.predict_proba(X))
+
+
+def test_frozen_members_must_have_seen_the_same_series_and_classes():
+    X, y = classes(60)
+    frozen = FrozenEstimator(make_pipeline(StandardScaler(), LeaveOneOutRidgeClassifier()).fit(X, y))
+    fitted = MultiViewClassifier([("frozen", frozen), ("trees", CrossFittedClassifier(TREES, n_folds=3))]).fit(X, y)
+    assert fitted.score(X, y) > 0.8
+    with pytest.raises(ValueError, match=r"'frozen' has left_out_probabilities_ of shape \(60, 3\) for 40 series"):
+        MultiViewClassifier([("frozen", frozen)]).fit(X[:40], y[:40])
+    with pytest.raises(ValueError, match="the members have other classes than y or than each other"):
+        MultiViewClassifier([("frozen", frozen)]).fit(X, y + 10)
+
+
+def test_members_that_are_all_worse_than_guessing_keep_the_order_of_the_classes():
+    labels = np.arange(40) % 2
+    wrong = np.where(labels[:, np.newaxis] == np.arange(2), 0.1, 0.9)[np.newaxis]
+    weights = class_weights(log_probabilities(wrong), labels, np.ones(40), 0.0)
+    assert 0 < weights[0] < 0.01
+
+
 def test_a_failed_fit_leaves_nothing_that_looks_fitted():
     X, y = classes()
-    for model in (MultiViewClassifier(views()), CrossFittedClassifier(TREES), LeaveOneOutRidgeRegressor()):
+    pooled = MultiViewClassifier(views())
+    for model in (
+        pooled,
+        MultiViewRegressor(number_views()),
+        CrossFittedClassifier(TREES),
+        LeaveOneOutRidgeRegressor(),
+    ):
         model.fit(X, y)
-        with pytest.raises(ValueError, match="NaN"):
-            model.fit(np.full_like(X, np.nan), y)
+        with pytest.raises(ValueError, match="NaN|y should be a 1d array"):
+            model.fit(X, np.column_stack([y, y])) if model is pooled else model.fit(np.full_like(X, np.nan), y)
         with pytest.raises(ValueError, match="not fitted"):
             model.predict(X)
 
@@ -345,6 +428,29 @@ def test_the_quantiles_have_a_bounded_number_of_features():
     fitted = sigfeat_classifier(**SMALL).fit(X, y)
     limit = IntervalQuantileTransformer().max_features
     assert fitted.estimators_[1][-1].n_features_in_ <= limit
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e-9, 1e30, 1e100])
+def test_the_size_of_the_numbers_does_not_matter(size):
+    series, y = two_kinds()
+    X = padded(series)
+    expected = sigfeat_classifier(**SMALL).fit(X, y).predict_proba(X)
+    found = sigfeat_classifier(**SMALL).fit(X * size, y).predict_proba(X * size)
+    np.testing.assert_allclose(found, expected, atol=0.02)
+
+
+@pytest.mark.parametrize("n_trees", [0, -8, 7, 8.5, "a", None])
+def test_numbers_of_trees_are_checked(n_trees):
+    for make in (sigfeat_classifier, sigfeat_regressor):
+        with pytest.raises(ValueError, match="n_trees must be an integer of at least 8, got"):
+            make(n_trees=n_trees)
+
+
+def test_logarithms_of_the_probabilities_are_finite():
+    series, y = two_kinds()
+    fitted = sigfeat_classifier(**SMALL).fit(padded(series), y)
+    np.testing.assert_allclose(np.exp(fitted.predict_log_proba(padded(series))), fitted.predict_proba(padded(series)))
+    assert np.isfinite(fitted.predict_log_proba(padded(series))).all()
 
 
 def test_short_ragged_series_are_accepted():

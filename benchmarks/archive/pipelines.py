@@ -96,7 +96,9 @@ def last_value_padded(X: np.ndarray, n_timepoints: int) -> np.ndarray:
 
 
 def n_features(fitted: Any) -> int | None:
-    """Number of features that the last step sees, where a fitted classifier has it."""
+    """Number of features that the last step sees, of all members of an ensemble, where a fitted classifier has it."""
+    if hasattr(fitted, "estimators_"):
+        return sum(n_features(member) for member in fitted.estimators_)
     found = getattr(_last_step(fitted), "n_features_in_", None)
     return None if found is None else int(found)
 

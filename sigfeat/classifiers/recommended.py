@@ -1,11 +1,13 @@
 """The recommended models: low-rank iterated sums with a ridge, and quantiles over intervals with trees."""
 
+from numbers import Integral
 from typing import Any
 
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import check_random_state
 
+from sigfeat._messages import plain
 from sigfeat._validation import RandomState
 from sigfeat.classifiers._steps import with_classifier, with_regressor
 from sigfeat.classifiers.iss import iss_features
@@ -41,8 +43,8 @@ def sigfeat_classifier(
     n_functionals : int, default=1000
         See `iss_classifier`.
     n_trees : int, default=200
-        Number of trees, rounded down to a multiple of eight: one eighth of them is fitted without each of eight folds
-        of the series.
+        Number of trees, at least 8, rounded down to a multiple of eight: one eighth of them is fitted without each of
+        eight folds of the series.
     random_state : int or None, default=0
         Seed of everything random.
     n_jobs : int or None, default=None
@@ -129,4 +131,6 @@ def _views(n_functionals: int, random_state: RandomState, n_jobs: int | None) ->
 
 
 def _trees_of_a_fold(n_trees: int) -> int:
-    return max(1, n_trees // N_FOLDS)
+    if not isinstance(n_trees, Integral) or n_trees < N_FOLDS:
+        raise ValueError(f"n_trees must be an integer of at least {N_FOLDS}, got {plain(n_trees)!r}")
+    return int(n_trees) // N_FOLDS

@@ -33,12 +33,12 @@ class _CrossFitted(BaseEstimator):
         self.n_folds = n_folds
         self.random_state = random_state
 
-    def _fit_folds(self, X: NDArray[Any], y: NDArray[Any], groups: NDArray[np.int64], sample_weight: Any) -> list[Any]:
+    def _fit_folds(
+        self, X: NDArray[Any], y: NDArray[Any], groups: NDArray[np.int64], sample_weight: NDArray[np.float64] | None
+    ) -> list[Any]:
         """Fit one clone without each fold; the folds are attribute `_fold_of`, and are alike in their groups."""
         if len(X) < 2:
-            raise ValueError(f"folds need at least 2 series, got n_samples={len(X)}")
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X)
+            raise ValueError(f"folds need at least 2 series of weight > 0, got n_samples={len(X)}")
         random_state = check_random_state(self.random_state)
         order = random_state.permutation(len(X))
         order = order[np.argsort(groups[order], kind="stable")]
@@ -55,16 +55,26 @@ class _CrossFitted(BaseEstimator):
             fitted.append(one.fit(X[rest], y[rest], **more))
         return fitted
 
+    def _present(self, X: NDArray[Any], sample_weight: Any) -> tuple[NDArray[np.bool_], NDArray[np.float64] | None]:
+        """Which series have a weight above 0, and the weights of these, after a check."""
+        if sample_weight is None:
+            return np.ones(len(X), bool), None
+        weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        if (weights < 0).any():
+            raise ValueError(f"sample_weight must be at least 0, got {weights.min().item()!r}")
+        return weights > 0, weights[weights > 0]
+
     def __sklearn_is_fitted__(self) -> bool:
         return "estimators_" in vars(self)
 
 
 class CrossFittedClassifier(ClassifierMixin, _CrossFitted):
-    """Clones of a classifier, each fitted without one fold of the series; the probabilities are their mean.
+    """Clones of a classifier, each fitted without one fold of the rows; the probabilities are their mean.
 
-    The series of a fold have probabilities from the clone that was fitted without them, so that out-of-sample
-    probabilities of all training series cost no additional fit. With trees this is an alternative to bootstrap samples
-    and out-of-bag votes in which each tree uses more of the series.
+    The rows of a fold have probabilities from the clone that was fitted without them, so that out-of-sample
+    probabilities of all training rows cost no additional fit. With trees this is an alternative to bootstrap samples
+    and out-of-bag votes in which each tree uses more of the rows. Rows are those of a table of features; for series put
+    a transformer before it in a pipeline.
 
     Parameters
     ----------
@@ -80,7 +90,8 @@ class CrossFittedClassifier(ClassifierMixin, _CrossFitted):
     estimators_ : list of classifier
         The fitted clones.
     left_out_probabilities_ : ndarray of shape (n_samples, n_classes)
-        Probabilities of each training series by the clone that was fitted without it.
+        Probabilities of each training series by the clone that was fitted without it; of a series of weight 0 those of
+        all clones.
     classes_ : ndarray of shape (n_classes,)
         Classes.
     n_features_in_ : int
@@ -89,7 +100,8 @@ class CrossFittedClassifier(ClassifierMixin, _CrossFitted):
     Raises
     ------
     ValueError
-        If there are fewer than two series.
+        If there are fewer than two series of weight > 0, a weight is negative, or the estimator refuses the series
+        without a fold, for example since a class is missing there.
 
     See Also
     --------
@@ -120,22 +132,28 @@ class CrossFittedClassifier(ClassifierMixin, _CrossFitted):
         y : array-like of shape (n_samples,)
             Classes.
         sample_weight : array-like of shape (n_samples,) or None, default=None
-            Weights of the series, which the classifier must accept.
+            Weights of the series, >= 0, which the `fit` of the classifier must accept. A series of weight 0 is treated
+            as absent.
 
         Returns
         -------
         self : CrossFittedClassifier
         """
-        self.__dict__.pop("estimators_", None)  # after a failed fit the estimator must not look fitted
+        for name in ("estimators_", "left_out_probabilities_"):  # after a failed fit it must not look fitted
+            self.__dict__.pop(name, None)
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
         check_classification_targets(y)
-        self.classes_, labels = np.unique(y, return_inverse=True)
-        fitted = self._fit_folds(X, y, labels, sample_weight)
-        self.left_out_probabilities_ = np.empty((len(X), len(self.classes_)))
+        present, weights = self._present(X, sample_weight)
+        self.classes_, labels = np.unique(y[present], return_inverse=True)
+        fitted = self._fit_folds(X[present], y[present], labels, weights)
+        probabilities = np.empty((len(X), len(self.classes_)))
         for fold, one in enumerate(fitted):
-            own = self._fold_of == fold
-            self.left_out_probabilities_[own] = self._probabilities(one, X[own])
+            own = np.flatnonzero(present)[self._fold_of == fold]
+            probabilities[own] = self._probabilities(one, X[own])
         self.estimators_ = fitted
+        if not present.all():
+            probabilities[~present] = self.predict_proba(X[~present])
+        self.left_out_probabilities_ = probabilities
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
@@ -197,14 +215,15 @@ class CrossFittedRegressor(RegressorMixin, _CrossFitted):
     estimators_ : list of regressor
         The fitted clones.
     left_out_predictions_ : ndarray of shape (n_samples,) or (n_samples, n_targets)
-        Prediction for each training series by the clone that was fitted without it.
+        Prediction for each training series by the clone that was fitted without it; for a series of weight 0 that of
+        all clones.
     n_features_in_ : int
         Number of features seen at fit.
 
     Raises
     ------
     ValueError
-        If there are fewer than two series.
+        If there are fewer than two series of weight > 0, or a weight is negative.
 
     Examples
     --------
@@ -228,21 +247,27 @@ class CrossFittedRegressor(RegressorMixin, _CrossFitted):
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Numbers.
         sample_weight : array-like of shape (n_samples,) or None, default=None
-            Weights of the series, which the regressor must accept.
+            Weights of the series, >= 0, which the `fit` of the regressor must accept. A series of weight 0 is treated
+            as absent.
 
         Returns
         -------
         self : CrossFittedRegressor
         """
-        self.__dict__.pop("estimators_", None)
+        for name in ("estimators_", "left_out_predictions_"):  # after a failed fit it must not look fitted
+            self.__dict__.pop(name, None)
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True)
         y = y.ravel() if y.ndim == 2 and y.shape[1] == 1 else y
-        fitted = self._fit_folds(X, y, np.zeros(len(X), np.int64), sample_weight)
-        self.left_out_predictions_ = np.empty(y.shape)
+        present, weights = self._present(X, sample_weight)
+        fitted = self._fit_folds(X[present], y[present], np.zeros(present.sum(), np.int64), weights)
+        predictions = np.empty(y.shape)
         for fold, one in enumerate(fitted):
-            own = self._fold_of == fold
-            self.left_out_predictions_[own] = one.predict(X[own])
+            own = np.flatnonzero(present)[self._fold_of == fold]
+            predictions[own] = one.predict(X[own])
         self.estimators_ = fitted
+        if not present.all():
+            predictions[~present] = self.predict(X[~present])
+        self.left_out_predictions_ = predictions
         return self
 
     def predict(self, X: Any) -> NDArray[np.float64]:

@@ -9,7 +9,15 @@ from scipy.special import logsumexp
 
 UNIFORM_PART = 0.02  # of the uniform distribution in the probabilities of a member, so that none can exclude a class
 
+LEAST_WEIGHT = 1e-3
+
 Floats = NDArray[np.float64]
+
+
+def effective_weights(sample_weight: Floats) -> Floats:
+    """Weights of series scaled so that their sum is the effective number of series, sum(s)^2 / sum(s^2)."""
+    scaled: Floats = sample_weight * sample_weight.sum() / np.square(sample_weight).sum()
+    return scaled
 
 
 def log_probabilities(probabilities: Any) -> Floats:
@@ -45,7 +53,9 @@ def class_weights(logarithms: Floats, labels: NDArray[np.int64], sample_weight: 
     """Weights >= 0 of the members that minimise the log loss of the pooled probabilities, and a penalty.
 
     The penalty, `shrinkage` n_members^2 / 2 times the squared distance from weights 1 / n_members, is added to the sum
-    of the losses of all series, so it matters less the more series there are. The problem is convex.
+    of the losses of all series, so it matters less the more series there are. The problem is convex. Where all members
+    are worse than equal probabilities, the weights are equal and small in place of 0, so that the order of the classes
+    remains.
     """
     n_members, rows = len(logarithms), np.arange(len(labels))
     equal, own = 1 / n_members, logarithms[:, rows, labels]
@@ -60,7 +70,7 @@ def class_weights(logarithms: Floats, labels: NDArray[np.int64], sample_weight: 
 
     start = np.full(n_members, equal)
     found: Floats = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0, None)] * n_members).x
-    return found if found.any() else start
+    return found if found.any() else LEAST_WEIGHT * start
 
 
 def number_weights(predictions: Floats, y: Floats, sample_weight: Floats, shrinkage: float) -> Floats:

@@ -1,120 +1,32 @@
 """Several views of the same series, each with a model of its own, and one prediction."""
 
-from collections.abc import Sequence
-from numbers import Real
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
-from sklearn.pipeline import Pipeline
-from sklearn.utils import column_or_1d, get_tags
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.utils import column_or_1d
 
-from sigfeat._validation import Interval, _BaseComposition, _check_sample_weight, _fit_context, check_is_fitted
-from sigfeat.ensemble.pool import class_weights, competitive, log_probabilities, number_weights, pooled_probabilities
-from sigfeat.panel import channel_names, computed, is_table, to_panel
-
-LEFT_OUT = "left_out_probabilities_", "left_out_predictions_"  # what a member must have, of classes and of numbers
-
-
-class _MultiView(_BaseComposition, BaseEstimator):
-    """Members that are fitted to the same series, and their weights."""
-
-    _left_out: str
-
-    _parameter_constraints: dict[str, Any] = {
-        "estimators": [list, tuple],
-        "shrinkage": [Interval(Real, 0, None, closed="left")],
-        "tolerance": [Interval(Real, 0, None, closed="left"), None],
-    }
-
-    def __init__(
-        self, estimators: Sequence[tuple[str, Any]], *, shrinkage: float = 0.5, tolerance: float | None = 2.0
-    ) -> None:
-        self.estimators = estimators
-        self.shrinkage = shrinkage
-        self.tolerance = tolerance
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Parameters, with `deep` including those of the members as ``name__parameter``.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            Whether to include the parameters of the members.
-
-        Returns
-        -------
-        params : dict
-        """
-        params: dict[str, Any] = self._get_params("estimators", deep=deep)
-        return params
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters: those of members as ``name__parameter``, a whole member by its name.
-
-        Parameters
-        ----------
-        **params : dict
-            Names and values.
-
-        Returns
-        -------
-        self : object
-        """
-        self._set_params("estimators", **params)
-        return self
-
-    def _fit_members(self, X: Any, y: Any, sample_weight: Any) -> list[Any]:
-        """Fit a clone of each member."""
-        self.__dict__.pop("weights_", None)  # after a failed fit the estimator must not look fitted
-        names = [name for name, _ in self.estimators]
-        if not names:
-            raise ValueError("estimators must be pairs of a name and an estimator, at least one, got none")
-        self._validate_names(names)
-        fitted = []
-        for name, member in self.estimators:
-            weights = {} if sample_weight is None else {f"{_prefix(member)}sample_weight": sample_weight}
-            fitted.append(clone(member).fit(X, y, **weights))
-            if not hasattr(_last(fitted[-1]), self._left_out):
-                kind = "Classifier" if self._left_out == LEFT_OUT[0] else "Regressor"
-                raise TypeError(
-                    f"estimators: {name!r} has no {self._left_out}, the predictions of the training series that were "
-                    f"made without them, from which weights are fitted: wrap its last step in CrossFitted{kind}"
-                )
-        return fitted
-
-    def _left_out_of(self, members: list[Any]) -> NDArray[np.float64]:
-        found: NDArray[np.float64] = np.array([getattr(_last(one), self._left_out) for one in members], np.float64)
-        return found
-
-    @property
-    def n_features_in_(self) -> int:
-        """Number of features, or of time points, seen at fit, as the first member has it."""
-        check_is_fitted(self)
-        seen: int = self.estimators_[0].n_features_in_
-        return seen
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return "weights_" in vars(self)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        if self.estimators:
-            inputs = [get_tags(member).input_tags for _, member in self.estimators]
-            tags.input_tags = inputs[0]
-            tags.input_tags.sparse = all(one.sparse for one in inputs)
-        return tags
+from sigfeat._validation import _check_sample_weight, _fit_context, check_is_fitted
+from sigfeat.ensemble.members import LEFT_OUT, MultiView, converted
+from sigfeat.ensemble.pool import (
+    class_weights,
+    competitive,
+    effective_weights,
+    log_probabilities,
+    number_weights,
+    pooled_probabilities,
+)
 
 
-class MultiViewClassifier(ClassifierMixin, _MultiView):
+class MultiViewClassifier(ClassifierMixin, MultiView):
     """Classifiers on different views of the same series, and the weighted product of their probabilities.
 
     The members should err on different series. The probability of a class is proportional to the product over the
     members of p_m^w_m. The weights w_m minimise the log loss of the product on the training series, with probabilities
     p_m that each member predicts for the series that it was fitted without, and are shrunk towards equal weights. A
-    member that is significantly worse than the best one is left out. The weights need not sum to one, so that the
-    result is calibrated too.
+    member that is significantly worse than the best one is left out. The weights need not sum to one: their sum
+    makes the probabilities sharper or flatter, as their log loss asks for.
 
     Parameters
     ----------
@@ -147,7 +59,7 @@ class MultiViewClassifier(ClassifierMixin, _MultiView):
     TypeError
         If the last step of a member has no ``left_out_probabilities_``.
     ValueError
-        If there are no members, or two have the same name.
+        If there are no members, two have the same name, or they have different classes.
 
     See Also
     --------
@@ -198,25 +110,31 @@ class MultiViewClassifier(ClassifierMixin, _MultiView):
         y : array-like of shape (n_samples,)
             Classes.
         sample_weight : array-like of shape (n_samples,) or None, default=None
-            Weights of the series, which the last step of each member must accept.
+            Weights of the series, >= 0, which the last step of each member must accept. The weights of the members are
+            fitted with them too, scaled so that their sum is the effective number of series, sum(s)^2 / sum(s^2).
 
         Returns
         -------
         self : MultiViewClassifier
         """
-        X, y = _converted(X), y if y is None else column_or_1d(y, warn=True)
-        members = self._fit_members(X, y, sample_weight)
+        self.__dict__.pop("weights_", None)  # after a failed fit the estimator must not look fitted
+        self._check_members()
+        X, y = converted(X), y if y is None else column_or_1d(y, warn=True)
+        members, found = self._fit_members(X, y, sample_weight)
         self.classes_ = members[0].classes_
-        labels = np.searchsorted(self.classes_, y)
-        found = self._left_out_of(members)
-        weights = np.ones(len(labels)) if sample_weight is None else _check_sample_weight(sample_weight, labels)
+        weights = np.ones(len(y)) if sample_weight is None else _check_sample_weight(sample_weight, y, dtype=np.float64)
+        present = np.isin(y, self.classes_)
+        same = all(np.array_equal(one.classes_, self.classes_) for one in members)
+        if not same or (weights[~present] > 0).any():
+            raise ValueError("estimators: the members have other classes than y or than each other")
+        labels = np.searchsorted(self.classes_, np.where(present, y, self.classes_[0]))
+        weights = effective_weights(weights)
         logarithms = log_probabilities(found)
-        wrong = np.array(found.argmax(axis=2) != labels, np.float64)
-        kept = competitive(wrong, weights, self.tolerance)
-        self.estimators_ = members
-        self.weights_ = np.zeros(len(members))
-        self.weights_[kept] = class_weights(logarithms[kept], labels, weights, float(self.shrinkage))
-        self.left_out_probabilities_ = pooled_probabilities(logarithms, self.weights_)
+        kept = competitive(np.array(found.argmax(axis=2) != labels, np.float64), weights, self.tolerance)
+        fitted = np.zeros(len(members))
+        fitted[kept] = class_weights(logarithms[kept], labels, weights, float(self.shrinkage))
+        self.left_out_probabilities_ = pooled_probabilities(logarithms, fitted)
+        self.estimators_, self.weights_ = members, fitted
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
@@ -232,9 +150,24 @@ class MultiViewClassifier(ClassifierMixin, _MultiView):
         probabilities : ndarray of shape (n_samples, n_classes)
         """
         check_is_fitted(self)
-        X = _converted(X)
+        X = converted(X)
         found = np.array([one.predict_proba(X) for one in self.estimators_])
         return pooled_probabilities(log_probabilities(found), self.weights_)
+
+    def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
+        """Logarithms of the pooled probabilities.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_channels, n_timepoints), or whatever the members take
+            Series.
+
+        Returns
+        -------
+        logarithms : ndarray of shape (n_samples, n_classes)
+        """
+        logarithms: NDArray[np.float64] = np.log(self.predict_proba(X))
+        return logarithms
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Classes of the largest pooled probability.
@@ -253,7 +186,7 @@ class MultiViewClassifier(ClassifierMixin, _MultiView):
         return chosen
 
 
-class MultiViewRegressor(RegressorMixin, _MultiView):
+class MultiViewRegressor(RegressorMixin, MultiView):
     """Regressors on different views of the same series, and the weighted mean of their predictions.
 
     The weights are >= 0 and have sum one. They minimise the squared error on the training series of the mean of the
@@ -324,25 +257,27 @@ class MultiViewRegressor(RegressorMixin, _MultiView):
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Numbers.
         sample_weight : array-like of shape (n_samples,) or None, default=None
-            Weights of the series, which the last step of each member must accept.
+            Weights of the series, >= 0, which the last step of each member must accept. The weights of the members are
+            fitted with them too, scaled so that their sum is the effective number of series, sum(s)^2 / sum(s^2).
 
         Returns
         -------
         self : MultiViewRegressor
         """
-        X = _converted(X)
-        y = y if y is None else np.asarray(y)
+        self.__dict__.pop("weights_", None)  # after a failed fit the estimator must not look fitted
+        self._check_members()
+        X, y = converted(X), y if y is None else np.asarray(y)
         y = y.ravel() if np.ndim(y) == 2 and y.shape[1] == 1 else y
-        members = self._fit_members(X, y, sample_weight)
-        found = self._left_out_of(members)
+        members, found = self._fit_members(X, y, sample_weight)
         target = np.asarray(y, np.float64)
-        weights = np.ones(len(target)) if sample_weight is None else _check_sample_weight(sample_weight, target)
+        weights = np.ones(len(y)) if sample_weight is None else _check_sample_weight(sample_weight, y, dtype=np.float64)
+        weights = effective_weights(weights)
         rows, columns = found.reshape(len(members), len(target), -1), target.reshape(len(target), -1)
         kept = competitive(np.square(rows - columns).sum(axis=2), weights, self.tolerance)
-        self.estimators_ = members
-        self.weights_ = np.zeros(len(members))
-        self.weights_[kept] = number_weights(rows[kept], columns, weights, float(self.shrinkage))
-        self.left_out_predictions_ = np.tensordot(self.weights_, found, 1)
+        fitted = np.zeros(len(members))
+        fitted[kept] = number_weights(rows[kept], columns, weights, float(self.shrinkage))
+        self.left_out_predictions_ = np.tensordot(fitted, found, 1)
+        self.estimators_, self.weights_ = members, fitted
         return self
 
     def predict(self, X: Any) -> NDArray[np.float64]:
@@ -358,7 +293,7 @@ class MultiViewRegressor(RegressorMixin, _MultiView):
         predictions : ndarray of shape (n_samples,) or (n_samples, n_targets)
         """
         check_is_fitted(self)
-        X = _converted(X)
+        X = converted(X)
         predictions: NDArray[np.float64] = np.tensordot(self.weights_, [one.predict(X) for one in self.estimators_], 1)
         return predictions
 
@@ -366,21 +301,3 @@ class MultiViewRegressor(RegressorMixin, _MultiView):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
-
-
-def _converted(X: Any) -> Any:
-    """The series, of which cells of a frame are converted only once, since this is slow."""
-    X = computed(X)
-    return to_panel(X) if channel_names(X) is not None and not is_table(X) else X
-
-
-def _last(member: Any) -> Any:
-    """The last step of a member."""
-    while isinstance(member, Pipeline):
-        member = member[-1]
-    return member
-
-
-def _prefix(member: Any) -> str:
-    """Prefix of the parameters of `fit` of the last step."""
-    return f"{member.steps[-1][0]}__{_prefix(member.steps[-1][1])}" if isinstance(member, Pipeline) else ""

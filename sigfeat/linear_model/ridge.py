@@ -64,7 +64,8 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
         Margins of each training series by the coefficients that are fitted without it, at the chosen penalty, in the
         dtype of X.
     left_out_probabilities_ : ndarray of shape (n_samples, n_classes)
-        Out-of-sample probabilities of the training series: the softmax of `inverse_temperature_` times these margins.
+        The softmax of `inverse_temperature_` times these margins: probabilities of each training series by coefficients
+        that are fitted without it. The penalty and the temperature are those of all series.
     classes_ : ndarray of shape (n_classes,)
         Classes.
     n_features_in_ : int
@@ -155,10 +156,7 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
             check_known(entries, "y must be one class per series")
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
         check_classification_targets(y)
-        alphas = np.atleast_1d(np.asarray(self.alphas, np.float64))
-        if alphas.ndim != 1 or not len(alphas) or not (np.isfinite(alphas) & (alphas > 0)).all():
-            given = np.asarray(self.alphas).tolist()
-            raise ValueError(f"alphas must be finite numbers > 0, at least one, got {given!r}")
+        alphas = checked_alphas(self.alphas)
         weights = _sample_weights(sample_weight, self.class_weight, X, y)
         if weights is None or weights.all():
             margins = self._fit_present(X, y, alphas, weights)
@@ -178,7 +176,7 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
 
     @property
     def left_out_probabilities_(self) -> NDArray[np.float64]:
-        """Out-of-sample probabilities of the training series: the softmax of their left-out margins."""
+        """Probabilities of the training series by coefficients that were fitted without them."""
         check_is_fitted(self)
         probabilities: NDArray[np.float64] = softmax(
             self.inverse_temperature_ * self.left_out_margins_.astype(np.float64), axis=1
@@ -195,15 +193,15 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
             found = f"1 class: {self.classes_.tolist()[0]!r}" if len(self.classes_) else "none"
             raise ValueError(f"y must have at least 2 classes{where}, got {found}")
         target = np.where(labels[:, np.newaxis] == np.arange(len(self.classes_)), 1.0, -1.0)
-        constant, mean = np.average(target, axis=0, weights=weights), _column_means(X, weights)
+        constant, mean = np.average(target, axis=0, weights=weights), column_means(X, weights)
         target -= constant
         roots = 1.0 if weights is None else np.sqrt(weights)[:, np.newaxis]
-        vectors, squares = _left_singular(X, mean, roots)
+        vectors, squares = left_singular(X, mean, roots)
         along = vectors.T @ (roots * target)
         beside = roots * target - vectors @ along
         constant_part = 1 / len(X) if weights is None else weights / weights.sum()
         best: tuple[float, float] | None = None
-        for alpha, residual in _left_out_residuals(vectors, squares, along, beside, constant_part, alphas):
+        for alpha, residual in left_out_residuals(vectors, squares, along, beside, constant_part, alphas):
             residual /= roots
             left_out = target + constant - residual
             right = np.average(left_out.argmax(axis=1) == labels, weights=weights)
@@ -214,7 +212,7 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
         self.best_score_ = float(best[0])
         self.inverse_temperature_ = inverse_temperature(margins, labels, weights)
         dual = vectors @ (along / (squares + self.alpha_)[:, np.newaxis])
-        coef, intercept = _coefficients(X, mean, roots, dual), constant
+        coef, intercept = coefficients(X, mean, roots, dual), constant
         intercept = intercept - mean @ coef
         if len(self.classes_) == 2:
             coef, intercept = coef[:, 1:], intercept[1:]
@@ -279,15 +277,29 @@ class LeaveOneOutRidgeClassifier(LinearClassifierMixin, BaseEstimator):
         return logarithms
 
 
+def checked_alphas(alphas: Any) -> NDArray[np.float64]:
+    """Penalties as an array, after a check."""
+    found: NDArray[np.float64] = np.atleast_1d(np.asarray(alphas, np.float64))
+    if found.ndim != 1 or not len(found) or not (np.isfinite(found) & (found > 0)).all():
+        given = np.asarray(alphas).tolist()
+        raise ValueError(f"alphas must be finite numbers > 0, at least one, got {given!r}")
+    return found
+
+
+def checked_weights(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weights of the series, after a check."""
+    if (weights < 0).any():
+        raise ValueError(f"sample_weight must be at least 0, got {weights.min().item()!r}")
+    return weights
+
+
 def _sample_weights(
     sample_weight: Any, class_weight: Any, X: NDArray[Any], y: NDArray[Any]
 ) -> NDArray[np.float64] | None:
     """Weights of the series, multiplied by those of their classes; None if there are no weights."""
     if sample_weight is None and class_weight is None:
         return None
-    weights: NDArray[np.float64] = _check_sample_weight(sample_weight, X, dtype=np.float64)
-    if (weights < 0).any():
-        raise ValueError(f"sample_weight must be at least 0, got {weights.min().item()!r}")
+    weights = checked_weights(_check_sample_weight(sample_weight, X, dtype=np.float64))
     if class_weight is None:
         return weights
     present = weights > 0
@@ -304,7 +316,8 @@ def _sample_weights(
     return product
 
 
-def _column_means(X: NDArray[Any], weights: NDArray[np.float64] | None) -> NDArray[np.float64]:
+def column_means(X: NDArray[Any], weights: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    """Weighted means of the features."""
     if weights is None:
         mean: NDArray[np.float64] = X.mean(axis=0, dtype=np.float64)
         return mean
@@ -313,7 +326,7 @@ def _column_means(X: NDArray[Any], weights: NDArray[np.float64] | None) -> NDArr
     return weighted
 
 
-def _left_singular(
+def left_singular(
     X: NDArray[Any], mean: NDArray[np.float64], roots: Roots
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Left singular vectors of the centred features, and their squared singular values, except zeros.
@@ -336,7 +349,7 @@ def _left_singular(
     return centred @ (right / np.sqrt(squares)), squares
 
 
-def _left_out_residuals(
+def left_out_residuals(
     vectors: NDArray[np.float64],
     squares: NDArray[np.float64],
     along: NDArray[np.float64],
@@ -356,7 +369,7 @@ def _left_out_residuals(
         yield alpha, residual
 
 
-def _coefficients(
+def coefficients(
     X: NDArray[Any], mean: NDArray[np.float64], roots: Roots, dual: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """The product of the transposed centred features with the dual weights."""

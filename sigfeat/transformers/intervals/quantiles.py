@@ -112,7 +112,7 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
     words_ : tuple of Word
         Words of the iterated sums; empty without them.
     mean_, scale_ : ndarray of shape (n_channels_,)
-        In iterated sums a channel is used as (x - mean_) / scale_.
+        A channel is used as x / scale_, and in iterated sums as (x - mean_) / scale_.
     n_channels_ : int
         Number of channels seen at fit.
 
@@ -264,6 +264,8 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
                     interval_quantiles(
                         values, n_values, kind, block.layout, columns, n_threads=n_threads, out=out[some]
                     )
+                if block.representation != SUMS:
+                    out[:, first : first + len(block.columns)] *= self._factors(block).astype(X.dtype)
                 first += len(block.columns)
         self._check_overflow(out, "quantiles over intervals overflow", "scale the series")
         return out
@@ -298,9 +300,16 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
             levels = range(1, depth + 1)
             return tuple(word for k in levels for word in random_words(n_channels, k, MAX_WORDS, random_state))
         sizes = (n_columns, len(X)) if self.max_features is None else (1, 1)
-        labels, remedy = self._channel_labels(), "lower the depth, choose words, or set max_features"
+        remedy = "lower the depth or choose words" + ", or set max_features" * (self.max_features is None)
         return chosen_words(
-            self.words, depth, n_channels, *sizes, X.dtype, type(self).__name__, labels=labels, remedy=remedy
+            self.words,
+            depth,
+            n_channels,
+            *sizes,
+            X.dtype,
+            type(self).__name__,
+            labels=self._channel_labels(),
+            remedy=remedy,
         )
 
     def _chosen_blocks(
@@ -340,6 +349,11 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
         if block.representation == SUMS:  # a word of k letters has its first value at the k-th time
             starts = np.array([self.words_[w].length - 1 for w in block.used])
         return KeptColumns(rows, starts, first + np.searchsorted(block.rows, np.arange(len(rows) + 1)), block.columns)
+
+    def _factors(self, block: _Block) -> NDArray[np.float64]:
+        """Factors of the features of a block, which scale with their channels: as trees compute in float32."""
+        factors: NDArray[np.float64] = 1 / self.scale_[block.used[block.rows]]
+        return factors
 
     def _bytes_of_one(self, block: _Block, X: Floats) -> int:
         """Bytes that are needed for the values of one series, besides the series itself."""
