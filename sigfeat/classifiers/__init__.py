@@ -8,10 +8,10 @@ If in doubt, use `sigfeat_classifier()`: it weighs three views of a series that 
 channels or an unsuitable view cost little. Use `iss_classifier()`, which is one of the three views, where a fit must
 take a fraction of a second.
 
-Parameters that all of them share
----------------------------------
+Parameters that several of them share
+-------------------------------------
 classifier, regressor : estimator or None, default=None
-    The last step. None for ridge regression with a penalty chosen by leave-one-out validation. For classes this is
+    The last step of a pipeline. None for ridge regression with a penalty chosen by leave-one-out validation. For classes this is
     `LeaveOneOutRidgeClassifier`, which has `predict_proba` and accepts weights:
     ``pipeline.fit(X, y, classifier__sample_weight=weights)``.
 n_jobs : int or None, default=None
