@@ -11,7 +11,18 @@ import sigfeat
 import sigfeat.classifiers
 from benchmarks import accuracy, distillation, pointer
 from benchmarks.speed import __main__ as speed
-from benchmarks.speed import development, full_words, intervals, low_rank, measure, mixers, panel, prefix_tree, streams
+from benchmarks.speed import (
+    development,
+    full_words,
+    intervals,
+    low_rank,
+    measure,
+    mixers,
+    panel,
+    prefix_tree,
+    quantiles,
+    streams,
+)
 
 
 @pytest.fixture
@@ -31,6 +42,7 @@ def tiny(monkeypatch):
     monkeypatch.setattr(intervals, "LONGEST", {"definition": 20, "direct": 20})
     for module in (intervals, low_rank):  # a process each; see the test of one
         monkeypatch.setattr(module, "peak_mib", lambda *run: 1.0)
+    monkeypatch.setattr(quantiles, "SHAPES", ((3, 2, 20),))
     monkeypatch.setattr(mixers, "LENGTHS", (4, 9))
     monkeypatch.setattr(mixers, "LONGEST_TRAINED", 4)
 

@@ -60,4 +60,6 @@ def test_readme_begins_with_lines_that_run():
     first = [block for block in blocks(ROOT / "README.md") if block.heading in ("Ten lines", "A ready classifier")]
     page = run(first)
     assert page["search"].score(page["to_panel"](page["X_test"]), page["y_test"]) > 0.9
-    assert page["sigfeat_classifier"]().fit(page["X_train"], page["y_train"]).score(page["X_test"], page["y_test"]) > 0.95
+    assert (
+        page["sigfeat_classifier"]().fit(page["X_train"], page["y_train"]).score(page["X_test"], page["y_test"]) > 0.95
+    )

@@ -22,6 +22,7 @@ BENCHMARKS = {  # modules, imported when they are asked for: not every environme
     "development": "development",
     "mixers": "mixers",
     "intervals": "intervals",
+    "quantiles": "quantiles",
     "panel": "panel",
     "scale": "scale",
     "streams": "streams",

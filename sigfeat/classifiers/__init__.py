@@ -11,8 +11,8 @@ take a fraction of a second.
 Parameters that several of them share
 -------------------------------------
 classifier, regressor : estimator or None, default=None
-    The last step of a pipeline. None for ridge regression with a penalty chosen by leave-one-out validation. For classes this is
-    `LeaveOneOutRidgeClassifier`, which has `predict_proba` and accepts weights:
+    The last step of a pipeline. None for ridge regression with a penalty chosen by leave-one-out validation. For
+    classes this is `LeaveOneOutRidgeClassifier`, which has `predict_proba` and accepts weights:
     ``pipeline.fit(X, y, classifier__sample_weight=weights)``.
 n_jobs : int or None, default=None
     Number of threads, in joblib's convention: at most the number of CPUs, and -1 for all of them. In a worker process
