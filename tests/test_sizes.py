@@ -82,7 +82,7 @@ TOO_LARGE = {  # of 1 GiB
     "words": (ISSTransformer(), (1000, 60, 4), "depth=2, words='weight' would give 153720 features .* to work in"),
     "intervals": (IntervalISSTransformer(), (1000, 60, 4), "IntervalISSTransformer with depth=2, .* to work in"),
     "quantiles": (
-        IntervalQuantileTransformer(max_features=None),
+        IntervalQuantileTransformer(words=None, max_features=None),
         (500, 60, 1000),
         "IntervalQuantileTransformer would give .* to work in, .* lower max_features or n_levels",
     ),
