@@ -67,10 +67,10 @@ class _Block(NamedTuple):
 class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
     """Quantiles of series, their differences, their spectrum and their iterated sums over dyadic intervals.
 
-    Each representation of a series is a set of rows of values over time (over frequency for the spectrum). A row is cut
-    into 1, 2, 4, ... equal intervals, and into as many less one that begin in the middle of these. The features are
-    equally spaced quantiles of the values in each interval, the smallest and the largest included; the mean of the
-    interval is subtracted from every second one.
+    Channels are divided by their standard deviation. Each representation of a series is a set of rows of values over
+    time (over frequency for the spectrum). A row is cut into 1, 2, 4, ... equal intervals, and into as many less one
+    that begin in the middle of these. The features are equally spaced quantiles of the values in each interval, the
+    smallest and the largest included; the mean of the interval is subtracted from every second one.
 
     With ``words=None`` this is the QUANT transform [1]_, for series of any length. Iterated sums add what happened
     before a time, and words of several channels which of them changed first. The features are meant for trees; for
@@ -264,9 +264,10 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
                     interval_quantiles(
                         values, n_values, kind, block.layout, columns, n_threads=n_threads, out=out[some]
                     )
+                last = first + len(block.columns)
                 if block.representation != SUMS:
-                    out[:, first : first + len(block.columns)] *= self._factors(block).astype(X.dtype)
-                first += len(block.columns)
+                    out[:, first:last] *= (1 / self.scale_[block.used[block.rows]]).astype(X.dtype)
+                first = last
         self._check_overflow(out, "quantiles over intervals overflow", "scale the series")
         return out
 
@@ -350,11 +351,6 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
             starts = np.array([self.words_[w].length - 1 for w in block.used])
         return KeptColumns(rows, starts, first + np.searchsorted(block.rows, np.arange(len(rows) + 1)), block.columns)
 
-    def _factors(self, block: _Block) -> NDArray[np.float64]:
-        """Factors of the features of a block, which scale with their channels: as trees compute in float32."""
-        factors: NDArray[np.float64] = 1 / self.scale_[block.used[block.rows]]
-        return factors
-
     def _bytes_of_one(self, block: _Block, X: Floats) -> int:
         """Bytes that are needed for the values of one series, besides the series itself."""
         return BYTES_OF_VALUE * len(block.used) * X.shape[2] if block.representation in MADE else 0
@@ -381,8 +377,7 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
         """Iterated sums along the words that are used, (n_samples, n_words, n_timepoints)."""
         factor, parts = self._semiring.decay_factor(self._decay), []
         for tree in self._trees:
-            shift, scale = self.mean_, 1.0 / self.scale_
-            how = {"strict": True, "decay_factor": factor, "shift": shift, "scale": scale}
+            how = {"strict": True, "decay_factor": factor, "shift": self.mean_, "scale": 1.0 / self.scale_}
             parts.append(running_values(X, lengths, tree, self._semiring, **how))
         sums = np.empty((len(X), sum(part.shape[1] for part in parts), X.shape[2]), X.dtype)
         for tree, part in zip(self._trees, parts, strict=True):
