@@ -66,7 +66,7 @@ docs: $(READY_DOCS)
 	@echo "the site: $(SITE)/index.html"
 
 bench: $(READY_BENCH)
-	$(BIN)/python -m benchmarks.speed iss tree low_rank development mixers intervals
+	$(BIN)/python -m benchmarks.speed iss tree low_rank development mixers intervals quantiles
 
 clean:
 	rm -rf docs/api/examples docs/api/generated docs/gallery docs/generated docs/sg_execution_times.rst
