@@ -52,6 +52,7 @@ def run(monkeypatch, *arguments):
     speed.main()
 
 
+@pytest.mark.filterwarnings("ignore:__array_wrap__:DeprecationWarning")  # of aeon's own code
 def test_all_raw_times_are_written_and_the_table_is_made_from_them(tiny, monkeypatch, capsys, tmp_path):
     monkeypatch.setitem(sys.modules, "pysiglib", None)
     out = tmp_path / "results" / "kernels.json"

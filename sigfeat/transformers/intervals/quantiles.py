@@ -230,8 +230,6 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
         self._blocks = self._chosen_blocks(X, layouts, groups, random_state)
         self.words_ = words
         self.mean_, self.scale_ = channel_scaling(X, lengths, "standard")
-        used = [words[w] for block in self._blocks if block.representation == SUMS for w in block.used]
-        self._trees = PrefixTrees(used, X.shape[1]).trees if used else []
         self._n_features_out = sum(len(block.columns) for block in self._blocks)
         return self
 
@@ -363,7 +361,7 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
     def _values(self, block: _Block, X: Floats, lengths: NDArray[np.int64]) -> tuple[Floats, NDArray[np.int64]]:
         """Rows that the loops take of some series, and the number of values of each series."""
         if block.representation == SUMS:
-            return self._sums(X, lengths), lengths
+            return self._sums(block, X, lengths), lengths
         if block.representation != SPECTRUM:
             return X, lengths
         spectrum = np.zeros((len(X), len(block.used), X.shape[2] // 2 + 1))
@@ -373,15 +371,13 @@ class IntervalQuantileTransformer(FeatureTableMixin, FeatureTransformer):
             spectrum[own, :, : n // 2 + 1] = np.abs(rfft(rows, axis=2)) / np.sqrt(n)
         return spectrum, lengths // 2 + 1
 
-    def _sums(self, X: Floats, lengths: NDArray[np.int64]) -> Floats:
+    def _sums(self, block: _Block, X: Floats, lengths: NDArray[np.int64]) -> Floats:
         """Iterated sums along the words that are used, (n_samples, n_words, n_timepoints)."""
-        factor, parts = self._semiring.decay_factor(self._decay), []
-        for tree in self._trees:
-            how = {"strict": True, "decay_factor": factor, "shift": self.mean_, "scale": 1.0 / self.scale_}
-            parts.append(running_values(X, lengths, tree, self._semiring, **how))
-        sums = np.empty((len(X), sum(part.shape[1] for part in parts), X.shape[2]), X.dtype)
-        for tree, part in zip(self._trees, parts, strict=True):
-            sums[:, tree.places] = part
+        factor, words = self._semiring.decay_factor(self._decay), [self.words_[w] for w in block.used]
+        how = {"strict": True, "decay_factor": factor, "shift": self.mean_, "scale": 1.0 / self.scale_}
+        sums = np.empty((len(X), len(words), X.shape[2]), X.dtype)
+        for tree in PrefixTrees(words, X.shape[1]).trees:
+            sums[:, tree.places] = running_values(X, lengths, tree, self._semiring, **how)
         return sums
 
     def _feature_names(self) -> list[str]:
