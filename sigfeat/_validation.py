@@ -350,3 +350,11 @@ def _check_values(panel: Floats, name: str, allow_missing: bool) -> NDArray[np.i
             f"X must have no missing value inside a series for {name}, got NaN {place}; FillMissing() fills such gaps"
         )
     return lengths
+
+
+def checked_weights(sample_weight: Any, X: Any) -> NDArray[np.float64]:
+    """Weights of the series, one number for all or one for each, after a check that none is negative."""
+    weights: NDArray[np.float64] = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    if (weights < 0).any():
+        raise ValueError(f"sample_weight must be at least 0, got {weights.min().item()!r}")
+    return weights

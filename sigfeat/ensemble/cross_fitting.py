@@ -12,9 +12,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sigfeat._validation import (
     Interval,
     RandomState,
-    _check_sample_weight,
     _fit_context,
     check_is_fitted,
+    checked_weights,
     validate_data,
 )
 
@@ -59,9 +59,7 @@ class _CrossFitted(BaseEstimator):
         """Which series have a weight above 0, and the weights of these, after a check."""
         if sample_weight is None:
             return np.ones(len(X), bool), None
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
-        if (weights < 0).any():
-            raise ValueError(f"sample_weight must be at least 0, got {weights.min().item()!r}")
+        weights = checked_weights(sample_weight, X)
         return weights > 0, weights[weights > 0]
 
     def __sklearn_is_fitted__(self) -> bool:

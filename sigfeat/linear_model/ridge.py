@@ -16,10 +16,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from sigfeat._validation import (
     Interval,
     StrOptions,
-    _check_sample_weight,
     _fit_context,
     check_is_fitted,
     check_known,
+    checked_weights,
     of_objects,
     validate_data,
 )
@@ -286,20 +286,13 @@ def checked_alphas(alphas: Any) -> NDArray[np.float64]:
     return found
 
 
-def checked_weights(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weights of the series, after a check."""
-    if (weights < 0).any():
-        raise ValueError(f"sample_weight must be at least 0, got {weights.min().item()!r}")
-    return weights
-
-
 def _sample_weights(
     sample_weight: Any, class_weight: Any, X: NDArray[Any], y: NDArray[Any]
 ) -> NDArray[np.float64] | None:
     """Weights of the series, multiplied by those of their classes; None if there are no weights."""
     if sample_weight is None and class_weight is None:
         return None
-    weights = checked_weights(_check_sample_weight(sample_weight, X, dtype=np.float64))
+    weights = checked_weights(sample_weight, X)
     if class_weight is None:
         return weights
     present = weights > 0

@@ -10,16 +10,15 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 
 from sigfeat._validation import (
     Interval,
-    _check_sample_weight,
     _fit_context,
     check_is_fitted,
+    checked_weights,
     validate_data,
 )
 from sigfeat.linear_model.ridge import (
     ALPHAS,
     Roots,
     checked_alphas,
-    checked_weights,
     coefficients,
     column_means,
     left_out_residuals,
@@ -98,7 +97,7 @@ class LeaveOneOutRidgeRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator)
         alphas = checked_alphas(self.alphas)
         weights = np.ones(len(X))
         if sample_weight is not None:
-            weights = checked_weights(_check_sample_weight(sample_weight, X, dtype=np.float64))
+            weights = checked_weights(sample_weight, X)
         present = weights > 0
         if present.sum() < 2:
             where = "" if present.all() else " of weight > 0"
