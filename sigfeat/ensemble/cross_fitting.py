@@ -62,6 +62,26 @@ class _CrossFitted(BaseEstimator):
         weights = checked_weights(sample_weight, X)
         return weights > 0, weights[weights > 0]
 
+    def _left_out(self, fitted: list[Any], X: NDArray[Any], present: NDArray[np.bool_], shape: Any) -> Any:
+        """Predictions of a series by the clone without its fold, or by all clones if absent; sets `estimators_`."""
+        found = np.empty(shape)
+        for fold, one in enumerate(fitted):
+            own = np.flatnonzero(present)[self._fold_of == fold]
+            found[own] = self._predictions(one, X[own])
+        self.estimators_ = fitted
+        if not present.all():
+            found[~present] = self._mean(X[~present])
+        return found
+
+    def _mean(self, X: NDArray[Any]) -> NDArray[np.float64]:
+        """Mean of the predictions of all clones."""
+        mean: NDArray[np.float64] = np.mean([self._predictions(one, X) for one in self.estimators_], axis=0)
+        return mean
+
+    def _predictions(self, one: Any, X: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the predictions of a clone."""
+        raise NotImplementedError
+
     def __sklearn_is_fitted__(self) -> bool:
         return "estimators_" in vars(self)
 
@@ -144,14 +164,7 @@ class CrossFittedClassifier(ClassifierMixin, _CrossFitted):
         present, weights = self._present(X, sample_weight)
         self.classes_, labels = np.unique(y[present], return_inverse=True)
         fitted = self._fit_folds(X[present], y[present], labels, weights)
-        probabilities = np.empty((len(X), len(self.classes_)))
-        for fold, one in enumerate(fitted):
-            own = np.flatnonzero(present)[self._fold_of == fold]
-            probabilities[own] = self._probabilities(one, X[own])
-        self.estimators_ = fitted
-        if not present.all():
-            probabilities[~present] = self.predict_proba(X[~present])
-        self.left_out_probabilities_ = probabilities
+        self.left_out_probabilities_ = self._left_out(fitted, X, present, (len(X), len(self.classes_)))
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
@@ -168,10 +181,7 @@ class CrossFittedClassifier(ClassifierMixin, _CrossFitted):
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        total = np.zeros((len(X), len(self.classes_)))
-        for one in self.estimators_:
-            total += self._probabilities(one, X)
-        return total / len(self.estimators_)
+        return self._mean(X)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Classes of the largest probability.
@@ -189,7 +199,7 @@ class CrossFittedClassifier(ClassifierMixin, _CrossFitted):
         chosen: NDArray[Any] = self.classes_[probabilities.argmax(axis=1)]
         return chosen
 
-    def _probabilities(self, one: Any, X: NDArray[Any]) -> NDArray[np.float64]:
+    def _predictions(self, one: Any, X: NDArray[Any]) -> NDArray[np.float64]:
         """Probabilities of a clone, 0 for a class that only its own fold has."""
         probabilities = np.zeros((len(X), len(self.classes_)))
         probabilities[:, np.searchsorted(self.classes_, one.classes_)] = one.predict_proba(X)
@@ -258,14 +268,7 @@ class CrossFittedRegressor(RegressorMixin, _CrossFitted):
         y = y.ravel() if y.ndim == 2 and y.shape[1] == 1 else y
         present, weights = self._present(X, sample_weight)
         fitted = self._fit_folds(X[present], y[present], np.zeros(present.sum(), np.int64), weights)
-        predictions = np.empty(y.shape)
-        for fold, one in enumerate(fitted):
-            own = np.flatnonzero(present)[self._fold_of == fold]
-            predictions[own] = one.predict(X[own])
-        self.estimators_ = fitted
-        if not present.all():
-            predictions[~present] = self.predict(X[~present])
-        self.left_out_predictions_ = predictions
+        self.left_out_predictions_ = self._left_out(fitted, X, present, y.shape)
         return self
 
     def predict(self, X: Any) -> NDArray[np.float64]:
@@ -282,8 +285,11 @@ class CrossFittedRegressor(RegressorMixin, _CrossFitted):
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        mean: NDArray[np.float64] = np.mean([one.predict(X) for one in self.estimators_], axis=0)
-        return mean
+        return self._mean(X)
+
+    def _predictions(self, one: Any, X: NDArray[Any]) -> NDArray[np.float64]:
+        predictions: NDArray[np.float64] = one.predict(X)
+        return predictions
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
