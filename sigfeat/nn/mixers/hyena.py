@@ -10,7 +10,7 @@ from jaxtyping import Bool, Complex, Float
 from torch import Tensor, nn
 
 from sigfeat.nn.layers import linear
-from sigfeat.nn.mixers.convolution import convolve, fft_length, filter_spectrum
+from sigfeat.nn.mixers.convolution import convolve, fft_length, filter_spectrum, short_convolve
 from sigfeat.nn.mixers.incremental import (
     Convolution,
     DirectConvolution,
@@ -246,8 +246,7 @@ class Hyena(nn.Module):
         length = x.shape[1]
         if mask is not None:
             x = x * mask[..., None]
-        z, *projected = self._project(x.transpose(1, 2)).chunk(self.order + 1, dim=1)
-        gates = [1 + gate / self.order for gate in projected]
+        z, *gates = self._project(x).chunk(self.order + 1, dim=1)
         if mask is not None:  # the gates are masked too, so that each z is 0 after the end
             z = z * mask[:, None]
             gates = [gate * mask[:, None] for gate in gates]
@@ -297,13 +296,14 @@ class Hyena(nn.Module):
         taps = self.filters(lags).unflatten(0, self.skip.shape) / self.order
         return torch.where(lags == 0, taps + self.skip[..., None], taps)
 
-    def _project(self, x: Float[Tensor, "batch d_model length"]) -> Float[Tensor, "batch projected length"]:
-        """Project and apply the short convolutions, merged into one, which is 1.9 times as fast as two steps."""
-        width = self.short_taps.shape[1]
-        weight = self.in_projection.weight[:, :, None] * self.short_taps[:, None, :]
+    def _project(self, x: Float[Tensor, "batch length d_model"]) -> Float[Tensor, "batch projected length"]:
+        """Values v and gates 1 + x_n / N: projections, each followed by its short convolution."""
+        d_model, width = self.skip.shape[1], self.short_taps.shape[1]
+        is_gate = torch.arange(len(self.short_taps), device=x.device) >= d_model
+        scale = torch.ones_like(self.short_bias).masked_fill(is_gate, 1 / self.order)
+        projected = self.in_projection(x).transpose(1, 2).contiguous()
         before = width - 1 if self.causal else width // 2
-        padded = nn.functional.pad(x, (before, width - 1 - before))
-        return nn.functional.conv1d(padded, weight, self.short_bias)
+        return short_convolve(projected, self.short_taps * scale[:, None], self.short_bias * scale + is_gate, before)
 
     def _spectra(self, length: int, n_fft: int) -> Complex[Tensor, "order d_model frequencies"]:
         return self.spectra.get(
