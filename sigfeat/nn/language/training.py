@@ -69,7 +69,7 @@ def train_language_model(
     seed: int = 0,
     callbacks: Sequence[Any] = (),
     device: torch.device | str = "cpu",
-    verbose: bool = False,
+    verbose: bool | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Train a language model in place to predict each next token of a text, by AdamW.
 
@@ -102,8 +102,9 @@ def train_language_model(
     device : torch.device or str, default="cpu"
         Device of the training; "accelerate" for the device of this process, which may share each batch with other
         processes.
-    verbose : bool, default=False
-        Whether to show a progress bar.
+    verbose : bool or None, default=None
+        Whether to show a progress bar on standard error. None for one if standard error is a terminal and the training
+        takes more than about ten seconds.
 
     Returns
     -------
@@ -152,7 +153,8 @@ def train_language_model(
         patience=ENDLESS,  # the best epoch is kept, and learning rates fall towards the end
         callbacks=callbacks,
         device=device,
-        bar=f"{model.config.mixer} language model" if verbose else "",
+        title=f"{model.config.mixer} language model",
+        verbose=verbose,
         seconds=math.inf if seconds is None else seconds,
     )
     inputs = {"series": rows, "lengths": np.full(len(rows), window)}

@@ -12,14 +12,18 @@ from sigfeat.nn.pooling import pool_whole
 from sigfeat.nn.training.augmentation import augmented
 from sigfeat.nn.training.loop import Objective
 
+FORCED = 0.3  # fraction of the training in which each mixer of the student learns from that of the teacher alone
+
+MATRICES = ("in_projection", "out_projection", "widen", "narrow")  # of the blocks, by their names
+
 
 class Distillation(Objective):
     """Distance between the tokens, and the pooled tokens, of a student and its teacher on augmented series.
 
-    token MSE / variance + pooled MSE / variance + 0.5 (1 - progress) mixer MSE / variance. The last term compares the
-    outputs of the mixers of student and teacher for the input of the teacher's, averaged over the blocks; it is omitted
-    if student and teacher differ in width or depth. The term of pooled tokens is omitted for a single series, whose
-    variance is zero.
+    token MSE / variance + pooled MSE / variance. The term of pooled tokens is omitted for a single series, whose
+    variance is zero. If student and teacher agree in width and depth, the first `FORCED` of the training has another
+    loss, which is cheaper and does not pass through the whole student: mixer MSE / variance, between the outputs of the
+    mixers of student and teacher for the input of the teacher's, averaged over the blocks.
 
     Parameters
     ----------
@@ -37,6 +41,11 @@ class Distillation(Objective):
         super().__init__(student, generator)
         self.teacher, self.pooling = teacher.requires_grad_(False), pooling
         self.is_alike = _alike(student, teacher)
+
+    def parameter_groups(self, weight_decay: float | int) -> list[tuple[str, dict[str, float | int]]]:
+        """Give the matrices inside the blocks orthogonal steps."""
+        how: dict[str, float | int] = {"rate": 1.0, "weight_decay": weight_decay}
+        return [*((f"trained.blocks.*.{name}.weight", how | {"orthogonal": True}) for name in MATRICES), ("*", how)]
 
     def train(self, mode: bool = True) -> "Distillation":
         """Set the mode of the student; the teacher stays in evaluation mode."""
@@ -58,13 +67,10 @@ class Distillation(Objective):
         lengths, real, mask = own(lengths), own(real), None if mask is None else own(mask)
         with torch.no_grad():
             goal, steps = tokens_and_steps(self.teacher, series, mask)
-        if self.is_alike:
-            found, forced = self._found_and_forced(series, mask, steps)
-            distances = [self._relative(added, step[1], real) for added, step in zip(forced, steps, strict=True)]
-            mixing = 0.5 * (1 - self.progress) * torch.stack(distances).mean()
-        else:
-            found, mixing = self.trained(series, mask), series.new_zeros(())
-        loss = self._relative(found, goal, real) + mixing
+        if self.is_alike and self.progress < FORCED:
+            return self._forced(mask, real, steps)
+        found = self.trained(series, mask)
+        loss = self._relative(found, goal, real)
         if n_series == 1:
             return loss
         pooled_goal, pooled = (pool_whole(tokens, lengths, self.pooling)[:, None] for tokens in (goal, found))
@@ -84,23 +90,21 @@ class Distillation(Objective):
         error = sharing.count * ((found - goal).square() * real).sum()
         return error / (variance + 1e-6 * size * n_points + torch.finfo(goal.dtype).tiny)
 
-    def _found_and_forced(
+    def _forced(
         self,
-        series: Float[Tensor, "batch length channels"],
         mask: Bool[Tensor, "batch length"] | None,
+        real: Bool[Tensor, "batch length 1"],
         steps: Sequence[tuple[Tensor, Tensor]],
-    ) -> tuple[Tensor, list[Tensor]]:
-        """Tokens of the student, and outputs of its mixers for the teacher's input; each mixer runs once for both."""
-        student, forced = self.trained, []
+    ) -> Float[Tensor, ""]:
+        """Mean distance between the outputs of the mixers of student and teacher, for the input of the teacher's."""
+        student, distances = self.trained, []
         assert isinstance(student, Encoder)
-        x, twice = student.embed(series), None if mask is None else torch.cat([mask, mask])
-        for block, (before, _) in zip(student.blocks, steps, strict=True):
+        for block, (before, added) in zip(student.blocks, steps, strict=True):
             assert isinstance(block, Block)
-            own, added = block.mix(torch.cat([x, before]), twice).chunk(2)
-            forced.append(added)
-            x = x + own
-            x = x + block.feed(x)
-        return student.finish(x), forced
+            distances.append(self._relative(block.mix(before, mask), added, real))
+        # several processes that average their gradients need one of each weight
+        unused = torch.stack([weight.sum() for weight in student.parameters()]).sum()
+        return torch.stack(distances).mean() + 0.0 * unused
 
 
 def copy_weights(student: Encoder, teacher: Encoder) -> None:
