@@ -66,8 +66,9 @@ def orthogonal(matrices: Float[Tensor, "*batch rows columns"]) -> Float[Tensor, 
     """About U V^T of matrices U S V^T, with singular values between 0.7 and 1.2, by five steps of an iteration."""
     if matrices.shape[-2] > matrices.shape[-1]:
         return orthogonal(matrices.mT).mT
-    x = matrices / matrices.norm(dim=(-2, -1), keepdim=True).clamp(min=torch.finfo(matrices.dtype).tiny)
+    x: Tensor = matrices / matrices.norm(dim=(-2, -1), keepdim=True).clamp(min=torch.finfo(matrices.dtype).tiny)
     for _ in range(5):
         square = x @ x.mT
-        x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
+        polynomial: Tensor = -4.7750 * square + 2.0315 * square @ square
+        x = 3.4445 * x + polynomial @ x
     return x
