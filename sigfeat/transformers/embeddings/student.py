@@ -253,6 +253,8 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
             d_ff=int(self.d_ff or d_ff),
             d_out=of_teacher.d_out,
             causal=of_teacher.causal if self.causal is None else bool(self.causal),
+            positions=of_teacher.positions,
+            embedding_filter=of_teacher.embedding_filter,
             **{name: kinds[name](getattr(self, name)) for name in self._mixer.fields},
         )
         self._mixer.check(spec)
