@@ -116,7 +116,8 @@ class Attention(nn.Module):
         q, k, _ = self.queries_keys_values(x, mask)
         scores = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
         allowed = None if mask is None or self.causal else mask[:, None, None, :]
-        return (scores + self.added_to_scores(q, k, allowed)).softmax(dim=-1)
+        weights: Tensor = (scores + self.added_to_scores(q, k, allowed)).softmax(dim=-1)
+        return weights
 
     def queries_keys_values(
         self, x: Float[Tensor, "batch length d_model"], mask: Bool[Tensor, "batch length"] | None = None

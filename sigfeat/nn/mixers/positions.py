@@ -40,7 +40,7 @@ def rotated(x: Float[Tensor, "*batch length width"], start: int = 0) -> Float[Te
     positions = torch.arange(start, start + length, dtype=torch.float64, device=x.device)
     angles = positions[:, None] * BASE**-exponents
     cosines, sines = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
-    first, second, rest = x.split([n_pairs, n_pairs, x.shape[-1] - 2 * n_pairs], dim=-1)
+    first, second, rest = x[..., :n_pairs], x[..., n_pairs : 2 * n_pairs], x[..., 2 * n_pairs :]
     return torch.cat([first * cosines - second * sines, first * sines + second * cosines, rest], dim=-1)
 
 

@@ -126,9 +126,10 @@ class MHAEmbedder(Embedder):
     ImportError
         If torch or skorch is not installed, or accelerate with ``device="accelerate"``.
     ValueError
-        If `d_model` is not a multiple of `n_heads`, a filter has an even width but is not causal, y is missing with ``fit_mode="supervised"`` or has a single class
-        or value, the device cannot be used, X, y or `batch_size` are not compatible with the other processes, values
-        are NaN or infinite, training diverges, or the output would not fit into memory.
+        If `d_model` is not a multiple of `n_heads`, a filter has an even width but is not causal, y is missing with
+        ``fit_mode="supervised"`` or has a single class or value, the device cannot be used, X, y or `batch_size` are
+        not compatible with the other processes, values are NaN or infinite, training diverges, or the output would not
+        fit into memory.
 
     See Also
     --------
