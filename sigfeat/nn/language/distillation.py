@@ -280,7 +280,8 @@ def _divergence(
     return nn.functional.kl_div(logs, goals, reduction="batchmean", log_target=True)
 
 
-def _check_pair(student: HyenaLM, teacher: HyenaLM) -> None:
+def _check_pair(student: Any, teacher: Any) -> None:
+    """Raise a ValueError unless the models are language models with as many tokens."""
     for name, model in (("student", student), ("teacher", teacher)):
         if not isinstance(model, HyenaLM):
             raise ValueError(f"{name} must be a language model, HyenaLM, got {type(model).__name__}")

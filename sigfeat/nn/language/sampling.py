@@ -108,7 +108,7 @@ def tokens_of(prompt: Any, n_tokens: int, name: str = "prompt") -> tuple[Tensor,
         return found.cpu().numpy().astype(dtype if np.iinfo(dtype).max >= n_tokens - 1 else np.int64)
 
     prompt_shape = tokens.shape[:-1]
-    return tokens.reshape(-1, tokens.shape[-1]), as_array
+    return tokens if tokens.ndim == 2 else tokens[None], as_array
 
 
 def _integers(prompt: Any, name: str) -> Any:
