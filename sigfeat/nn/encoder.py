@@ -166,12 +166,16 @@ class Encoder(nn.Module):
         tokens : tensor of shape (batch, length, d_out)
             Tokens of real points do not depend on padding; the others have no meaning.
         """
-        if mask is not None:
-            series = series.masked_fill(~mask[..., None], 0.0)
-        x = self.embed(series)
+        x = self.first_tokens(series, mask)
         for block in self.blocks:
             x = block(x, mask)
         return self.finish(x)
+
+    def first_tokens(
+        self, series: Float[Tensor, "batch length channels"], mask: Bool[Tensor, "batch length"] | None = None
+    ) -> Float[Tensor, "batch length d_model"]:
+        """Tokens before the first block, where padding is replaced by zeros."""
+        return self.embed(series if mask is None else series.masked_fill(~mask[..., None], 0.0))
 
     def embed(self, series: Float[Tensor, "batch length channels"]) -> Float[Tensor, "batch length d_model"]:
         """Tokens before the first block."""

@@ -1,6 +1,8 @@
 """Small parts of encoders: linear maps, positions, padding."""
 
+import contextlib
 import math
+from collections.abc import Iterator
 from typing import TypeVar
 
 import torch
@@ -43,6 +45,20 @@ class Dropout(nn.Module):
             return x
         kept = torch.empty_like(x).bernoulli_(1 - self.rate, generator=self.generator)
         return x * kept / (1 - self.rate)
+
+
+@contextlib.contextmanager
+def evaluated(*networks: nn.Module) -> Iterator[None]:
+    """Networks in evaluation mode and without gradients, until the end of the context."""
+    modes = [network.training for network in networks]
+    try:
+        for network in networks:
+            network.eval()
+        with torch.no_grad():
+            yield
+    finally:
+        for network, mode in zip(networks, modes, strict=True):
+            network.train(mode)
 
 
 def sinusoids(length: int, d_model: int, like: Tensor, start: int = 0) -> Float[Tensor, "{length} d_model"]:

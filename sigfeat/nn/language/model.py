@@ -109,11 +109,16 @@ class HyenaLM(nn.Module):
         ValueError
             If the tokens are not integers, have another shape, exceed the context, or are outside [0, n_tokens).
         """
-        self.check_tokens(tokens)
-        x = self.dropout(self.embed(tokens.long()))
+        x = self.first_tokens(tokens)
         for block in self.blocks:
             x = block(x)
         return self.finish(x if n_last is None else x[:, max(0, x.shape[1] - n_last) :])
+
+    def first_tokens(self, tokens: Tensor, mask: Tensor | None = None) -> Float[Tensor, "batch length d_model"]:
+        """Tokens before the first block; the mask of an encoder is not needed, since padding comes last."""
+        self.check_tokens(tokens)
+        first: Tensor = self.dropout(self.embed(tokens.long()))
+        return first
 
     def embed(self, tokens: Tensor, start: int = 0) -> Float[Tensor, "batch length d_model"]:
         """Embed tokens, the first of which is at position `start`."""
@@ -169,7 +174,11 @@ class HyenaLM(nn.Module):
 
     def finish(self, x: Float[Tensor, "batch length d_model"]) -> Float[Tensor, "batch length tokens"]:
         """Logits from the output of the last block."""
-        return nn.functional.linear(self.norm(x), self.embedding.weight)
+        return self.head(self.norm(x))
+
+    def head(self, x: Float[Tensor, "batch length d_model"]) -> Float[Tensor, "batch length tokens"]:
+        """Logits from the normalised output of the last block."""
+        return nn.functional.linear(x, self.embedding.weight)
 
     def incremental(self, batch: int = 1, **options: Any) -> "LanguageModelState":
         """The model, in evaluation mode and with the weights as they are now, for tokens that arrive some at a time.
