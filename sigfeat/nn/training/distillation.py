@@ -93,7 +93,7 @@ class Distillation(Objective):
         """Tokens of the student, and outputs of its mixers for the teacher's input; each mixer runs once for both."""
         student, forced = self.trained, []
         assert isinstance(student, Encoder)
-        x, twice = student.embed(series), None if mask is None else torch.cat([mask, mask])
+        x, twice = student.embed(series, mask), None if mask is None else torch.cat([mask, mask])
         for block, (before, _) in zip(student.blocks, steps, strict=True):
             assert isinstance(block, Block)
             own, added = block.mix(torch.cat([x, before]), twice).chunk(2)
@@ -115,7 +115,7 @@ def tokens_and_steps(
     encoder: Encoder, series: Float[Tensor, "batch length channels"], mask: Bool[Tensor, "batch length"] | None
 ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
     """Tokens of an encoder and, for each block, the tokens before it and the output of its mixer."""
-    x, steps = encoder.embed(series), []
+    x, steps = encoder.embed(series, mask), []
     for block in encoder.blocks:
         assert isinstance(block, Block)
         added = block.mix(x, mask)
