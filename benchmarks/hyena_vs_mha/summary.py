@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.hyena_vs_mha.cost import EXPLICIT, FUSED, crossover, slope
+from benchmarks.hyena_vs_mha.students import CONTROL, HYENA, kind_of
+from benchmarks.hyena_vs_mha.tasks import ACCURACY
 from benchmarks.study.records import Record
 from sigfeat.nn import skill
 
 Spread = tuple[float, float]  # mean and standard deviation over seeds
-
-CONTROL = "control"
-HYENA = "Hyena order"
 
 
 def student_table(records: Sequence[Record]) -> list[Record]:
@@ -26,14 +25,14 @@ def student_table(records: Sequence[Record]) -> list[Record]:
     Returns
     -------
     rows : list of dict
-        "data_set", "objective", "student", "n_seeds"; "by_seed": R2 of tokens by seed; and by name (mean, standard
-        deviation) of each figure, the latter NaN for a single seed: "token_r2", "pooled_r2", "cosine"; "token_skill",
-        "pooled_skill" over the control of the same seed; "ridge", "logistic" (accuracies), "lost" (accuracy of the
-        teacher less that of the student, both by ridge), "agreement" (by ridge); "seconds", "transform_seconds",
-        "n_parameters", "largest_gradient"; each measure of similarity, and its chance as "<measure>, chance".
+        "data_set", "objective", "student", "unit", "n_seeds"; "by_seed": R2 of tokens by seed; and by name (mean,
+        standard deviation) of each figure, the latter NaN for a single seed: "token_r2", "pooled_r2", "cosine";
+        "token_skill", "pooled_skill" over the control of the same seed; "score" in its unit, "lost" (how much worse it
+        is than that of the teacher), "agreement" of the predictions; "seconds", "transform_seconds", "n_parameters",
+        "largest_gradient"; each measure of similarity, and its chance as "<measure>, chance".
     """
     students = [record for record in records if record["kind"] == "student"]
-    teachers = {_combination(record): record for record in records if record["kind"] == "teacher"}
+    teachers = {_combination(record): record for record in _teachers(records)}
     controls = {_combination(record): record for record in students if record["student"] == CONTROL}
     rows = []
     for place, group in grouped(students, lambda record: (*_combination(record)[:2], record["student"])):
@@ -41,21 +40,23 @@ def student_table(records: Sequence[Record]) -> list[Record]:
             _figures(record, teachers.get(_combination(record)), controls.get(_combination(record))) for record in group
         ]
         row = dict(zip(("data_set", "objective", "student"), place, strict=True)) | {"n_seeds": len(group)}
+        row["unit"] = group[0]["unit"]
         row["by_seed"] = {record["seed"]: _number(record["fidelity"]["token_r2"]) for record in group}
         rows.append(row | {name: spread([figures[name] for figures in of_seeds]) for name in of_seeds[0]})
     return rows
 
 
 def teacher_table(records: Sequence[Record]) -> list[Record]:
-    """The same of teachers: "ridge", "logistic", "seconds", "transform_seconds", "n_parameters"."""
-    teachers = [record for record in records if record["kind"] == "teacher"]
+    """The same of teachers: "unit", "score", "seconds", "transform_seconds", "n_parameters"."""
+    teachers = _teachers(records)
     rows = []
     for place, group in grouped(teachers, lambda record: _combination(record)[:2]):
         of_seeds = [
-            record["accuracy"] | {name: record.get(name) for name in ("seconds", "transform_seconds", "n_parameters")}
+            {name: record.get(name) for name in ("score", "seconds", "transform_seconds", "n_parameters")}
             for record in group
         ]
         row = dict(zip(("data_set", "objective"), place, strict=True)) | {"n_seeds": len(group)}
+        row["unit"] = group[0]["unit"]
         rows.append(row | {name: spread([figures[name] for figures in of_seeds]) for name in of_seeds[0]})
     return rows
 
@@ -108,7 +109,7 @@ def cost_table(records: Sequence[Record]) -> list[Record]:
 
 def order_of(student: str) -> int:
     """Order of a Hyena by its name."""
-    return int(student.rpartition(" ")[2])
+    return kind_of(student).order
 
 
 def shown(found: Spread, digits: int = 3) -> str:
@@ -135,6 +136,11 @@ def mean_of_known(values: Iterable[float]) -> float:
 def rounded(length: float) -> int:
     """A length to two digits."""
     return int(float(f"{length:.2g}"))
+
+
+def _teachers(records):
+    """Records of teachers that have attention."""
+    return [record for record in records if record["kind"] == "teacher" and record["mixes"]]
 
 
 def _combination(record):
@@ -164,10 +170,10 @@ def _figures(record, teacher, control):
         r2 = _number(record["fidelity"][f"{name}_r2"])
         of_control = _number(control["fidelity"][f"{name}_r2"]) if control else math.nan
         figures[f"{name}_skill"] = math.nan if math.isnan(of_control) else skill(r2, of_control)
-    figures |= record["accuracy"]
-    of_teacher = _number(teacher["accuracy"]["ridge"]) if teacher else math.nan
-    figures["lost"] = of_teacher - _number(record["accuracy"]["ridge"])
-    figures["agreement"] = record["agreement"]["ridge"]
+    of_teacher = _number(teacher["score"]) if teacher else math.nan
+    worse = of_teacher - _number(record["score"])
+    figures["lost"] = worse if record["unit"] == ACCURACY else -worse
+    figures |= {name: record[name] for name in ("score", "agreement")}
     figures |= {name: record[name] for name in ("seconds", "transform_seconds", "n_parameters")}
     figures["largest_gradient"] = record["health"].get("largest_gradient_norm")
     for name, values in record["similarity"].items():

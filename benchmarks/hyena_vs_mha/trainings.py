@@ -142,7 +142,7 @@ def _attention(network, student, models, teacher):
 
 
 def _combination(cell):
-    return {"task": cell.task, "unit": task_of(cell.task).unit, "objective": cell.objective, "seed": cell.seed}
+    return {"data_set": cell.task, "unit": task_of(cell.task).unit, "objective": cell.objective, "seed": cell.seed}
 
 
 def _n_parameters(models, model):

@@ -11,7 +11,7 @@ from sigfeat.nn.layers import Dropout, linear, sinusoids
 from sigfeat.nn.mixers import BlockSpec, build_mixer
 from sigfeat.nn.mixers.incremental import IncrementalState
 from sigfeat.nn.mixers.positions import SINUSOIDAL, check_positions
-from sigfeat.nn.mixers.projection import check_width, widened
+from sigfeat.nn.mixers.projection import check_width, padding
 
 
 @dataclass(frozen=True)
@@ -175,15 +175,13 @@ class Encoder(nn.Module):
         self, series: Float[Tensor, "batch length channels"], mask: Bool[Tensor, "batch length"] | None = None
     ) -> Float[Tensor, "batch length d_model"]:
         """Tokens before the first block, where padding is replaced by zeros."""
-        return self.embed(series if mask is None else series.masked_fill(~mask[..., None], 0.0))
-
-    def embed(self, series: Float[Tensor, "batch length channels"]) -> Float[Tensor, "batch length d_model"]:
-        """Tokens before the first block."""
         spec = self.spec
+        if mask is not None:
+            series = series.masked_fill(~mask[..., None], 0.0)
         if spec.embedding_filter > 1:
-            values = widened(series.transpose(1, 2), spec.embedding_filter, spec.causal)
-            # (batch, channels, length, width) -> (batch, length, channels width)
-            series = values.unfold(2, spec.embedding_filter, 1).transpose(1, 2).flatten(2)
+            padded = nn.functional.pad(series, (0, 0, *padding(spec.embedding_filter, spec.causal)))
+            # (batch, length, channels, width) -> (batch, length, channels width)
+            series = padded.unfold(1, spec.embedding_filter, 1).flatten(2)
         x = self.embedding(series)
         if spec.positions == SINUSOIDAL:
             x = x + sinusoids(series.shape[1], spec.d_model, x)

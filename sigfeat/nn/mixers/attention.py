@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from sigfeat.nn.layers import linear
 from sigfeat.nn.mixers.incremental import IncrementalState, ShortConvolution, check_causal
 from sigfeat.nn.mixers.positions import ALIBI, ROTARY, check_positions, distance_penalty, rotated
-from sigfeat.nn.mixers.projection import check_width, first_taps, short_projection
+from sigfeat.nn.mixers.projection import check_width, first_taps, short_projection_by_token
 from sigfeat.nn.mixers.spec import BlockSpec
 
 
@@ -128,7 +128,7 @@ class Attention(nn.Module):
         else:
             x = x if mask is None else x * mask[..., None]
             weights = self.in_projection.weight, self.short_taps, self.short_bias
-            projected = short_projection(x.transpose(1, 2), *weights, self.causal).transpose(1, 2)
+            projected = short_projection_by_token(x, *weights, self.causal)
         return self.split(projected)
 
     def split(
@@ -136,17 +136,20 @@ class Attention(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values from joint projections, the first of which is at position `start`."""
         batch, length, _ = projected.shape
-        q, k, v = projected.view(batch, length, 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)
+        # (batch, length, 3 heads, width) -> (batch, 3 heads, length, width)
+        heads = projected.view(batch, length, 3 * self.n_heads, -1).transpose(1, 2)
+        queries_keys, v = heads.split([2 * self.n_heads, self.n_heads], dim=1)
         if self.positions == ROTARY:
-            q, k = rotated(q, start), rotated(k, start)
+            queries_keys = rotated(queries_keys, start)
+        q, k = queries_keys.chunk(2, dim=1)
         return q, k, v
 
     def added_to_scores(
         self, q: Tensor, k: Tensor, allowed: Bool[Tensor, "batch 1 1 keys"] | None = None
-    ) -> Float[Tensor, "*batch queries keys"]:
+    ) -> Float[Tensor, "batch heads queries keys"]:
         """What is added to the scores: -inf where a token must not be attended to, and the penalty of distance."""
         n_queries, n_keys = q.shape[2], k.shape[2]
-        added = q.new_zeros(1, n_queries, n_keys)
+        added = q.new_zeros(1, 1, n_queries, n_keys)
         if self.positions == ALIBI:
             added = distance_penalty(self.n_heads, n_queries, n_keys, q)
         if self.causal:

@@ -13,7 +13,15 @@ from sigfeat.nn.pooling import pool_whole
 from sigfeat.nn.training.augmentation import augmented
 from sigfeat.nn.training.loop import Objective
 
-SIZES = ("n_channels", "n_tokens", "d_model", "n_layers", "d_ff", "d_out")  # of encoders, of language models, or both
+SIZES = (
+    "n_channels",
+    "embedding_filter",
+    "n_tokens",
+    "d_model",
+    "n_layers",
+    "d_ff",
+    "d_out",
+)  # of encoders, of language models, or both
 
 
 @dataclass(frozen=True)
