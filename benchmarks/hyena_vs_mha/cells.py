@@ -1,4 +1,4 @@
-"""What is measured, cell by cell: a teacher, a student, the cost of a mixer at a length."""
+"""What is measured, cell by cell: a teacher, a student, the costs of all mixers at a length."""
 
 import contextlib
 import functools
@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
 
 from benchmarks.data import load
-from benchmarks.hyena_vs_mha.cost import measure_apart
+from benchmarks.hyena_vs_mha.turns import left_out, measure_apart
 from benchmarks.similarity import compare, layer_map
 from benchmarks.study import cells
 from benchmarks.study.records import Record, Records, file_name, rounded
@@ -72,16 +72,18 @@ class Student:
 
 @dataclass(frozen=True)
 class Cost:
-    """A mixer on sequences of a length; `limit` in seconds."""
+    """Mixers that take turns on sequences of a length; `left_out` are not measured; `limit` in seconds."""
 
-    mixer: str
+    mixers: tuple[str, ...]
+    left_out: tuple[str, ...]
     length: int
     task: str
+    batch: int
     repeat: int
     limit: float
 
     def __str__(self):
-        return f"{self.mixer} {self.task} {self.length} steps"
+        return f"costs {self.task} {self.length} steps"
 
 
 class Store(Records):
@@ -120,9 +122,24 @@ def measured(cell: Teacher | Student | Cost, store: Store, folder: Path | None) 
             return _teacher(cell, store, folder)
         if isinstance(cell, Student):
             return _student(cell, store, folder)
-        return {"kind": "cost"} | measure_apart(cell.mixer, cell.length, cell.task, cell.repeat, cell.limit)
+        return _costs(cell)
 
     return cells.measured(cell, measure, store)
+
+
+def rows(record: Record) -> list[Record]:
+    """Records of single mixers from one of costs; another one as it is."""
+    if record["kind"] != "cost":
+        return [record]
+    shared = {name: value for name, value in record.items() if name != "mixers"}
+    return [shared | of_mixer for of_mixer in record["mixers"]]
+
+
+def _costs(cell):
+    shared = {"length": cell.length, "task": cell.task, "batch": cell.batch}
+    measured = measure_apart(cell.mixers, **shared, repeat=cell.repeat, limit=cell.limit)
+    missing = [left_out(name, **shared) for name in cell.left_out]
+    return {"kind": "cost"} | shared | {"mixers": [*measured, *missing]}
 
 
 def _teacher(cell, store, folder):

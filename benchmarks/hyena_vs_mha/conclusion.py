@@ -1,26 +1,19 @@
 """The conclusion of a study, in sentences."""
 
-import itertools
 import math
 import statistics
 from collections.abc import Sequence
 
-from benchmarks.hyena_vs_mha.cost import EXPLICIT, FUSED, GRU, S4D
+from benchmarks.hyena_vs_mha.cost_conclusion import losses, speed
+from benchmarks.hyena_vs_mha.cost_table import cost_table
 from benchmarks.hyena_vs_mha.summary import (
     CONTROL,
     HYENA,
     Record,
     Spread,
-    as_memory,
-    as_time,
-    cost_table,
     grouped,
-    judged,
     order_of,
-    ratios_of,
-    rounded,
     shown,
-    spoken,
     spread,
     student_table,
     teacher_table,
@@ -52,11 +45,11 @@ def conclusion(records: Sequence[Record]) -> list[str]:
         sentences += _of_orders(place, [row for row in rows if row["student"].startswith(HYENA)])
     sentences += _of_teachers(students) + _of_likeness(students) + _of_accuracy(students)
     sentences += _of_training(students, teacher_table(records))
-    sentences += _of_speed(costs)
+    sentences += speed(costs)
     for place in places:
         rows = [row for row in students if (row["data_set"], row["objective"]) == place]
         sentences += _of_rivals(place, rows)
-    return sentences + _of_losses(costs)
+    return sentences + losses(costs)
 
 
 def _of_orders(place, rows):
@@ -190,30 +183,6 @@ def _of_training(students, teachers):
     ]
 
 
-def _of_speed(costs):
-    rows = {(row["name"], row["task"]): row for row in costs}
-    sentences = []
-    for task, reference in itertools.product(("forward", "training"), (FUSED, EXPLICIT)):
-        own, other = judged(rows, task), rows.get((reference, task))
-        ratios = ratios_of(own, other, "seconds") if own and other else {}
-        if ratios:
-            length = max(ratios)
-            when = _faster_when(own["crossover"][reference], ratios, reference)
-            takes = f"takes {as_time(ratios[length])} at {length:,} steps"
-            sentences.append(f"{task.capitalize()}, {own['name']} is {when}, and {takes}.")
-    return sentences
-
-
-def _faster_when(start, ratios, reference):
-    if start is None and any(ratio > 1 for ratio in ratios.values()):
-        return f"faster than {spoken(reference)} at some lengths, but not at the longest"
-    if start is None:
-        return f"faster than {spoken(reference)} at no length measured"
-    if start <= min(ratios):
-        return f"faster than {spoken(reference)} at all lengths measured, from {min(ratios):,} steps on"
-    return f"faster than {spoken(reference)} from about {rounded(start):,} steps on"
-
-
 def _of_rivals(place, rows):
     """Who imitates attention better than the best Hyena."""
     rows = [row for row in rows if not math.isnan(row["token_r2"][0])]
@@ -231,38 +200,3 @@ def _of_rivals(place, rows):
         f"variance of the tokens ({best['student']}: {shown(best['token_r2'], 4)})"
         f"{'; with one seed, this may be chance' if single else ''}."
     ]
-
-
-def _of_losses(costs):
-    """Where Hyena is slower or needs more memory than fused attention, and where other students are faster."""
-    rows = {(row["name"], row["task"]): row for row in costs}
-    sentences = []
-    for task in ("forward", "training"):
-        own, other = judged(rows, task), rows.get((FUSED, task))
-        if own is None:
-            continue
-        times, peaks = (ratios_of(own, other, figure) if other else {} for figure in ("seconds", "peak_bytes"))
-        slower = {length: ratio for length, ratio in times.items() if ratio < 1}
-        if slower:
-            length = min(slower, key=lambda length: slower[length])
-            where = "in time" if max(times) in slower else "on short sequences"
-            sentences.append(
-                f"Hyena loses {where}: {task}, {own['name']} takes {as_time(slower[length])} as fused attention at "
-                f"{length:,} steps."
-            )
-        heavier = {length: ratio for length, ratio in peaks.items() if ratio < 1}
-        if heavier:
-            length = max(heavier)
-            sentences.append(
-                f"Hyena loses in memory: {task}, {own['name']} needs {as_memory(heavier[length])} of fused "
-                f"attention at {length:,} steps."
-            )
-        for rival in (S4D, GRU):
-            ratios = ratios_of(rows[rival, task], own, "seconds") if (rival, task) in rows else {}
-            if ratios and ratios[max(ratios)] > 1:
-                length = max(ratios)
-                sentences.append(
-                    f"Hyena loses to {rival} in time: {task}, {rival} takes {as_time(ratios[length])} of "
-                    f"{own['name']} at {length:,} steps."
-                )
-    return sentences

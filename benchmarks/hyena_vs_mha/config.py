@@ -1,9 +1,11 @@
 """What the study covers: settings from the command line, a preset or a TOML file."""
 
+import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.data import chosen_sets
 from benchmarks.study.command import (
     above_zero,
     add_presets,
@@ -17,11 +19,14 @@ from benchmarks.study.command import (
 
 OBJECTIVES = ("supervised", "masked", "random")
 STUDENTS = ("hyena", "s4", "gru", "control")
+QUICK_TIME = "about four minutes on two cores"
+FULL_TIME = "about an hour and a half on two cores"
 PRESETS = {
     "quick": "--sets BasicMotions --orders 1 2 4 --objectives supervised --seeds 1 --max_epochs 3 --repeat 3 "
-    "--lengths 256 1024 4096 --limit 20",
+    "--lengths 512 2048 8192 16384 --attention_up_to 8192 --batch 1 --limit 16",
     "full": "--sets BasicMotions JapaneseVowels --orders 1 2 3 4 8 16 --objectives supervised masked random --seeds 5 "
-    "--max_epochs 15 --repeat 5 --lengths 256 512 1024 2048 4096 8192 16384 32768 65536 --limit 240",
+    "--max_epochs 15 --repeat 5 --lengths 256 512 1024 2048 4096 8192 16384 32768 65536 "
+    "--attention_up_to 65536 --batch 4 --limit 240",
 }
 
 
@@ -43,10 +48,14 @@ class Config:
         Of every training, of teachers and students.
     lengths : tuple of int
         Of the sequences for which costs are measured.
+    attention_up_to : int
+        Longest length at which costs of attention and of a GRU are measured.
+    batch : int
+        Sequences for which costs are measured.
     repeat : int
-        Measurements of each time.
+        Rounds in which each time is measured; slow mixers take part in fewer.
     limit : float
-        Seconds after which the measurement of a cost is given up.
+        Seconds after which the first run of a mixer is given up.
     n_jobs : int
         Teachers and students that are trained at once, each on one thread. Costs are measured one by one.
     tracker : {"csv", "tensorboard", "wandb"}
@@ -63,6 +72,8 @@ class Config:
     seeds: int
     max_epochs: int
     lengths: tuple[int, ...]
+    attention_up_to: int
+    batch: int
     repeat: int
     limit: float
     n_jobs: int
@@ -75,7 +86,10 @@ def from_arguments(arguments: list[str]) -> Config:
     parser = _parser()
     first = parser.parse_args(arguments)
     preset = PRESETS["full" if first.full or first.config else "quick"].split()
-    found = preset_options(parser, arguments, preset + (_of_file(parser, first.config) if first.config else []))
+    of_file = _of_file(parser, first.config) if first.config else []
+    found = preset_options(parser, arguments, preset + of_file)
+    if not first.sets and "--sets" not in of_file:
+        found["sets"] = _sets(parser, found["data"], found["sets"])
     check_tracker(parser, found["tracker"])
     return Config(**as_tuples(found))
 
@@ -84,21 +98,38 @@ def _parser():
     parser = study_parser(
         "hyena_vs_mha", "How well Hyena stands in for multi-head attention: performance, similarity, cost."
     )
-    presets = add_presets(parser, "some minutes", "some hours")
+    presets = add_presets(parser, QUICK_TIME, FULL_TIME)
     presets.add_argument("--config", type=Path, metavar="FILE", help="TOML file of the options below, by their names")
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder of NAME/NAME_TRAIN.ts; default: sktime's sets")
-    parser.add_argument("--sets", nargs="+", metavar="NAME", help="data sets")
+    parser.add_argument(
+        "--sets", nargs="+", metavar="NAME", help="data sets; default: those of the preset, or some of DIR"
+    )
     parser.add_argument("--objectives", nargs="+", choices=OBJECTIVES, help="what teachers are trained on")
     parser.add_argument("--students", nargs="+", choices=STUDENTS, default=STUDENTS, help="who imitates")
     parser.add_argument("--orders", nargs="+", type=at_least(1), metavar="N", help="orders of Hyena")
     parser.add_argument("--seeds", type=at_least(1), metavar="N", help="number of seeds of teacher and student")
     parser.add_argument("--max_epochs", type=at_least(1), metavar="N", help="epochs of each training, of 20 steps")
     parser.add_argument("--lengths", nargs="+", type=at_least(2), metavar="L", help="lengths for the costs")
-    parser.add_argument("--repeat", type=at_least(1), metavar="N", help="measurements of each cost")
-    parser.add_argument("--limit", type=above_zero, metavar="SECONDS", help="longest measurement of a cost")
+    parser.add_argument(
+        "--attention_up_to", type=at_least(1), metavar="L", help="longest length for attention and the GRU"
+    )
+    parser.add_argument("--batch", type=at_least(1), metavar="N", help="sequences for the costs")
+    parser.add_argument("--repeat", type=at_least(1), metavar="N", help="rounds in which each cost is measured")
+    parser.add_argument("--limit", type=above_zero, metavar="SECONDS", help="longest first run of a mixer")
     parser.add_argument("--n_jobs", type=int, default=2, metavar="N", help="trainings at once (default: 2)")
     add_tracker(parser)
     return parser
+
+
+def _sets(parser, folder, preset):
+    """Data sets where none are named; those of a folder are printed."""
+    try:
+        sets = chosen_sets(folder, preset)
+    except ValueError as error:
+        parser.error(f"--data {folder}: {error}")
+    if folder is not None:
+        print(f"data sets from {folder}: {', '.join(sets)}", file=sys.stderr)
+    return sets
 
 
 def _of_file(parser, path):

@@ -7,14 +7,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.hyena_vs_mha.cost import EXPLICIT, FUSED
+from benchmarks.hyena_vs_mha.cost_table import cost_table, judged, rounded
 from benchmarks.hyena_vs_mha.summary import (
     CONTROL,
     HYENA,
     Record,
-    cost_table,
     mean_of_known,
     order_of,
-    rounded,
     student_table,
     teacher_table,
 )
@@ -158,11 +157,12 @@ def scaling(records: Sequence[Record]) -> Figure | None:
         own = [row for row in rows if row["task"] == task]
         for row in sorted(own, key=lambda row: names.index(row["name"])):
             look = _look(row["name"], names)
-            line[0].plot(row["lengths"], row["seconds"], ms=4, **look)
+            seconds, low, high = (np.array(row[name]) for name in ("seconds", "low", "high"))
+            line[0].errorbar(row["lengths"], seconds, [seconds - low, high - seconds], ms=4, capsize=2, **look)
             line[1].plot(row["lengths"], np.array(row["peak_bytes"]) / 2**20, ms=4, **look)
         line[0].set(title=f"{task.capitalize()}: seconds", xlabel="steps", ylabel="seconds")
         line[1].set(title=f"{task.capitalize()}: peak memory", xlabel="steps", ylabel="MiB")
-        hyena = min((row for row in own if row["name"].startswith(HYENA)), key=_second_order, default=None)
+        hyena = judged(own, task)
         start = hyena["crossover"].get(FUSED) if hyena else None
         if start and start > min(hyena["lengths"]):
             _mark(
@@ -239,9 +239,10 @@ PICTURES = (
     Picture(
         "scaling",
         "Cost against length",
-        "One mixer with its projections, 4 sequences of width 64, float32, one thread, each in a process of its own; "
-        "memory beyond weights and input. "
-        "Points that are missing ran out of time or memory.",
+        "One mixer with its projections, sequences of width 64, float32, one thread. Times are medians of rounds in "
+        "which all mixers take turns, with bars for the quartiles of 5 or more runs, or the lowest and the highest of "
+        "fewer. Peak memory is measured in a process of its own for each mixer, beyond weights and input. Points that "
+        "are missing ran out of time or memory, or were left out; the tables name the reason.",
         scaling,
     ),
     Picture(
@@ -280,10 +281,6 @@ def _mark(place, start, words):
     """A dotted line at a length, and words below rising curves."""
     place.axvline(start, color=INK, lw=0.8, ls=":")
     place.text(0.98, 0.03, words, transform=place.transAxes, ha="right", va="bottom", fontsize=8).set_in_layout(False)
-
-
-def _second_order(row):
-    return abs(order_of(row["name"]) - 2)
 
 
 def _steps(length):

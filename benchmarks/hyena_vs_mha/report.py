@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.hyena_vs_mha.conclusion import conclusion
-from benchmarks.hyena_vs_mha.cost import EXPLICIT, FUSED
+from benchmarks.hyena_vs_mha.cost_report import cost_section
 from benchmarks.hyena_vs_mha.figures import PICTURES, all_figures
-from benchmarks.hyena_vs_mha.summary import Record, cost_table, mean_of_known, shown, student_table, teacher_table
-from benchmarks.hyena_vs_mha.verdicts import verdicts
+from benchmarks.hyena_vs_mha.summary import Record, mean_of_known, shown, student_table, teacher_table
+from benchmarks.hyena_vs_mha.verdicts import RULES, verdicts
 from benchmarks.similarity import MEASURES
 from benchmarks.study.pages import Section, Table, chosen, run_facts, when, write_pages, write_pictures
 
@@ -38,7 +38,7 @@ def _sections(records, circumstances, pictures):
         Section(
             "claims",
             "Published claims",
-            ["Published claims about Hyena, compared with what was measured here on one thread of one processor."],
+            RULES,
             verdicts=verdicts(records),
         ),
         Section(
@@ -64,7 +64,7 @@ def _sections(records, circumstances, pictures):
             pictures=chosen(pictures, "skill", "measures", "layers"),
             tables=_similarity_tables(records),
         ),
-        Section("cost", "Cost", pictures=chosen(pictures, "scaling"), tables=_cost_tables(records)),
+        cost_section(records, chosen(pictures, "scaling")),
         Section("training", "Training health", pictures=chosen(pictures, "training"), tables=_health_tables(records)),
         Section("what", "What was run", facts=_what(records, circumstances)),
     ]
@@ -114,57 +114,6 @@ def _similarity_tables(records):
         rows.append(["chance", *["" if math.isnan(chance) else f"{round(chance, 2) + 0:.2f}" for chance in chances]])
         tables.append(Table(f"{title}: similarity of pooled tokens", ["student", *known], rows))
     return tables
-
-
-def _cost_tables(records):
-    costs = cost_table(records)
-    tables = []
-    for task in dict.fromkeys(row["task"] for row in costs):
-        own = [row for row in costs if row["task"] == task]
-        lengths = [f"{length:,}" for length in own[0]["lengths"]]
-        header = ["mixer", *lengths, "exponent", "faster than fused from", "faster than explicit from"]
-        rows = []
-        for row in own:
-            cells = [_cell(row, k, 1e3 * row["seconds"][k], 3) for k in range(len(lengths))]
-            starts = [_from(row, reference) for reference in (FUSED, EXPLICIT)]
-            rows.append([row["name"], *cells, _exponent(row["exponent"]), *starts])
-        tables.append(Table(f"{task.capitalize()}: milliseconds by number of steps", header, rows))
-        header = ["mixer", *lengths, "exponent"]
-        rows = [
-            [
-                row["name"],
-                *[_cell(row, k, row["peak_bytes"][k] / 2**20, 3) for k in range(len(lengths))],
-                _exponent(row["memory_exponent"]),
-            ]
-            for row in own
-        ]
-        tables.append(Table(f"{task.capitalize()}: peak memory in MiB, beyond weights and input", header, rows))
-        header = ["mixer", "weights", *lengths]
-        rows = [
-            [row["name"], f"{row['n_parameters']:,}", *[f"{flops / 1e9:.3g}" for flops in row["flops"]]] for row in own
-        ]
-        tables.append(
-            Table(f"{task.capitalize()}: floating point operations in units of 10^9, by formula", header, rows)
-        )
-    return tables
-
-
-def _cell(row, k, value, digits):
-    if not math.isnan(value):
-        return f"{float(f'{value:.{digits}g}'):,g}"
-    failure = row["failures"].get(row["lengths"][k], "")
-    return {"memory": "no memory", "time": "too long"}.get(failure, failure)
-
-
-def _from(row, reference):
-    if row["name"] == reference or reference not in row["crossover"]:
-        return ""
-    start = row["crossover"][reference]
-    return "never" if start is None else f"{start:,.0f}"
-
-
-def _exponent(value):
-    return "" if math.isnan(value) else f"{value:.2f}"
 
 
 def _health_tables(records):

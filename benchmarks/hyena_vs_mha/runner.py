@@ -5,17 +5,17 @@ import functools
 import pandas as pd
 
 from benchmarks.hyena_vs_mha import figures
-from benchmarks.hyena_vs_mha.cells import Cost, Store, Student, Teacher, data, measured
+from benchmarks.hyena_vs_mha.cells import Cost, Store, Student, Teacher, data, measured, rows
 from benchmarks.hyena_vs_mha.config import Config
+from benchmarks.hyena_vs_mha.cost import EXPLICIT, FUSED, TASKS
 from benchmarks.hyena_vs_mha.report import write_report
+from benchmarks.hyena_vs_mha.turns import SLOW
 from benchmarks.measure import circumstances
 from benchmarks.study import runner
 from benchmarks.study.files import write
 from benchmarks.study.records import Record, file_name, write_results
 from benchmarks.study.trackers import TRACKERS, log
 
-TASKS = ("forward", "training")
-FEWER = {8192: 3, 32768: 1}  # measurements of a cost at most, from a length on
 PROJECT = "sigfeat-hyena-vs-mha"
 
 
@@ -43,11 +43,11 @@ def run(config: Config) -> list[Record]:
     measure = functools.partial(measured, store=store, folder=config.data)
     runner.run_cells(len(cells), [(first, config.n_jobs), (left, config.n_jobs), (last, 1)], measure)
     found = store.found(cells)
-    records = list(found.values())
+    records = [row for record in found.values() for row in rows(record)]
     write_results(records, about, config.out)
     for kind in ("teacher", "student", "cost"):
-        rows = [_flat(record) for record in records if record["kind"] == kind]
-        write(config.out / f"{kind}s.csv", pd.DataFrame(rows).to_csv(index=False))
+        lines = [_flat(record) for record in records if record["kind"] == kind]
+        write(config.out / f"{kind}s.csv", pd.DataFrame(lines).to_csv(index=False))
     write_report(records, about, config.out)
     if config.tracker != "csv":
         trained = {cell: record for cell, record in found.items() if record["kind"] != "cost"}
@@ -70,18 +70,14 @@ def phases(config: Config) -> tuple[list[Teacher], list[Student], list[Cost]]:
         for objective in config.objectives
     ]
     students = [Student(teacher, name) for teacher in teachers for name in names]
-    mixers = ["attention, fused", "attention, explicit", *[name for name in names if name != "control"]]
-    costs = [
-        Cost(mixer, length, task, _repeat(config.repeat, length), config.limit)
-        for length in config.lengths
-        for task in TASKS
-        for mixer in mixers
-    ]
-    return teachers, students, costs
+    mixers = [FUSED, EXPLICIT, *[name for name in names if name != "control"]]
+    return teachers, students, [_cost(mixers, length, task, config) for length in config.lengths for task in TASKS]
 
 
-def _repeat(repeat, length):
-    return min([repeat, *(most for start, most in FEWER.items() if length >= start)])
+def _cost(mixers, length, task, config):
+    left_out = tuple(name for name in mixers if name in SLOW and length > config.attention_up_to)
+    measured = tuple(name for name in mixers if name not in left_out)
+    return Cost(measured, left_out, length, task, config.batch, config.repeat, config.limit)
 
 
 def _of_run(record, config):
