@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.hyena_vs_mha.students import CONTROL, HYENA, kind_of
 from benchmarks.hyena_vs_mha.summary import Record, Spread, grouped, shown, spread, student_table
-from benchmarks.hyena_vs_mha.tasks import ACCURACY, LEAST_GAP
+from benchmarks.hyena_vs_mha.tasks import ACCURACY, LEAST_GAP, NEXT_TOKEN
 
 REACHED = 0.85  # skill from which on a student is said to reproduce its teacher
 PLACE = ("data_set", "objective")
@@ -192,4 +192,4 @@ def _seeds(n_seeds: int) -> str:
 
 def title(place: tuple[str, str]) -> str:
     """Data set or task of a teacher, with its objective where it is not to predict classes or tokens."""
-    return place[0] if place[1] in ("supervised", "next token") else f"{place[0]}, {place[1]} teacher"
+    return place[0] if place[1] in ("supervised", NEXT_TOKEN) else f"{place[0]}, {place[1]} teacher"

@@ -22,6 +22,7 @@ from sigfeat.datasets import (
 )
 
 ACCURACY, BITS = "accuracy", "bits"  # what a network is judged by
+NEXT_TOKEN = "next token"  # objective of all teachers on tokens
 LEAST_GAP = {ACCURACY: 0.10, BITS: 0.10}  # mixing gap from which on a teacher says something about mixers
 EASY_EPOCHS = 15
 TRAINING, TEST = range(2)  # kinds of draws
@@ -145,7 +146,7 @@ SYNTHETIC: Mapping[str, Task] = MappingProxyType(
         ),
         "induction": TokensTask(make_induction, {"n_values": 16}, max_epochs=65),
         "copying": TokensTask(make_selective_copying, {"n_copied": 4, "n_values": 8}, max_epochs=125),
-        "memory": TokensTask(make_memory, {"n_values": 8, "n_distractors": 8}, max_epochs=50),
+        "memory": TokensTask(make_memory, {"n_values": 8, "n_distractors": 8}, max_epochs=15),
         "text": TextTask(max_epochs=40),
     }
 )
