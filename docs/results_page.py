@@ -27,6 +27,7 @@ commands.
 """
 TABLES = {  # file: title, and the command that measures it and, with --table, prints it
     "distillation.json": ("How closely students imitate attention", "benchmarks.distillation"),
+    "default_fit.json": ("Time of a default fit of a student", "benchmarks.default_fit"),
     "pointer.json": ("The pointer task", "benchmarks.pointer"),
     "language_model.json": ("Language models", "benchmarks.language_model"),
     "streaming_inference.json": ("Language models, token by token and at length", "benchmarks.streaming_inference"),

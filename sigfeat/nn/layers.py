@@ -43,8 +43,19 @@ class Dropout(nn.Module):
         """Return x with some values set to zero; the others are scaled up so that the mean stays the same."""
         if not self.training or self.rate == 0:
             return x
-        kept = torch.empty_like(x).bernoulli_(1 - self.rate, generator=self.generator)
-        return x * kept / (1 - self.rate)
+        return x * _kept(x, self.rate, self.generator)
+
+
+def _kept(x: Float[Tensor, "*shape"], rate: float, generator: torch.Generator | None) -> Float[Tensor, "*shape"]:
+    """Zero with probability `rate`, rounded to a multiple of 2^-16 on the CPU, and otherwise a factor of mean one."""
+    if x.device.type != "cpu":
+        return torch.empty_like(x).bernoulli_(1 - rate, generator=generator) / (1 - rate)
+    # four numbers from each random word, which takes a quarter of the time of `bernoulli_`
+    words = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None, generator=generator)
+    numbers = words.view(torch.int16)[: x.numel()].view(x.shape)
+    n_dropped = min(round(rate * 2**16), 2**16 - 1)
+    kept = numbers >= n_dropped - 2**15
+    return kept.to(x.dtype).mul_(2**16 / (2**16 - n_dropped))
 
 
 @contextlib.contextmanager

@@ -298,7 +298,13 @@ def train_functionals(
     series = np.nan_to_num((X - shift[:, np.newaxis]).transpose(0, 2, 1)).astype(np.float32)
     layer = LowRankISS(functionals, X.shape[1], scale)
     settings = TrainingSettings(
-        max_epochs=max_epochs, lr=lr, batch_size=batch_size, seed=seed, passes=True, device=device
+        max_epochs=max_epochs,
+        lr=lr,
+        batch_size=batch_size,
+        seed=seed,
+        passes=True,
+        device=device,
+        title="low-rank functionals",
     )
     with thread_limit(n_threads):
         features = PooledLowRank(layer, *_thresholds(layer, series, lengths, seed))

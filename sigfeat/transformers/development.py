@@ -90,7 +90,7 @@ class PathDevelopmentTransformer(DevelopmentFeatures):
         Number of epochs without a better loss on the validation set after which training stops. Only used with a
         positive `validation_fraction`.
     callbacks : list of skorch.callbacks.Callback or None, default=None
-        Callbacks of skorch for the training: progress, checkpoints, loggers.
+        Callbacks of skorch for the training: checkpoints, loggers.
     device : str or torch.device, default="cpu"
         Device to compute on. "cpu" has compiled loops.
     dtype : {"float32", "float64"} or None, default=None
@@ -375,6 +375,7 @@ class PathDevelopmentTransformer(DevelopmentFeatures):
             patience=self.patience,
             callbacks=self.callbacks or (),
             device=self.device,
+            title=type(self).__name__,
         )
         self.history_ = train_development(
             layer,

@@ -307,7 +307,13 @@ def train_intervals(
     """
     names = trainable_poolings(poolings) or ("mean",)
     settings = TrainingSettings(
-        max_epochs=max_epochs, lr=lr, batch_size=batch_size, seed=seed, passes=True, device=device
+        max_epochs=max_epochs,
+        lr=lr,
+        batch_size=batch_size,
+        seed=seed,
+        passes=True,
+        device=device,
+        title="interval functionals",
     )
     with thread_limit(n_threads):
         features = PooledIntervals(layer, names, *windows)

@@ -107,9 +107,8 @@ def distil_language_model(
         One long text, from which windows of the length of the smaller context are drawn at random, or separate
         sequences, which are not cut.
     weights : DistillationWeights, default=DistillationWeights()
-        Weights of the terms of the loss. The term of the mixers is omitted if student and teacher differ in width,
-        depth, or `d_ff`; the terms of the tokens are omitted, too, if they differ in width, so that only that of the
-        logits is left.
+        Weights of the terms of the loss. There is no first part of the training for the mixers if student and teacher
+        differ in width, depth, or `d_ff`; if they differ in width, only the term of the logits is left.
     max_epochs : int or None, default=None
         Number of epochs; an epoch is 20 steps of `batch_size` windows or sequences.
     seconds : float or None, default=None
@@ -162,8 +161,8 @@ def distil_language_model(
     True
     """
     _check_pair(student, teacher)
-    terms = (weights.tokens, weights.pooled, weights.mixers, weights.logits)
-    if not any(terms[3 * (student.config.d_model != teacher.config.d_model) :]):
+    terms = (weights.tokens, weights.pooled, weights.logits)
+    if not any(terms[2 * (student.config.d_model != teacher.config.d_model) :]):
         raise ValueError("weights must have a term that applies to student and teacher, got none")
     found = checked_tokens(tokens, student, teacher)
     settings = checked_settings(
@@ -175,7 +174,8 @@ def distil_language_model(
         seed=seed,
         callbacks=callbacks,
         device=device,
-        bar=f"{student.config.mixer} language model" if verbose else "",
+        title=f"{student.config.mixer} language model",
+        verbose=verbose,
         validation_fraction=validation_fraction,
     )
     if found.ndim == 1:

@@ -55,7 +55,7 @@ def train_language_model(
     seed: int = 0,
     callbacks: Sequence[Any] = (),
     device: torch.device | str = "cpu",
-    verbose: bool = False,
+    verbose: bool | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Train a language model in place to predict each next token of a text, by AdamW.
 
@@ -88,8 +88,9 @@ def train_language_model(
     device : torch.device or str, default="cpu"
         Device of the training; "accelerate" for the device of this process, which may share each batch with other
         processes.
-    verbose : bool, default=False
-        Whether to show a progress bar.
+    verbose : bool or None, default=None
+        Whether to show a progress bar on standard error. None for one if standard error is a terminal and the training
+        takes more than about ten seconds.
 
     Returns
     -------
@@ -125,7 +126,8 @@ def train_language_model(
         seed=seed,
         callbacks=callbacks,
         device=device,
-        bar=f"{model.config.mixer} language model" if verbose else "",
+        title=f"{model.config.mixer} language model",
+        verbose=verbose,
         validation_fraction=validation_fraction,
     )
     windows = text_windows(text, context + 1, context, validation_fraction, batch_size)

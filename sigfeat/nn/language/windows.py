@@ -132,7 +132,8 @@ def checked_settings(
     seed: int,
     callbacks: Sequence[Any],
     device: torch.device | str,
-    bar: str,
+    title: str,
+    verbose: bool,
     validation_fraction: float | int,
 ) -> TrainingSettings:
     """How to train a language model.
@@ -161,7 +162,8 @@ def checked_settings(
         patience=ENDLESS,  # the best epoch is kept, and learning rates fall towards the end
         callbacks=callbacks,
         device=device,
-        bar=bar,
+        title=title,
+        verbose=verbose,
         seconds=math.inf if seconds is None else seconds,
     )
 

@@ -1,4 +1,4 @@
-"""Long convolutions by FFT."""
+"""Convolutions: long ones by FFT, short ones by sums of shifted signals."""
 
 from typing import Any
 
@@ -86,3 +86,49 @@ class _Convolution(torch.autograd.Function):
             for_spectrum = torch.linalg.vecdot(of_signal, of_gradient, dim=0) / ctx.n_fft
             for_spectrum[..., 1 : (ctx.n_fft + 1) // 2] *= 2
         return for_signal, for_spectrum, None
+
+
+def short_convolve(
+    signal: Float[Tensor, "batch channels length"],
+    taps: Float[Tensor, "channels width"],
+    bias: Float[Tensor, " channels"],
+    before: int,
+) -> Float[Tensor, "batch channels length"]:
+    """Convolve each channel with its few taps, of which `before` act on later values, in the precision of the signal.
+
+    out(t) = bias + sum over k of taps(k) signal(t + k - before), where the signal is zero outside.
+    """
+    taps, bias = taps.to(signal.dtype), bias.to(signal.dtype)
+    convolved: Tensor = _ShortConvolution.apply(signal, taps, bias, before)  # type: ignore[no-untyped-call]
+    return convolved
+
+
+class _ShortConvolution(torch.autograd.Function):
+    """`short_convolve` in place, in about half the time of torch's convolutions of each channel by itself."""
+
+    @staticmethod
+    def forward(ctx: Any, signal: Tensor, taps: Tensor, bias: Tensor, before: int) -> Tensor:
+        ctx.save_for_backward(signal, taps)
+        ctx.before = before
+        convolved = torch.addcmul(bias[:, None], signal, taps[:, before, None])
+        for tap, (to, source) in _shifts(taps.shape[1], before):
+            convolved[..., to].addcmul_(signal[..., source], taps[:, tap, None])
+        return convolved
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        (signal, taps), before = ctx.saved_tensors, ctx.before
+        for_signal, for_taps = gradient * taps[:, before, None], torch.empty_like(taps)
+        for_taps[:, before] = (gradient * signal).sum(dim=(0, 2))
+        for tap, (to, source) in _shifts(taps.shape[1], before):
+            for_signal[..., source].addcmul_(gradient[..., to], taps[:, tap, None])
+            for_taps[:, tap] = (gradient[..., to] * signal[..., source]).sum(dim=(0, 2))
+        return for_signal, for_taps, gradient.sum(dim=(0, 2)), None
+
+
+def _shifts(width: int, before: int) -> list[tuple[int, tuple[slice, slice]]]:
+    """For each tap except that of lag 0: its number, and the times that it acts on and those that it takes."""
+    ahead = [(tap, (slice(before - tap, None), slice(None, tap - before))) for tap in range(before)]
+    back = [(tap, (slice(None, before - tap), slice(tap - before, None))) for tap in range(before + 1, width)]
+    return ahead + back

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Complex, Float
 from torch import Tensor, nn
 
 from sigfeat.nn.layers import linear
-from sigfeat.nn.mixers.convolution import convolve, fft_length, filter_spectrum
+from sigfeat.nn.mixers.convolution import convolve, fft_length, filter_spectrum, short_convolve
 from sigfeat.nn.mixers.incremental import (
     Convolution,
     DirectConvolution,
@@ -21,7 +21,7 @@ from sigfeat.nn.mixers.incremental import (
     check_causal,
 )
 from sigfeat.nn.mixers.modal import ModalFilter
-from sigfeat.nn.mixers.projection import check_width, first_taps, short_projection
+from sigfeat.nn.mixers.projection import check_width, first_taps, padding
 from sigfeat.nn.mixers.spec import LARGEST_EXPANSION, BlockSpec
 from sigfeat.nn.mixers.spectra import SpectrumCache
 
@@ -252,9 +252,7 @@ class Hyena(nn.Module):
         length = x.shape[1]
         if mask is not None:
             x = x * mask[..., None]
-        weights = self.in_projection.weight, self.short_taps, self.short_bias
-        z, *projected = short_projection(x.transpose(1, 2), *weights, self.causal).chunk(self.order + 1, dim=1)
-        gates = [1 + gate / self.order for gate in projected]
+        z, *gates = self._project(x).chunk(self.order + 1, dim=1)
         if mask is not None:  # the gates are masked too, so that each z is 0 after the end
             z = z * mask[:, None]
             gates = [gate * mask[:, None] for gate in gates]
@@ -303,6 +301,15 @@ class Hyena(nn.Module):
         lags = torch.arange(first, stop, device=self.skip.device).to(self.skip.dtype)
         taps = self.filters(lags).unflatten(0, self.skip.shape) / self.order
         return torch.where(lags == 0, taps + self.skip[..., None], taps)
+
+    def _project(self, x: Float[Tensor, "batch length d_model"]) -> Float[Tensor, "batch projected length"]:
+        """Values v and gates 1 + x_n / N: projections, each followed by its short convolution."""
+        d_inner, width = self.skip.shape[1], self.short_taps.shape[1]
+        is_gate = torch.arange(len(self.short_taps), device=x.device) >= d_inner
+        scale = torch.ones_like(self.short_bias).masked_fill(is_gate, 1 / self.order)
+        projected = self.in_projection(x).transpose(1, 2).contiguous()
+        before, _ = padding(width, self.causal)
+        return short_convolve(projected, self.short_taps * scale[:, None], self.short_bias * scale + is_gate, before)
 
     def _spectra(self, length: int, n_fft: int) -> Complex[Tensor, "order d_inner frequencies"]:
         return self.spectra.get(

@@ -1,4 +1,4 @@
-"""Projections of tokens that are followed by short convolutions."""
+"""Short convolutions of projections of tokens."""
 
 import torch
 from jaxtyping import Float
@@ -29,25 +29,13 @@ def padding(width: int, causal: bool) -> tuple[int, int]:
 
 
 def short_projection(
-    x: Float[Tensor, "batch d_model length"],
-    weight: Float[Tensor, "projected d_model"],
-    taps: Float[Tensor, "projected width"],
-    bias: Float[Tensor, " projected"],
-    causal: bool,
-) -> Float[Tensor, "batch projected length"]:
-    """Project and apply the short convolutions, merged into one, which is 1.9 times as fast as two steps."""
-    merged = weight[:, :, None] * taps[:, None, :]
-    return nn.functional.conv1d(nn.functional.pad(x, padding(taps.shape[1], causal)), merged, bias)
-
-
-def short_projection_by_token(
     x: Float[Tensor, "batch length d_model"],
     weight: Float[Tensor, "projected d_model"],
     taps: Float[Tensor, "projected width"],
     bias: Float[Tensor, " projected"],
     causal: bool,
 ) -> Float[Tensor, "batch length projected"]:
-    """The same where the projections of a token stay contiguous in memory, without which attention is slow."""
+    """Projections, each followed by its short convolution; those of a token are contiguous in memory."""
     length = x.shape[1]
     projected = nn.functional.linear(nn.functional.pad(x, (0, 0, *padding(taps.shape[1], causal))), weight)
     filtered = bias

@@ -13,7 +13,7 @@ from sigfeat.nn.pooling import pool_whole
 from sigfeat.nn.training.augmentation import augmented
 from sigfeat.nn.training.loop import Objective
 
-SIZES = (
+SIZES = (  # of encoders, of language models, or both
     "n_channels",
     "embedding_filter",
     "n_tokens",
@@ -21,14 +21,15 @@ SIZES = (
     "n_layers",
     "d_ff",
     "d_out",
-)  # of encoders, of language models, or both
+)
+MATRICES = ("in_projection", "out_projection", "widen", "narrow")  # of the blocks, by their names
 
 
 @dataclass(frozen=True)
 class DistillationWeights:
-    """Weights of the terms of the loss of a distillation; all are keyword-only.
+    """Weights of the terms of the loss of a distillation, and its first part; all are keyword-only.
 
-    Each term except the last is a mean squared error divided by the variance of what the student is to reproduce.
+    The terms of tokens are mean squared errors divided by the variance of what the student is to reproduce.
 
     Parameters
     ----------
@@ -36,46 +37,47 @@ class DistillationWeights:
         Weight of the tokens after the last norm.
     pooled : float, default=1.0
         Weight of these tokens pooled over each sequence.
-    mixers : float, default=0.5
-        Weight of the outputs of the mixers for the inputs of those of the teacher, averaged over the blocks. It
-        decreases linearly to zero in the course of the training.
     logits : float, default=1.0
         Weight of the Kullback-Leibler divergence, in nats per token, of the distribution of the next token from that of
         the teacher. Only language models have it.
+    forced : float, default=0.3
+        Fraction of the training, at its start, with another loss, which is cheaper and does not pass through the whole
+        student: that of the outputs of the mixers for the inputs of those of the teacher, averaged over the blocks.
 
     Raises
     ------
     ValueError
-        If a weight is negative or not finite.
+        If a weight is negative or not finite, or `forced` is not in [0, 1].
 
     Examples
     --------
     A language model that only learns the distributions of its teacher.
 
     >>> from sigfeat.nn import DistillationWeights
-    >>> DistillationWeights(tokens=0, pooled=0, mixers=0).logits
+    >>> DistillationWeights(tokens=0, pooled=0, forced=0).logits
     1.0
     """
 
     _: KW_ONLY
     tokens: float | int = 1.0
     pooled: float | int = 1.0
-    mixers: float | int = 0.5
     logits: float | int = 1.0
+    forced: float | int = 0.3
 
     def __post_init__(self) -> None:
         for field in fields(self):
             if not 0 <= (weight := getattr(self, field.name)) < float("inf"):
                 raise ValueError(f"{field.name} must be a finite number from 0 up, got {weight}")
+        if self.forced > 1:
+            raise ValueError(f"forced must be at most 1, got {self.forced}")
 
 
 class Distillation(Objective):
     """Distance between the tokens, and the pooled tokens, of a student and its teacher on augmented series.
 
-    token MSE / variance + pooled MSE / variance + 0.5 (1 - progress) mixer MSE / variance, with the default weights.
-    The last term compares the outputs of the mixers of student and teacher for the input of the teacher's, averaged
-    over the blocks; it is omitted if student and teacher differ in width or depth. The term of pooled tokens is omitted
-    for a single series, whose variance is zero.
+    token MSE / variance + pooled MSE / variance, with the default weights. The term of pooled tokens is omitted for a
+    single series, whose variance is zero. If student and teacher agree in width and depth, the first part of the
+    training has another loss, mixer MSE / variance; see `DistillationWeights`.
 
     Parameters
     ----------
@@ -104,6 +106,11 @@ class Distillation(Objective):
         self.teacher, self.pooling, self.weights = teacher.requires_grad_(False), pooling, weights
         self.is_alike = _alike(student, teacher)
 
+    def parameter_groups(self, weight_decay: float | int) -> list[tuple[str, dict[str, float | int]]]:
+        """Give the matrices inside the blocks orthogonal steps."""
+        how: dict[str, float | int] = {"rate": 1.0, "weight_decay": weight_decay}
+        return [*((f"trained.blocks.*.{name}.weight", how | {"orthogonal": True}) for name in MATRICES), ("*", how)]
+
     def train(self, mode: bool = True) -> "Distillation":
         """Set the mode of the student; the teacher stays in evaluation mode."""
         super().train(mode)
@@ -130,13 +137,10 @@ class Distillation(Objective):
         weights, real = self.weights, inside(lengths, inputs.shape[1])
         with torch.no_grad():
             goal, steps = self._tokens_and_steps(self.teacher, inputs, mask)
-        if self.is_alike and weights.mixers:
-            found, forced = self._found_and_forced(inputs, mask, steps)
-            distances = [self._relative(added, step[1], real) for added, step in zip(forced, steps, strict=True)]
-            loss = weights.mixers * (1 - self.progress) * torch.stack(distances).mean()
-        else:
-            found, loss = self._tokens(self.trained, inputs, mask), goal.new_zeros(())
-        loss = loss + self._output_distance(found, goal)
+        if self.is_alike and self.progress < weights.forced:
+            return self._forced(mask, real, steps)
+        found = self._tokens(self.trained, inputs, mask)
+        loss = self._output_distance(found, goal)
         if found.shape[-1] != goal.shape[-1]:
             return loss
         loss = loss + weights.tokens * self._relative(found, goal, real)
@@ -173,20 +177,6 @@ class Distillation(Objective):
             x = x + block.feed(x)
         return self._finish(network, x), steps
 
-    def _found_and_forced(
-        self, inputs: Tensor, mask: Bool[Tensor, "batch length"] | None, steps: Sequence[tuple[Tensor, Tensor]]
-    ) -> tuple[Tensor, list[Tensor]]:
-        """Tokens of the student, and outputs of its mixers for the teacher's input; each mixer runs once for both."""
-        student: Any = self.trained
-        forced, twice = [], None if mask is None else torch.cat([mask, mask])
-        x = student.first_tokens(inputs, mask)
-        for block, (before, _) in zip(student.blocks, steps, strict=True):
-            own, added = block.mix(torch.cat([x, before]), twice).chunk(2)
-            forced.append(added)
-            x = x + own
-            x = x + block.feed(x)
-        return self._finish(student, x), forced
-
     def _relative(
         self,
         found: Float[Tensor, "batch length width"],
@@ -200,6 +190,20 @@ class Distillation(Objective):
         variance, size = sharing.total(((goal - mean).square() * real).sum(), goal.square().mean() / sharing.count)
         error = sharing.count * ((found - goal).square() * real).sum()
         return error / (variance + 1e-6 * size * n_points + torch.finfo(goal.dtype).tiny)
+
+    def _forced(
+        self,
+        mask: Bool[Tensor, "batch length"] | None,
+        real: Bool[Tensor, "batch length 1"],
+        steps: Sequence[tuple[Tensor, Tensor]],
+    ) -> Float[Tensor, ""]:
+        """Mean distance between the outputs of the mixers of student and teacher, for the input of the teacher's."""
+        student: Any = self.trained
+        pairs = zip(student.blocks, steps, strict=True)
+        distances = [self._relative(block.mix(before, mask), added, real) for block, (before, added) in pairs]
+        # several processes that average their gradients need one of each weight
+        unused = torch.stack([weight.sum() for weight in student.parameters()]).sum()
+        return torch.stack(distances).mean() + 0.0 * unused
 
 
 def copy_weights(student: nn.Module, teacher: nn.Module) -> bool:

@@ -13,11 +13,12 @@ from skorch.callbacks import Callback, EarlyStopping
 from skorch.dataset import Dataset
 from skorch.helper import predefined_split
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from sigfeat.nn.layers import Dropout
 from sigfeat.nn.training.network import InterruptedTraining, Network, SharedNetwork
+from sigfeat.nn.training.optimizer import Muon
 from sigfeat.nn.training.processes import ACCELERATE, Processes, accelerator, processes, same_weights
+from sigfeat.nn.training.progress import Progress
 from sigfeat.nn.training.settings import TrainingSettings
 
 WARM_UP = 0.1  # fraction of the steps in which the learning rate rises
@@ -56,7 +57,10 @@ class Objective(nn.Module):
         raise NotImplementedError
 
     def parameter_groups(self, weight_decay: float | int) -> list[tuple[str, dict[str, float | int]]]:
-        """Patterns of names of parameters, each with its "weight_decay" and a "rate": a factor of the learning rate."""
+        """Patterns of names of parameters, each with its "weight_decay" and a "rate": a factor of the learning rate.
+
+        With ``"orthogonal": True`` these are matrices for `Muon`.
+        """
         return [("*", {"rate": 1.0, "weight_decay": weight_decay})]
 
     def sharing(self) -> Processes:
@@ -113,7 +117,7 @@ def train(
     net = kind(
         objective,
         nn.Identity,
-        optimizer=torch.optim.AdamW,
+        optimizer=Muon,
         lr=settings.lr,
         optimizer__param_groups=objective.parameter_groups(settings.weight_decay),
         optimizer__fused=all(weight.is_floating_point() for weight in objective.parameters()),
@@ -178,21 +182,21 @@ class _Batches(torch.utils.data.Sampler[int]):
 class _Steps(Callback):  # type: ignore[misc]  # skorch has no types
     """Seeds, learning rates, clipping, averaging and progress, all by the history, so that a training can continue."""
 
-    bar: Any
+    bar: Progress | None = None
     is_last = False  # whether training stops after this epoch
 
     def __init__(
         self, objective: Objective, dropping: torch.Generator, sampler: _Batches, settings: TrainingSettings
     ) -> None:
         self.objective, self.dropping = objective, dropping
-        self.sampler, self.settings, self.bar = sampler, settings, None
+        self.sampler, self.settings = sampler, settings
         self.n_steps = settings.max_epochs * sampler.n_steps
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         done = sum(len(epoch) for epoch in net.history[:, "batches"]) if net.history else 0
-        bar = self.settings.bar if self.objective.together.number == 0 else ""
-        total = self.n_steps if self.settings.seconds == math.inf else None
-        self.bar = tqdm(total=total, initial=done, desc=bar, unit="step") if bar else None
+        settings, is_first = self.settings, self.objective.together.number == 0
+        total = self.n_steps if settings.seconds == math.inf else None
+        self.bar = Progress(settings.title if is_first else "", settings.verbose, total, done, settings.seconds)
         self.begun = self.epoch_begun = time.monotonic()
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
@@ -222,15 +226,15 @@ class _Steps(Callback):  # type: ignore[misc]  # skorch has no types
         if self.objective.is_averaged:
             weight = 1 - min(self.settings.averaging, (1 + self.step) / (10 + self.step))
             with torch.no_grad():
-                pairs = zip(self.objective.average.parameters(), self.objective.trained.parameters(), strict=True)
-                for average, trained in pairs:
-                    average.lerp_(trained, weight)
+                both = self.objective.average, self.objective.trained
+                averages, trained = (list[Tensor](part.parameters()) for part in both)
+                torch._foreach_lerp_(averages, trained, weight)
         if self.bar is not None:
-            self.bar.update()
+            self.bar.step()
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         if self.bar is not None:
-            self.bar.set_postfix(loss=f"{net.history[-1, 'train_loss']:.3g}")
+            self.bar.epoch(net.history[-1, "train_loss"])
         now, begun = time.monotonic(), self.epoch_begun
         self.epoch_begun = now
         is_over = self._elapsed() + (now - begun) / 2 >= self.settings.seconds

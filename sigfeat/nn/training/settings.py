@@ -60,8 +60,11 @@ class TrainingSettings:
     device : torch.device or str, default="cpu"
         Device of the training; "accelerate" for the device of this process, which may be one of several that share
         each batch.
-    bar : str, default=""
-        Title of a progress bar; empty for none.
+    title : str, default=""
+        Title of the progress bar; empty for none.
+    verbose : int, bool or None, default=None
+        Whether to show a progress bar on standard error. None for one if that is a terminal and the training takes more
+        than ten seconds, by an estimate after each epoch.
     epochs : Epochs, default=Unobserved()
         Observer of the epochs.
     seconds : float, default=inf
@@ -79,7 +82,8 @@ class TrainingSettings:
     patience: int = 1
     callbacks: Sequence[Any] = ()
     device: torch.device | str = "cpu"
-    bar: str = ""
+    title: str = ""
+    verbose: int | None = None
     epochs: Epochs = Unobserved()
     seconds: float | int = math.inf
 

@@ -67,7 +67,7 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
     dtype: str | None
     random_state: RandomState
     n_jobs: int | None
-    verbose: int
+    verbose: int | None
     _compute_dtype: np.dtype[Any]
     _shared_constraints: dict[str, Any] = {
         "windows": [StrOptions({"whole"}), Interval(Integral, 1, None, closed="left"), tuple, list],
@@ -80,7 +80,7 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
         "dtype": [StrOptions({"float32", "float64"}), None],
         "random_state": ["random_state"],
         "n_jobs": N_JOBS,
-        "verbose": ["verbose"],
+        "verbose": ["verbose", None],
     }
 
     def transform(self, X: Any) -> NDArray[Any]:
@@ -324,13 +324,13 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
         **settings: Any,
     ) -> dict[str, NDArray[Any]]:
         """Train an objective on the rows of the inputs outside the validation set, and return the history."""
-        chosen = {"callbacks": self.callbacks or ()} | settings
+        chosen = {"callbacks": self.callbacks or (), "title": type(self).__name__} | settings
         training = TrainingSettings(
             max_epochs=self.max_epochs,
             batch_size=self.batch_size,
             seed=seed,
             device=self.device,
-            bar=type(self).__name__ if self.verbose else "",
+            verbose=self.verbose,
             epochs=_EpochTasks(self, context),
             **chosen,
         )

@@ -100,8 +100,9 @@ class MHAEmbedder(Embedder):
         Seed of the first weights and of everything random in training.
     n_jobs : int or None, default=None
         Number of threads, in joblib's convention, at most the number of CPUs.
-    verbose : int, default=0
-        1 for a progress bar.
+    verbose : int or None, default=None
+        1 for a progress bar on standard error, 0 for none. None for one if standard error is a terminal and a training
+        takes more than about ten seconds.
 
     Attributes
     ----------
@@ -241,7 +242,7 @@ class MHAEmbedder(Embedder):
         dtype: str | None = "float32",
         random_state: RandomState = 0,
         n_jobs: int | None = None,
-        verbose: int = 0,
+        verbose: int | None = None,
     ) -> None:
         self.d_model = d_model
         self.n_heads = n_heads

@@ -45,12 +45,12 @@ class S4EmbeddingTransformer(DistilledEmbedder):
     windows : "whole", int or ("dyadic", int), default="whole"
         Windows of the pooling, which is that of the teacher: the whole series; this many equal parts; or all dyadic
         parts down to a depth. A window that contains no point of a short series uses the point at its start.
-    max_epochs : int, default=30
+    max_epochs : int, default=15
         Number of epochs of the distillation. An epoch is 20 steps of `batch_size` series, which are augmented at
         random, so that no two passes over them are equal.
     batch_size : int, default=16
         Number of series per step.
-    lr : float, default=0.003
+    lr : float, default=0.004
         Learning rate at its peak; it rises over a tenth of the steps and then falls as a cosine.
     validation_fraction : float, default=0.2
         Fraction of the series on which `fidelity_` is measured. The distillation does not use them, but the training of
@@ -71,8 +71,9 @@ class S4EmbeddingTransformer(DistilledEmbedder):
         Seed of the first weights, the augmentation and the order of the series.
     n_jobs : int or None, default=None
         Number of threads, in joblib's convention, at most the number of CPUs.
-    verbose : int, default=0
-        1 for a progress bar.
+    verbose : int or None, default=None
+        1 for a progress bar on standard error, 0 for none. None for one if standard error is a terminal and the
+        training of teacher, student or control takes more than about ten seconds.
 
     Attributes
     ----------
@@ -160,9 +161,9 @@ class S4EmbeddingTransformer(DistilledEmbedder):
         d_ff: int | None = None,
         causal: bool | None = None,
         windows: Windows = "whole",
-        max_epochs: int = 30,
+        max_epochs: int = 15,
         batch_size: int = 16,
-        lr: float = 0.003,
+        lr: float = 0.004,
         validation_fraction: float = 0.2,
         callbacks: Sequence[Any] | None = None,
         control: bool = False,
@@ -170,7 +171,7 @@ class S4EmbeddingTransformer(DistilledEmbedder):
         dtype: str | None = "float32",
         random_state: RandomState = 0,
         n_jobs: int | None = None,
-        verbose: int = 0,
+        verbose: int | None = None,
     ) -> None:
         self.teacher = teacher
         self.d_state = d_state

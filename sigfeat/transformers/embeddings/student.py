@@ -101,7 +101,8 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
         student, history = self._distil(spec, example, X, lengths, validation, seed, context)
         if self.control:  # without callbacks: checkpoints and loggers are for the student only
             aimless = dataclasses.replace(spec, mixer="pointwise")
-            control, _ = self._distil(aimless, example, X, lengths, validation, seed, context, callbacks=())
+            unlogged = {"callbacks": (), "title": f"{type(self).__name__}, control"}
+            control, _ = self._distil(aimless, example, X, lengths, validation, seed, context, **unlogged)
             self.control_ = control.cpu()
         self.encoder_, self.teacher_, self.history_ = student, teacher, history
         rows = validation if len(validation) else training

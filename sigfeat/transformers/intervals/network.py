@@ -177,6 +177,7 @@ class IntervalNetworkClassifier(ModuleStateMixin, ClassifierMixin, BaseEstimator
             seed=seed,
             passes=True,
             device=self.device,
+            title=type(self).__name__,
         )
         with thread_limit(granted_threads(self.n_jobs)):
             self.history_, network = train_features(
