@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -127,6 +128,23 @@ def test_failures_name_no_paths():
     assert device.failure(RuntimeError("cuFFT error: CUFFT_ALLOC_FAILED")) == "memory"
     assert device.failure(MemoryError()) == "memory"
     assert device.failure(RuntimeError("no plan at /src/a.cpp:3\nmore")) == "RuntimeError: no plan at"
+
+
+def test_what_a_cuda_device_says(monkeypatch):
+    """With functions of torch.cuda that need no device."""
+    calls = []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: calls.append("wait"))
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda device: calls.append("reset"))
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 10)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: 25)
+    assert device.peak_bytes(torch.device("cuda"), lambda: calls.append("run")) == 15
+    assert calls == ["wait", "reset", "run", "wait"]
+    about = {"name": "G", "total_memory": 8, "multi_processor_count": 2, "major": 9, "minor": 0}
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(**about))
+    monkeypatch.setenv("PATH", "")
+    found = device.description(torch.device("cuda"))
+    assert (found["name"], found["memory_bytes"], found["compute_capability"]) == ("G", 8, "9.0")
+    assert found["driver"] is None  # nvidia-smi is not there
 
 
 def test_the_kernel_of_attention_is_recognised():
