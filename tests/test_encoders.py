@@ -9,7 +9,7 @@ import torch
 from sigfeat.nn import Encoder, EncoderSpec
 from sigfeat.nn.encoder import n_parameters
 from sigfeat.nn.layers import real_points
-from sigfeat.nn.mixers import MIXERS
+from sigfeat.nn.mixers import MIXERS, build_mixer
 from sigfeat.nn.mixers.attention import Attention
 from sigfeat.nn.mixers.convolution import convolve, fft_length, filter_spectrum
 from sigfeat.nn.mixers.positions import POSITIONS, distance_penalty, rotated
@@ -394,6 +394,21 @@ def test_half_precision_leaves_nothing_behind(mixer):
             rough = model(series)
         torch.testing.assert_close(model(series), expected, rtol=1e-6, atol=1e-6)
     torch.testing.assert_close(rough.float(), expected, rtol=0.1, atol=0.1)
+
+
+@pytest.mark.parametrize("mixer", MIXERS)
+def test_gradients_of_tokens_in_half_precision(mixer):
+    """They pass through the transforms, which are in single precision, to tokens and weights."""
+    module = build_mixer(small(mixer), causal=False, generator=torch.Generator().manual_seed(0))
+    tokens = torch.randn(2, 20, 8, generator=torch.Generator().manual_seed(1)).bfloat16().requires_grad_()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = module(tokens)
+    weights = [weight for weight in module.parameters() if weight.requires_grad]
+    rough = torch.autograd.grad(mixed.float().square().sum(), [tokens, *weights])
+    expected = torch.autograd.grad(module(tokens.float()).square().sum(), [tokens, *weights])
+    for own, other in zip(rough, expected, strict=True):
+        assert own.dtype == other.dtype
+        torch.testing.assert_close(own.float(), other.float(), rtol=0, atol=0.05 * float(other.abs().max()))
 
 
 @pytest.mark.parametrize(
