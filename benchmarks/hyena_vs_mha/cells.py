@@ -29,6 +29,7 @@ from sigfeat import (
     S4EmbeddingTransformer,
     to_panel,
 )
+from sigfeat.nn import layer_tokens
 
 MOMENTS = 60  # of a training, of which loss and norms of gradients are kept
 TOKENS = 1000  # that layers are compared by
@@ -221,15 +222,9 @@ def _standardised(embedder, X):
 def _layers(encoder, series, mask):
     """Some tokens after the embedding and after each block, one array (n_tokens, d_model) for each."""
     found = []
-    with torch.no_grad():
-        for start in range(0, len(series), SERIES_AT_ONCE):
-            rows = slice(start, start + SERIES_AT_ONCE)
-            x = encoder.embed(series[rows])
-            layers = [x[mask[rows]]]
-            for block in encoder.blocks:
-                x = block(x, mask[rows])
-                layers.append(x[mask[rows]])
-            found.append(layers)
+    for start in range(0, len(series), SERIES_AT_ONCE):
+        rows = slice(start, start + SERIES_AT_ONCE)
+        found.append([layer[mask[rows]] for layer in layer_tokens(encoder, series[rows], mask[rows])])
     tokens = [torch.cat(parts).double().numpy() for parts in zip(*found, strict=True)]
     kept = np.random.default_rng(0).permutation(len(tokens[0]))[:TOKENS]
     return [layer[kept] for layer in tokens]
@@ -271,8 +266,6 @@ class Health(Callback):  # type: ignore[misc]  # skorch has no types
 
     def _measure(self, encoder):
         start = time.process_time()
-        was = encoder.training
-        layers = _layers(encoder.eval(), self.series, self.mask)
-        encoder.train(was)
+        layers = _layers(encoder, self.series, self.mask)
         self.signal.append([np.sqrt(np.mean(layer**2)) for layer in layers])
         self.seconds += time.process_time() - start
