@@ -140,7 +140,7 @@ def test_weights_of_the_terms_of_encoders():
         return objective(series, lengths).item()
 
     alone = [loss(**(dict.fromkeys(("tokens", "pooled", "mixers"), 0) | {name: 1})) for name in ("tokens", "pooled")]
-    assert loss(mixers=0, logits=9) == pytest.approx(sum(alone), rel=1e-5)
+    assert loss(mixers=0, pooled=1, logits=9) == pytest.approx(sum(alone), rel=1e-5)
 
 
 # ---------------------------------------------------------------------------------------------------- weights
@@ -229,11 +229,11 @@ def test_sequences_are_not_cut(short_epochs, monkeypatch):
     teacher, student = teacher_of(), model_of("hyena")
     history = distil_language_model(student, teacher, sequences, max_epochs=3, batch_size=4, validation_fraction=0.25)
     assert len(history["valid_loss"]) == 3
-    training, validation = ([rows for rows in seen if len(rows) == size] for size in (4, 5))
-    assert {tuple(row) for rows in seen for row in rows.tolist()} <= {tuple(row) for row in sequences.tolist()}
-    assert len(training) == 6 + 3  # the validation set has two batches, one of 4 and one of 1
-    assert not validation
-    assert seen[-1].tolist() == sequences[-1:].tolist()
+    assert [len(rows) for rows in seen] == [4, 4, 4, 1] * 3
+    for epoch in range(3):
+        first, second, *validation = seen[4 * epoch : 4 * epoch + 4]
+        assert torch.cat(validation).tolist() == sequences[15:].tolist()
+        assert {tuple(row) for row in torch.cat([first, second]).tolist()} <= {tuple(row) for row in sequences[:15]}
 
 
 def test_precision_and_length_of_sequences():

@@ -88,7 +88,7 @@ def distil_language_model(
     seed: int = 0,
     callbacks: Sequence[Any] = (),
     device: torch.device | str = "cpu",
-    verbose: bool = False,
+    verbose: bool | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Train a language model in place to reproduce a teacher, by AdamW.
 
@@ -130,8 +130,9 @@ def distil_language_model(
     device : torch.device or str, default="cpu"
         Device of the training; "accelerate" for the device of this process, which may share each batch with other
         processes.
-    verbose : bool, default=False
-        Whether to show a progress bar.
+    verbose : bool or None, default=None
+        Whether to show a progress bar on standard error. None for one if standard error is a terminal and the training
+        takes more than about ten seconds.
 
     Returns
     -------
