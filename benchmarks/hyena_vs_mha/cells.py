@@ -224,7 +224,7 @@ def _layers(encoder, series, mask):
     with torch.no_grad():
         for start in range(0, len(series), SERIES_AT_ONCE):
             rows = slice(start, start + SERIES_AT_ONCE)
-            x = encoder.embed(series[rows])
+            x = encoder.embed(series[rows], mask[rows])
             layers = [x[mask[rows]]]
             for block in encoder.blocks:
                 x = block(x, mask[rows])

@@ -29,14 +29,13 @@ OPERATIONS = ("matrix", "transform", "elementwise")
 
 
 class ExplicitAttention(Attention):
-    """`Attention`, two-sided and without mask, by softmax(Q K^T / sqrt(d)) V one step after the other."""
+    """`Attention` by softmax(Q K^T / sqrt(d)) V one step after the other: two-sided, without mask and ALiBi."""
 
     def forward(self, x: Tensor) -> Tensor:
-        batch, length, d_model = x.shape
-        q, k, v = self.in_projection(x).view(batch, length, 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)
+        q, k, v = self.queries_keys_values(x)
         scores = (q * q.shape[-1] ** -0.5) @ k.mT
         mixed = scores.softmax(dim=-1) @ v
-        return self.out_projection(mixed.transpose(1, 2).reshape(batch, length, d_model))
+        return self.out_projection(mixed.transpose(1, 2).flatten(2))
 
 
 def measure(
@@ -270,7 +269,8 @@ def _order(name):
 def _mixer(name, length, width, heads):
     how = {"generator": torch.Generator().manual_seed(0), "dtype": torch.float32}
     if name in (FUSED, EXPLICIT):
-        return (Attention if name == FUSED else ExplicitAttention)(width, n_heads=heads, **how)
+        plain = {"n_heads": heads, "positions": "none", "short_filter": 1}
+        return (Attention if name == FUSED else ExplicitAttention)(width, **plain, **how)
     if name == S4D:
         return S4(width, d_state=STATE, **how)
     if name == GRU:
