@@ -43,7 +43,7 @@ class Fake(PanelTransformer):
         self.random_state = random_state
 
     def fit(self, X, y=None):
-        spec = EncoderSpec(self.mixer, X.shape[1], **SMALL)
+        spec = EncoderSpec(self.mixer, X.shape[1], positions="rotary", short_filter=1, embedding_filter=1, **SMALL)
         self.n_channels_, self.extra_ = X.shape[1], self.extra
         self.teacher_ = self.teacher.estimator if isinstance(self.teacher, FrozenEstimator) else self.teacher
         self.encoder_ = encoder(spec)
