@@ -34,7 +34,7 @@ def tokens():
 
 def test_explicit_attention_is_the_fused_one():
     how = {"generator": torch.Generator().manual_seed(0), "dtype": torch.float32}
-    fused, explicit = Attention(12, n_heads=3, **how), cost.ExplicitAttention(12, n_heads=3, **how)
+    fused, explicit = (kind(12, n_heads=3, positions="rotary", **how) for kind in (Attention, cost.ExplicitAttention))
     explicit.load_state_dict(fused.state_dict())
     x = torch.randn(2, 9, 12, generator=how["generator"])
     torch.testing.assert_close(explicit(x), fused(x), rtol=1e-6, atol=1e-6)

@@ -25,12 +25,12 @@ CASES = {
         f"attention {positions}": ({"mixer": "attention", "positions": positions, "short_filter": 3}, {})
         for positions in POSITIONS
     },
-    "attention rotary, odd heads": ({"mixer": "attention", "positions": "rotary", "d_model": 10}, {}),
-    "attention rotary, long filter": ({"mixer": "attention", "positions": "rotary", "short_filter": 6}, {}),
-    "attention alibi, no filter": ({"mixer": "attention", "positions": "alibi", "short_filter": 1, "n_heads": 8}, {}),
-    "hyena narrow": ({"expansion": 0.5}, {}),
+    "attention rotary, odd heads": (
+        {"mixer": "attention", "positions": "rotary", "d_model": 10, "short_filter": 6},
+        {},
+    ),
+    "attention alibi, no filter": ({"mixer": "attention", "positions": "alibi", "n_heads": 8, "short_filter": 1}, {}),
     "hyena wide, modal": ({"expansion": 1.7, "filter": "modal", "n_modes": 4, "order": 3}, {}),
-    "hyena sinusoidal": ({"positions": "sinusoidal"}, {}),
     "recurrent": ({"mixer": "recurrent"}, {}),
     "pointwise": ({"mixer": "pointwise"}, {}),
 }

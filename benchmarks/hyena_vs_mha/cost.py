@@ -25,7 +25,7 @@ OPERATIONS = ("matrix", "transform", "elementwise")
 
 
 class ExplicitAttention(Attention):
-    """`Attention`, two-sided and without mask, by softmax(Q K^T / sqrt(d)) V one step after the other."""
+    """`Attention` by softmax(Q K^T / sqrt(d)) V one step after the other: two-sided, without mask and ALiBi."""
 
     def forward(self, x: Tensor) -> Tensor:
         q, k, v = self.queries_keys_values(x)
@@ -192,7 +192,8 @@ def _order(name):
 def _mixer(name, length, width, heads):
     how = {"generator": torch.Generator().manual_seed(0), "dtype": torch.float32}
     if name in (FUSED, EXPLICIT):
-        return (Attention if name == FUSED else ExplicitAttention)(width, n_heads=heads, **how)
+        plain = {"n_heads": heads, "positions": "none", "short_filter": 1}
+        return (Attention if name == FUSED else ExplicitAttention)(width, **plain, **how)
     if name == S4D:
         return S4(width, d_state=STATE, **how)
     if name == GRU:

@@ -112,7 +112,20 @@ class Attention(nn.Module):
     def weights(
         self, x: Float[Tensor, "batch length d_model"], mask: Bool[Tensor, "batch length"] | None = None
     ) -> Float[Tensor, "batch heads length length"]:
-        """Weights by which each token (third axis) averages the values of all tokens (last axis)."""
+        """Weights with which tokens average the values of all tokens.
+
+        Parameters
+        ----------
+        x : tensor of shape (batch, length, d_model)
+            Tokens.
+        mask : bool tensor of shape (batch, length) or None, default=None
+            As for `forward`.
+
+        Returns
+        -------
+        weights : tensor of shape (batch, n_heads, length, length)
+            The sum of each row, over the last axis, is 1.
+        """
         q, k, _ = self.queries_keys_values(x, mask)
         scores = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
         allowed = None if mask is None or self.causal else mask[:, None, None, :]
@@ -138,7 +151,7 @@ class Attention(nn.Module):
         batch, length, _ = projected.shape
         # (batch, length, 3 heads, width) -> (batch, 3 heads, length, width)
         heads = projected.view(batch, length, 3 * self.n_heads, -1).transpose(1, 2)
-        queries_keys, v = heads.split([2 * self.n_heads, self.n_heads], dim=1)
+        queries_keys, v = torch.split(heads, [2 * self.n_heads, self.n_heads], dim=1)
         if self.positions == ROTARY:
             queries_keys = rotated(queries_keys, start)
         q, k = queries_keys.chunk(2, dim=1)

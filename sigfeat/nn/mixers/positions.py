@@ -41,7 +41,7 @@ def rotated(x: Float[Tensor, "*batch length width"], start: int = 0) -> Float[Te
     angles = positions[:, None] * BASE**-exponents
     cosines, sines = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
     odd = x[..., 2 * n_pairs :]
-    pairs = (x[..., : 2 * n_pairs] if odd.shape[-1] else x).unflatten(-1, (2, n_pairs))
+    pairs = (x[..., : 2 * n_pairs] if odd.shape[-1] else x).reshape(*x.shape[:-1], 2, n_pairs)
     # exchanged pairs, since slices and sums of the two halves take twice as long with gradients
     turned = torch.addcmul(pairs * cosines[:, None], pairs.flip(-2), torch.stack([-sines, sines], dim=1)).flatten(-2)
     return torch.cat([turned, odd], dim=-1) if odd.shape[-1] else turned
