@@ -13,7 +13,7 @@ from benchmarks.study.records import Record
 
 MODULE = "benchmarks.hyena_vs_mha.turns"
 PART_OF_MEMORY = 0.75  # that matrices of length by length may take
-PART_OF_LIMIT = 0.5  # that all runs of a mixer in the rounds may take, except that there is at least one
+PART_OF_LIMIT = 0.3  # that all runs of a mixer in the rounds may take, except that there is at least one
 SLOW = (FUSED, EXPLICIT, GRU)  # on long sequences; nothing is kept from run to run
 BRIEF = 0.5  # seconds from which on a slow mixer has no run before the rounds
 SECONDS_OF_START = 60.0
@@ -79,8 +79,8 @@ def measure_in_turns(
     length, task, batch
         See `benchmarks.hyena_vs_mha.cost.measure`.
     repeat : int
-        Rounds. A slow mixer takes part in fewer, the first ones: in as many as fit into half of `limit` together with
-        its first run, and in one at least.
+        Rounds. A slow mixer takes part in fewer, the first ones: in as many as fit into three tenths of `limit`
+        together with its first run, and in one at least.
     limit : float
         Seconds that the first run of a mixer may take.
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from sigfeat.nn.layers import linear
 from sigfeat.nn.mixers.incremental import IncrementalState, ShortConvolution, check_causal
 from sigfeat.nn.mixers.positions import ALIBI, ROTARY, check_positions, distance_penalty, rotated
-from sigfeat.nn.mixers.projection import check_width, first_taps, short_projection_by_token
+from sigfeat.nn.mixers.projection import check_width, first_taps, short_projection
 from sigfeat.nn.mixers.spec import BlockSpec
 
 
@@ -141,7 +141,7 @@ class Attention(nn.Module):
         else:
             x = x if mask is None else x * mask[..., None]
             weights = self.in_projection.weight, self.short_taps, self.short_bias
-            projected = short_projection_by_token(x, *weights, self.causal)
+            projected = short_projection(x, *weights, self.causal)
         return self.split(projected)
 
     def split(
