@@ -4,6 +4,9 @@
 PYTHON ?= python3.11
 PYTEST_ARGS ?=
 PROCESSES ?= 2
+PYTHON_GPU ?=
+OUT ?= benchmarks/results
+GPU_ARGS ?=
 
 BIN := .venv/bin
 # each process has one thread: many short calls of torch wait long for a second one that has no core of its own
@@ -15,7 +18,7 @@ READY_DOCS := .venv/.ready-docs
 SITE := build/docs
 NOT_COMPILED := tests/test_intervals.py -k "sums_are or features_are"
 
-.PHONY: help demo test lint adapters coverage docs bench clean
+.PHONY: help demo test lint adapters coverage docs bench gpu clean
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
@@ -27,6 +30,8 @@ help:
 	@echo "make coverage  lines and branches of sigfeat that the test suite runs (PYTEST_ARGS is passed on)"
 	@echo "make docs   the documentation site, with the gallery, and its links checked"
 	@echo "make bench  time the kernels against iisignature and pySigLib"
+	@echo "make gpu    on a machine with an NVIDIA GPU: its tests, transforms and mixers on it, in at most 8 minutes"
+	@echo "            (writes OUT/gpu.json, OUT=benchmarks/results; PYTHON_GPU is the interpreter, whose torch has CUDA)"
 	@echo "make clean  remove what the other targets made, except .venv"
 
 demo: $(READY)
@@ -67,6 +72,20 @@ docs: $(READY_DOCS)
 
 bench: $(READY_BENCH)
 	$(BIN)/python -m benchmarks.speed iss tree low_rank development mixers intervals quantiles
+
+# Uses PYTHON_GPU, or the first of .venv/bin/python and python3 whose torch finds a GPU. The set-up runs only where
+# there is a GPU and no .venv, since a CPU build of torch in .venv would stay the same.
+gpu:
+	@finds_gpu() { "$$1" -c "import sys, torch; sys.exit(not torch.cuda.is_available())" 2>/dev/null; }; \
+	python="$(PYTHON_GPU)"; \
+	for found in $(BIN)/python python3; do \
+		if [ -z "$$python" ] && finds_gpu $$found; then python=$$found; fi; \
+	done; \
+	if [ -z "$$python" ] && [ ! -e .venv ] && nvidia-smi -L >/dev/null 2>&1; then \
+		$(MAKE) --no-print-directory $(READY) && python=$(BIN)/python || exit 1; \
+	fi; \
+	if [ -z "$$python" ]; then echo "no Python was found whose torch finds a CUDA device: nothing was run or written."; \
+	else "$$python" -m benchmarks.gpu --out "$(OUT)" $(GPU_ARGS); fi
 
 clean:
 	rm -rf docs/api/examples docs/api/generated docs/gallery docs/generated docs/sg_execution_times.rst

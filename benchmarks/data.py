@@ -1,5 +1,6 @@
 """Data sets of the UEA and UCR archives."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,36 @@ SHIPPED = (
     "PLAID",
     "UnitTest",
 )
+MOST_SETS = 3  # that are taken from a folder with none of those that were looked for
+
+
+def chosen_sets(folder: Path | None, preset: Sequence[str]) -> list[str]:
+    """Names of the data sets of a preset that are in a folder; if none of them is, the first three in the folder.
+
+    Parameters
+    ----------
+    folder : Path or None
+        Folder of NAME/NAME_TRAIN.ts and NAME/NAME_TEST.ts; None for the data sets that sktime ships: all of the preset.
+    preset : sequence of str
+
+    Returns
+    -------
+    names : list of str
+
+    Raises
+    ------
+    ValueError
+        If there is no data set in the folder.
+    """
+    if folder is None:
+        return list(preset)
+    trained = {path.parent.name for path in folder.glob("*/*_TRAIN.ts") if path.name == f"{path.parent.name}_TRAIN.ts"}
+    there = sorted(name for name in trained if (folder / name / f"{name}_TEST.ts").is_file())
+    if not there:
+        raise ValueError(
+            f"there is no data set in {folder}: no file NAME/NAME_TRAIN.ts with NAME/NAME_TEST.ts beside it"
+        )
+    return [name for name in preset if name in there] or there[:MOST_SETS]
 
 
 def load(name: str, part: str, folder: Path | None) -> tuple[np.ndarray, np.ndarray]:

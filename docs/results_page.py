@@ -15,6 +15,7 @@ sys.path[:0] = [str(ROOT)]
 
 from benchmarks.archive.report import write_report as write_archive_report  # noqa: E402
 from benchmarks.archive.summary import accuracy_tables, kinds  # noqa: E402
+from benchmarks.gpu.report import NO_RECORD  # noqa: E402
 from benchmarks.hyena_vs_mha.report import write_report as write_comparison  # noqa: E402
 from benchmarks.measure import markdown_table  # noqa: E402
 
@@ -32,6 +33,7 @@ TABLES = {  # file: title, and the command that measures it and, with --table, p
     "language_model.json": ("Language models", "benchmarks.language_model"),
     "streaming_inference.json": ("Language models, token by token and at length", "benchmarks.streaming_inference"),
     "kernels.json": ("Speed of the compiled loops", "benchmarks.speed"),
+    "gpu.json": ("On a GPU", "benchmarks.gpu"),
 }
 ELSEWHERE = {  # file: page that has its tables
     "accuracy.json": "accuracy.md",
@@ -58,6 +60,8 @@ def write_results(results, folder):
             parts += [f"## {title}", f"Measured by `python -m {module}`.", tables.strip()]
             if "commit" not in tables.lower():
                 parts += [_circumstances(documents[name])]
+    if "gpu.json" not in documents:
+        parts += ["## On a GPU", NO_RECORD]
     for path in sorted(results.glob("*/report.md")):
         if path.parent.name not in REPORTS:  # which are made anew
             parts += [*_copied(path), _circumstances(documents.get(f"{path.parent.name}/results.json", {}))]

@@ -240,6 +240,28 @@ PARAMETERS = {
         V,
         "must be a multiple of n_heads, got d_model=5",
     ),
+    "even embedding filter": (
+        "embedding_filter",
+        lambda: use(clone(TAUGHT).set_params(causal=False, embedding_filter=4)),
+        V,
+        "embedding_filter must be odd unless causal, got 4$",
+    ),
+    "even short filter": (
+        "short_filter",
+        lambda: use(clone(TAUGHT).set_params(causal=False, short_filter=2)),
+        V,
+        "short_filter must be odd unless causal, got 2$",
+    ),
+    "two-sided student of an even filter": (
+        "causal",
+        lambda: use(
+            HyenaEmbeddingTransformer(
+                clone(TAUGHT).set_params(causal=True, embedding_filter=4, short_filter=4), causal=False, **SMALL
+            )
+        ),
+        V,
+        "causal must be None or True for a teacher with embedding_filter=4, an even number, got False$",
+    ),
     "no callback": (
         "callbacks",
         lambda: use(clone(TAUGHT).set_params(callbacks=["x"])),

@@ -10,8 +10,9 @@ from sigfeat.transformers.embeddings._persistence import load_estimator, save_es
 
 SMALL = {"d_model": 4, "n_layers": 2, "d_ff": 5, "d_out": 3, "n_heads": 2, "d_state": 4, "filter_width": 3}
 SPECS = [
-    EncoderSpec("attention", 2, causal=True, **SMALL),
-    EncoderSpec("hyena", 2, short_filter=5, **SMALL),
+    EncoderSpec("attention", 2, causal=True, positions="alibi", short_filter=1, embedding_filter=1, **SMALL),
+    EncoderSpec("attention", 2, positions="rotary", short_filter=3, embedding_filter=3, **SMALL),
+    EncoderSpec("hyena", 2, short_filter=5, positions="sinusoidal", expansion=1.5, **SMALL),
     EncoderSpec("s4", 2, **SMALL),
     EncoderSpec("s4", 2, kind="dplr", causal=True, **SMALL),
     EncoderSpec("recurrent", 2, **SMALL),
@@ -42,7 +43,7 @@ class Fake(PanelTransformer):
         self.random_state = random_state
 
     def fit(self, X, y=None):
-        spec = EncoderSpec(self.mixer, X.shape[1], **SMALL)
+        spec = EncoderSpec(self.mixer, X.shape[1], positions="rotary", short_filter=1, embedding_filter=1, **SMALL)
         self.n_channels_, self.extra_ = X.shape[1], self.extra
         self.teacher_ = self.teacher.estimator if isinstance(self.teacher, FrozenEstimator) else self.teacher
         self.encoder_ = encoder(spec)

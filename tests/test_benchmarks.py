@@ -9,7 +9,7 @@ import pytest
 
 import sigfeat
 import sigfeat.classifiers
-from benchmarks import accuracy, distillation, pointer
+from benchmarks import accuracy, distillation, language_model, pointer
 from benchmarks.speed import __main__ as speed
 from benchmarks.speed import (
     development,
@@ -168,6 +168,29 @@ def test_distillation_writes_the_figures_that_its_table_shows(monkeypatch, capsy
         [record["students"]["GRU"]["test"]["token_r2"] for record in results["A, masked teacher"]["records"]]
     )
     assert f"{mean:.4f}" in table
+
+
+def test_a_distilled_language_model_is_set_beside_its_twin(short_epochs, monkeypatch, capsys, tmp_path):
+    """Teacher and twin are trained in the same run, the latter for as many steps."""
+    twin, student = language_model.LIKE
+    out = tmp_path / "models.json"
+    options = f"--weights 9000 --layers 1 --context 150 --batch 2 --seconds .1 --lr .003 .01 --seeds 2 --out {out}"
+    monkeypatch.setattr(language_model, "load_python_help", lambda: b"round and round the ragged rock, " * 150)
+    monkeypatch.setattr(sys, "argv", ["language_model", "--models", twin, student, *options.split()])
+    language_model.main()
+    found = json.loads(out.read_text())
+    assert list(found) == ["attention", twin, student]
+    assert found[twin]["steps"] == found[student]["steps"]
+    assert found[twin]["config"] == found[student]["config"]
+    assert found[twin]["config"]["d_model"] == found["attention"]["config"]["d_model"]
+    assert set(found[student]["divergence_by_lr"]) == {"0.003", "0.01"}
+    for name in (twin, student):
+        assert [figures["bits"] for figures in found[name]["fidelity"]] == pytest.approx(found[name]["bits"])
+        teacher_bits = [figures["teacher_bits"] for figures in found[name]["fidelity"]]
+        assert teacher_bits == pytest.approx(found["attention"]["bits"])
+    printed = capsys.readouterr().out
+    assert language_model.table(found) in printed
+    assert "divergence in bits" in printed
 
 
 def test_benchmarks_with_files_of_their_own(monkeypatch, capsys, tmp_path):

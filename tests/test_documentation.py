@@ -324,6 +324,7 @@ def test_a_file_of_any_form_has_a_table(tmp_path, results_page):
     assert "## Streams" in text
     assert re.search(r"\| words / 10 \| +2 \(median of 3\) \| 1,000 \|", text)
     assert "C, 2 CPUs, threads 1, Python 3.11, numpy 2; commit abc, 2026-01-02." in text
+    assert "No record of a GPU is committed yet" in text
 
 
 @pytest.mark.slow

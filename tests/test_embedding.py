@@ -14,7 +14,9 @@ from sigfeat import (
     MHAEmbedder,
     S4EmbeddingTransformer,
 )
+from sigfeat.nn.encoder import Encoder, EncoderSpec
 from sigfeat.nn.fidelity import fidelity, skill
+from sigfeat.nn.training.distillation import tokens_and_steps
 from tests.embedders import classes, every_student, hyena, mha, panel, untrained, weights
 from tests.panels import padded, ragged
 
@@ -85,6 +87,34 @@ def test_a_student_comes_close_to_its_teacher(student):
         assert trained.fidelity_[f"{name}_skill"] == expected
     assert trained.history_["loss"].shape == trained.history_["gradient_norm"].shape == (160,)
     assert trained.history_["train_loss"].shape == (8,)
+
+
+@every_student
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_student_has_positions_and_neighbours_of_its_teacher(student, frozen):
+    X = panel(length=20)
+    teacher = untrained(positions="sinusoidal", embedding_filter=5)
+    passed = FrozenEstimator(clone(teacher).fit(X)) if frozen else teacher
+    fitted = clone(student).set_params(teacher=passed, max_epochs=1).fit(X)
+    assert fitted.teacher_.encoder_.spec.mixer == "attention"
+    for spec in (fitted.teacher_.encoder_.spec, fitted.encoder_.spec):
+        assert (spec.positions, spec.embedding_filter) == ("sinusoidal", 5)
+    assert fitted.encoder_.embedding.weight.shape == fitted.teacher_.encoder_.embedding.weight.shape
+
+
+@pytest.mark.parametrize("window", [1, 3])
+def test_padding_of_a_batch_is_not_distilled(window):
+    """What is behind the end of a series reaches neither the tokens of the teacher nor those of the student."""
+    spec = EncoderSpec("attention", 2, d_model=8, d_out=8, n_heads=2, embedding_filter=window)
+    encoder = Encoder(spec, generator=torch.Generator().manual_seed(0)).eval()
+    series = torch.randn(2, 9, 2, generator=torch.Generator().manual_seed(1))
+    mask = torch.arange(9) < torch.tensor([[9], [5]])
+    with torch.no_grad():
+        tokens, steps = tokens_and_steps(encoder, series, mask)
+        torch.testing.assert_close(tokens[mask], encoder(series, mask)[mask])
+        changed, _ = tokens_and_steps(encoder, torch.where(mask[..., None], series, 100.0), mask)
+    assert len(steps) == spec.n_layers
+    torch.testing.assert_close(changed[mask], tokens[mask])
 
 
 def test_fidelity_of_hand_values():

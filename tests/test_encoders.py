@@ -9,8 +9,11 @@ import torch
 from sigfeat.nn import Encoder, EncoderSpec
 from sigfeat.nn.encoder import n_parameters
 from sigfeat.nn.layers import real_points
-from sigfeat.nn.mixers import MIXERS
+from sigfeat.nn.mixers import MIXERS, build_mixer
+from sigfeat.nn.mixers.attention import Attention
 from sigfeat.nn.mixers.convolution import convolve, fft_length, filter_spectrum
+from sigfeat.nn.mixers.positions import POSITIONS, distance_penalty, rotated
+from sigfeat.nn.mixers.projection import padding
 from sigfeat.nn.pooling import pool_tokens
 from sigfeat.pooling import trainable_poolings
 from sigfeat.reference.encoder import encoder as reference
@@ -24,6 +27,9 @@ SMALL = EncoderSpec(
     d_ff=12,
     d_out=8,
     n_heads=2,
+    positions="none",
+    short_filter=3,
+    embedding_filter=1,
     filter_width=8,
     filter_bands=3,
     time_scale=10.0,
@@ -37,10 +43,14 @@ def small(mixer, **changed):
 
 
 ENCODERS = [
-    small("attention"),
-    small("attention", causal=True),
-    small("attention", n_heads=1, d_model=5),
-    small("attention", n_heads=8, d_out=3),
+    *[small("attention", positions=positions) for positions in POSITIONS],
+    *[small("attention", positions=positions, causal=True) for positions in POSITIONS],
+    *[small("attention", positions=positions, short_filter=1, n_heads=1, d_model=5) for positions in POSITIONS],
+    *[small("attention", positions=positions, short_filter=5, n_heads=3, d_model=9) for positions in POSITIONS],
+    small("attention", positions="rotary", n_heads=8, d_out=3),
+    small("attention", positions="alibi", n_heads=8, d_out=3),
+    small("attention", positions="rotary", causal=True, short_filter=4, embedding_filter=4),
+    small("attention", positions="rotary", embedding_filter=9, d_model=5, n_heads=1),
     small("hyena"),
     small("hyena", causal=True),
     small("hyena", order=1),
@@ -55,7 +65,13 @@ ENCODERS = [
     small("hyena", causal=True, filter="modal"),
     small("hyena", order=3, causal=True, filter="modal", n_modes=1, gate_norm=True, d_out=3),
     small("hyena", n_channels=1, short_filter=5, d_model=7, d_out=2),
+    small("hyena", positions="sinusoidal", embedding_filter=3),
+    small("hyena", positions="sinusoidal", embedding_filter=2, causal=True, filter="modal"),
+    small("hyena", expansion=0.5),
+    small("hyena", expansion=1.7, order=3, causal=True, gate_norm=True),
+    small("hyena", expansion=0.01, d_model=3),
     small("s4"),
+    small("s4", positions="sinusoidal", embedding_filter=5),
     small("s4", causal=True, d_model=5),
     small("s4", kind="dplr"),
     small("s4", kind="dplr", causal=True, d_out=3),
@@ -64,6 +80,8 @@ ENCODERS = [
     small("recurrent", n_channels=1, d_out=10),
     small("pointwise"),
     small("pointwise", n_layers=1, d_model=5, d_out=1),
+    small("pointwise", positions="sinusoidal", embedding_filter=5),
+    small("pointwise", causal=True, embedding_filter=4),
 ]
 LENGTHS = [1, 2, 3, 7, 100, 257]
 OWN_LENGTHS = [12, 1, 7, 11]  # of series in one batch
@@ -149,6 +167,79 @@ def test_fast_convolution_is_the_sum(length, causal):
     check_close(found, expected, 1e-13)
 
 
+# ------------------------------------------------------------------------------------------------- positions
+
+
+@pytest.mark.parametrize("width", [1, 2, 5, 8])
+def test_products_of_rotated_depend_on_the_lag_only(width):
+    query, key = torch.randn(2, width, generator=seeded(), dtype=torch.float64)
+    queries, keys = rotated(query.expand(30, -1)), rotated(key.expand(30, -1), start=1000)
+    products = queries @ keys.T
+    for lag in range(-20, 21):
+        check_close(products.diagonal(lag), products.diagonal(lag)[:1].expand(30 - abs(lag)), 1e-12)
+    if width > 1:
+        assert not torch.allclose(products[0, 0], products[0, 1])
+
+
+def test_rotation_starts_anywhere():
+    x = torch.randn(2, 3, 20, 6, generator=seeded())
+    assert torch.equal(rotated(x)[..., 7:, :], rotated(x[..., 7:, :], start=7))
+    check_close(rotated(x).norm(dim=-1), x.norm(dim=-1), 1e-6)
+
+
+def test_rotation_by_hand():
+    """Entries 0 and 2 turn by the angle t, entries 1 and 3 by t / 100, entry 4 does not turn."""
+    found = rotated(torch.tensor([[1.0, 1.0, 0.0, 0.0, 5.0]] * 3, dtype=torch.float64))
+    t = np.arange(3)
+    check_close(found, np.stack([np.cos(t), np.cos(t / 100), np.sin(t), np.sin(t / 100), 0 * t + 5.0], axis=1), 1e-15)
+
+
+def test_penalty_of_distance_by_hand():
+    """Of two heads the first has the slope 1/16, the second one 1/256; the two queries are the last of three keys."""
+    distances = torch.tensor([[1.0, 0.0, 1.0], [2.0, 1.0, 0.0]])
+    found = distance_penalty(2, 2, 3, torch.zeros(()))
+    assert torch.equal(found, -torch.stack([distances / 16, distances / 256])[None])
+
+
+@pytest.mark.parametrize("positions", POSITIONS)
+@pytest.mark.parametrize("causal", [True, False], ids=["causal", "two-sided"])
+@pytest.mark.parametrize("padded", [True, False], ids=["padded", "full"])
+def test_weights_of_attention(positions, causal, padded):
+    """The weights are averages, and those of the values are the output."""
+    mixer = Attention(8, n_heads=2, causal=causal, positions=positions, generator=seeded(), dtype=torch.float64)
+    x, mask = torch.randn(2, 10, 8, generator=seeded(1), dtype=torch.float64), None
+    if padded:
+        mask = real_points(torch.tensor([10, 6]), 10)
+    with torch.no_grad():
+        weights = mixer.weights(x, mask)
+        values = mixer.queries_keys_values(x, mask)[2]
+        found = mixer.out_projection((weights @ values).transpose(1, 2).flatten(2))
+        expected = mixer(x, mask)
+    assert weights.shape == (2, 2, 10, 10)
+    assert (weights >= 0).all()
+    check_close(weights.sum(dim=-1), torch.ones(2, 2, 10), 1e-12)
+    check_close(found[0], expected[0], 1e-12)
+    check_close(found[1, : 6 if padded else 10], expected[1, : 6 if padded else 10], 1e-12)
+    assert bool((weights.triu(1) == 0).all()) == causal
+    assert bool((weights[1, :, :6, 6:] == 0).all()) == (causal or padded)
+
+
+@pytest.mark.parametrize("positions", POSITIONS)
+def test_which_attention_depends_on_order(positions):
+    """Only with some positions or a short filter does the output depend on the order of the tokens."""
+    x = torch.randn(1, 10, 8, generator=seeded(1), dtype=torch.float64)
+    for short_filter in (1, 3):
+        how = {"positions": positions, "short_filter": short_filter, "dtype": torch.float64}
+        mixer = Attention(8, n_heads=2, **how, generator=seeded())
+        with torch.no_grad():
+            is_same = torch.allclose(mixer(x.flip(1)).flip(1), mixer(x))
+            # rotation knows the sign of a lag, the penalty only its size
+            assert is_same == (short_filter == 1 and positions != "rotary")
+            order = torch.randperm(10, generator=seeded())
+            is_same = torch.allclose(mixer(x[:, order]), mixer(x)[:, order])
+            assert is_same == (short_filter == 1 and positions in {"sinusoidal", "none"})
+
+
 # --------------------------------------------------------------------------------------------------- padding
 
 
@@ -191,8 +282,9 @@ def test_causality(spec, t):
     reached = torch.ones(12, dtype=torch.bool)
     if spec.causal:
         reached[t + 1 :] = False
-    if spec.mixer == "pointwise":
-        reached = torch.arange(12) == t
+    if spec.mixer == "pointwise":  # only the points that are embedded together
+        before, after = padding(spec.embedding_filter, spec.causal)
+        reached = (torch.arange(12) >= t - before) & (torch.arange(12) <= t + after)
     assert (sizes[reached] > 1e-9 * sizes.max()).all()
     leak = 1e-14 * rounding(spec) if spec.mixer in {"hyena", "s4"} else 0.0  # of fast transforms
     assert (sizes[~reached] <= leak * sizes.max()).all()
@@ -304,11 +396,37 @@ def test_half_precision_leaves_nothing_behind(mixer):
     torch.testing.assert_close(rough.float(), expected, rtol=0.1, atol=0.1)
 
 
+@pytest.mark.parametrize("mixer", MIXERS)
+def test_gradients_of_tokens_in_half_precision(mixer):
+    """They pass through the transforms, which are in single precision, to tokens and weights."""
+    module = build_mixer(small(mixer), causal=False, generator=torch.Generator().manual_seed(0))
+    tokens = torch.randn(2, 20, 8, generator=torch.Generator().manual_seed(1)).bfloat16().requires_grad_()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = module(tokens)
+    weights = [weight for weight in module.parameters() if weight.requires_grad]
+    rough = torch.autograd.grad(mixed.float().square().sum(), [tokens, *weights])
+    expected = torch.autograd.grad(module(tokens.float()).square().sum(), [tokens, *weights])
+    for own, other in zip(rough, expected, strict=True):
+        assert own.dtype == other.dtype
+        torch.testing.assert_close(own.float(), other.float(), rtol=0, atol=0.05 * float(other.abs().max()))
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
         ({"mixer": "none"}, f"mixer must be one of {', '.join(MIXERS)}, got 'none'"),
         ({"mixer": "attention", "n_heads": 3}, "d_model must be a multiple of n_heads, got d_model=8 and n_heads=3"),
+        (
+            {"mixer": "attention", "positions": "learnt"},
+            f"positions must be one of {', '.join(POSITIONS)}, got 'learnt'",
+        ),
+        ({"mixer": "s4", "positions": "learnt"}, f"positions must be one of {', '.join(POSITIONS)}, got 'learnt'"),
+        ({"mixer": "attention", "short_filter": 2}, "short_filter must be odd unless causal, got 2"),
+        ({"mixer": "attention", "short_filter": 0}, "short_filter must be at least 1, got 0"),
+        ({"mixer": "s4", "embedding_filter": 2}, "embedding_filter must be odd unless causal, got 2"),
+        ({"mixer": "s4", "embedding_filter": 0, "causal": True}, "embedding_filter must be at least 1, got 0"),
+        ({"mixer": "hyena", "expansion": 0.0}, r"expansion must be in \(0, 65536\), got 0"),
+        ({"mixer": "hyena", "expansion": 65536.0}, r"expansion must be in \(0, 65536\), got 65536"),
         ({"mixer": "hyena", "order": 0}, "order must be at least 1, got 0"),
         ({"mixer": "hyena", "short_filter": 2}, "short_filter must be odd unless causal, got 2"),
         ({"mixer": "hyena", "filter": "free"}, "filter must be one of implicit, modal, got 'free'"),

@@ -18,6 +18,7 @@ from sigfeat import (
     RecurrentEmbeddingTransformer,
     S4EmbeddingTransformer,
 )
+from sigfeat.nn.mixers import BlockSpec, build_mixer
 from tests.panels import padded, ragged
 from tests.test_low_rank_layer import RINGS, assert_alike
 from tests.test_low_rank_layer import panel as noise
@@ -90,6 +91,25 @@ def test_embeddings_in_single_precision_are_close():
     expected = student.transform(X)
     found = student.set_params(device="cuda").transform(X)
     np.testing.assert_allclose(found, expected, rtol=0, atol=0.02 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("mixer", ["attention", "hyena", "s4", "recurrent"])
+def test_mixers_in_half_precision(mixer):
+    """Under autocast tokens and gradients are those of the CPU up to rounding; transforms are in single precision."""
+    spec = BlockSpec(mixer=mixer, d_model=16)
+    module = build_mixer(spec, causal=False, generator=torch.Generator().manual_seed(0))
+    tokens = torch.randn(2, 50, 16, generator=torch.Generator().manual_seed(1))
+
+    def mixed_and_gradients(device, half):
+        x = tokens.to(device, torch.bfloat16 if half else torch.float32).requires_grad_()
+        with torch.autocast("cuda", torch.bfloat16, enabled=half):
+            mixed = module.to(device)(x)
+        gradients = torch.autograd.grad(mixed.float().square().sum(), [x, *module.parameters()])
+        return [part.detach().float().cpu() for part in (mixed, *gradients)]
+
+    expected = mixed_and_gradients("cpu", half=False)
+    for own, other in zip(mixed_and_gradients("cuda", half=True), expected, strict=True):
+        torch.testing.assert_close(own, other, rtol=0, atol=0.1 * float(other.abs().max()))
 
 
 @pytest.mark.parametrize("case", TRAINED)

@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.data import chosen_sets
 from benchmarks.hyena_vs_mha import cells, runner
 from benchmarks.hyena_vs_mha.cells import Store, Student
-from benchmarks.hyena_vs_mha.config import Config, from_arguments
+from benchmarks.hyena_vs_mha.config import FULL_TIME, QUICK_TIME, Config, from_arguments
+from benchmarks.hyena_vs_mha.cost import EXPLICIT, FUSED, TASKS, known
 from benchmarks.study.records import file_name
 from sigfeat import MHAEmbedder
+from tests.pages import ROOT
 
 LENGTHS = (15, 12)  # of the series of both classes
 
@@ -52,6 +55,8 @@ def config(tmp_path, reports):
         seeds=1,
         max_epochs=1,
         lengths=(8,),
+        attention_up_to=100,
+        batch=1,
         repeat=1,
         limit=60.0,
         n_jobs=1,
@@ -65,17 +70,9 @@ def no_costs(monkeypatch):
     """Costs are measured in processes of their own, which take seconds."""
     measured = []
 
-    def measure(name, length, task, repeat, limit):
-        measured.append((name, length, task))
-        return {
-            "name": name,
-            "length": length,
-            "task": task,
-            "seconds": [0.5] * repeat,
-            "peak_bytes": 10 * length,
-            "n_parameters": 7,
-            "flops": float(length**2),
-        }
+    def measure(names, length, task, batch, repeat, limit):
+        measured.append((names, length, task))
+        return [known(name, length, task, batch) | {"seconds": [0.5] * repeat, "peak_bytes": 10} for name in names]
 
     monkeypatch.setattr(cells, "measure_apart", measure)
     return measured
@@ -108,7 +105,10 @@ def test_records_and_files(series, config, no_costs, reports):
         ("supervised", 14, 2, 15)
     ]
     assert [r["student"] for r in students] == ["Hyena order 2", "S4D", "GRU"]
-    assert len(costs) == len(no_costs) == 2 * (2 + 3)
+    assert no_costs == [((FUSED, EXPLICIT, *(record["student"] for record in students)), 8, task) for task in TASKS]
+    assert [(record["name"], record["task"]) for record in costs] == [
+        (name, task) for names, _, task in no_costs for name in names
+    ]
     for record in students:
         assert set(record["accuracy"]) == set(record["agreement"]) == {"ridge", "logistic"}
         assert np.shape(record["layers"]) == (3, 3)
@@ -152,9 +152,10 @@ def test_a_study_that_was_stopped_goes_on(series, config, no_costs, measured):
         runner.run(config)
     measured.stop_after = None
     records = runner.run(config)
-    assert len(measured) == len(set(measured)) == len(records) == 1 + 2 + 2 * 3
+    assert len(measured) == len(set(measured)) == 1 + 2 + 2
+    assert len(records) == 1 + 2 + 2 * 3
     assert runner.run(config) == records
-    assert len(measured) == len(records)
+    assert len(measured) == 1 + 2 + 2
 
 
 def test_further_orders_and_seeds_only_add_cells(series, config):
@@ -162,13 +163,24 @@ def test_further_orders_and_seeds_only_add_cells(series, config):
         return {file_name(cell) for kind in runner.phases(dataclasses.replace(config, **changed)) for cell in kind}
 
     before = cells_of()
-    assert before < cells_of(orders=(1, 2), seeds=2, lengths=(8, 16))
+    assert before < cells_of(seeds=2, lengths=(8, 16))
     teachers, students, costs = runner.phases(dataclasses.replace(config, max_epochs=2))
+    of_costs = {file_name(cell) for cell in costs}
+    more = cells_of(orders=(1, 2))
+    assert before - more == of_costs  # all mixers take turns: another one needs new rounds
     assert not before & {file_name(cell) for cell in (*teachers, *students)}
     assert before >= {file_name(cell) for cell in costs}
     other = Student(dataclasses.replace(teachers[0], data="another checksum"), "control")
     assert file_name(other) not in before
     assert all(name.replace("-", "").isalnum() for name in before)
+
+
+def test_slow_mixers_are_left_out_at_great_lengths(series, config, no_costs):
+    config = dataclasses.replace(config, lengths=(8, 16), attention_up_to=8)
+    records = [record for record in runner.run(config) if record["kind"] == "cost"]
+    found = {(record["name"], record["length"]): record.get("failure") for record in records}
+    assert {key for key, failure in found.items() if failure == "left out"} == {(FUSED, 16), (EXPLICIT, 16)}
+    assert no_costs[-1] == (("Hyena order 2",), 16, "training")
 
 
 def test_lost_teachers_and_broken_records_are_made_again(series, config, no_costs, measured):
@@ -220,6 +232,47 @@ def test_runs_are_logged_once(series, config, no_costs, monkeypatch):
     assert pictures == [{"number of records": 2 + 2 * 2}]
     runner.run(config)
     assert len(logged) == 2
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Data sets as empty files; "Half" has no test part."""
+    for name in ("Cars", "Apples", "BasicMotions", "Dogs", "Eggs"):
+        (tmp_path / name).mkdir()
+        for part in ("TRAIN", "TEST"):
+            (tmp_path / name / f"{name}_{part}.ts").touch()
+    (tmp_path / "Half").mkdir()
+    (tmp_path / "Half" / "Half_TRAIN.ts").touch()
+    return tmp_path
+
+
+def test_sets_of_a_folder(folder):
+    assert chosen_sets(None, ("A", "B")) == ["A", "B"]
+    assert chosen_sets(folder, ("Nowhere", "Dogs", "BasicMotions")) == ["Dogs", "BasicMotions"]
+    assert chosen_sets(folder, ("Nowhere", "Half")) == ["Apples", "BasicMotions", "Cars"]
+    with pytest.raises(ValueError, match="there is no data set in .*Half: no file NAME/NAME_TRAIN.ts with"):
+        chosen_sets(folder / "Half", ("Half",))
+
+
+def test_a_folder_without_names_of_sets(folder, capsys):
+    assert from_arguments(["--full", "--data", str(folder)]).sets == ("BasicMotions",)
+    assert capsys.readouterr().err == f"data sets from {folder}: BasicMotions\n"
+    assert from_arguments(["--data", str(folder), "--sets", "Cars"]).sets == ("Cars",)
+    assert capsys.readouterr().err == ""
+    with pytest.raises(SystemExit):
+        from_arguments(["--data", str(folder / "Half")])
+    assert f"--data {folder / 'Half'}: there is no data set" in capsys.readouterr().err
+
+
+def test_times_are_the_same_everywhere(capsys):
+    with pytest.raises(SystemExit):
+        from_arguments(["--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert f"{QUICK_TIME} (default)" in text
+    for time in (QUICK_TIME, FULL_TIME):
+        assert time in text
+        assert time in (ROOT / "README.md").read_text()
+    assert QUICK_TIME in " ".join((ROOT / "docs" / "guide" / "hyena.md").read_text().split())
 
 
 def test_arguments_go_over_a_file_and_a_file_over_a_preset(tmp_path):

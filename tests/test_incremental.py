@@ -9,6 +9,7 @@ from sigfeat.nn.encoder import Block, EncoderSpec
 from sigfeat.nn.mixers import MIXERS
 from sigfeat.nn.mixers.incremental import DirectConvolution, ModalConvolution, ShortConvolution, TiledConvolution
 from sigfeat.nn.mixers.modal import ModalFilter
+from sigfeat.nn.mixers.positions import POSITIONS
 
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}  # of the largest entry
 CASES = {
@@ -20,7 +21,16 @@ CASES = {
     "hyena modal, tiled": ({"filter": "modal", "n_modes": 4}, {"convolution": "tiled"}),
     "s4": ({"mixer": "s4"}, {}),
     "s4 dplr": ({"mixer": "s4", "kind": "dplr"}, {}),
-    "attention": ({"mixer": "attention"}, {}),
+    **{
+        f"attention {positions}": ({"mixer": "attention", "positions": positions, "short_filter": 3}, {})
+        for positions in POSITIONS
+    },
+    "attention rotary, odd heads": (
+        {"mixer": "attention", "positions": "rotary", "d_model": 10, "short_filter": 6},
+        {},
+    ),
+    "attention alibi, no filter": ({"mixer": "attention", "positions": "alibi", "n_heads": 8, "short_filter": 1}, {}),
+    "hyena wide, modal": ({"expansion": 1.7, "filter": "modal", "n_modes": 4, "order": 3}, {}),
     "recurrent": ({"mixer": "recurrent"}, {}),
     "pointwise": ({"mixer": "pointwise"}, {}),
 }

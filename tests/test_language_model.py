@@ -10,13 +10,16 @@ import torch
 from sigfeat.nn import PRESETS, HyenaLM, LanguageModelConfig, text_loss, train_language_model
 from sigfeat.nn.language.model import param_count
 from sigfeat.nn.language.sampling import next_tokens
+from sigfeat.nn.mixers.positions import POSITIONS
 from sigfeat.reference.language_model import language_model as reference
 
 SMALL = {"context": 32, "d_model": 16, "n_layers": 1, "d_ff": 32, "n_heads": 2, "d_state": 8}
 CASES = [
     {},
     {"filter": "modal"},
-    {"mixer": "attention"},
+    *[{"mixer": "attention", "positions": positions, "short_filter": 3} for positions in POSITIONS],
+    {"mixer": "attention", "positions": "rotary", "short_filter": 1},
+    {"positions": "sinusoidal", "expansion": 0.5},
     {"mixer": "s4"},
     {"mixer": "s4", "kind": "dplr"},
     {"mixer": "recurrent"},

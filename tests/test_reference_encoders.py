@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from sigfeat.reference.attention import attention, multi_head_attention
-from sigfeat.reference.encoder import block, encoder, pointwise
+from sigfeat.reference.attention import attention, multi_head_attention, rotated
+from sigfeat.reference.encoder import block, encoder, neighbours, pointwise
 from sigfeat.reference.hyena import FLOOR, hyena, implicit_filter, long_convolution, modal_filter, short_convolution
 from sigfeat.reference.layers import (
     gelu,
@@ -103,9 +103,72 @@ def test_heads_attend_by_themselves():
     }
     x = np.array([[2.0, 1.0], [6.0, 2.0]])
     first, second = 4, 6 + 5
-    check(multi_head_attention(x, weights, n_heads=2, causal=False), [[first, first + second + 0.5]] * 2)
+    check(
+        multi_head_attention(x, weights, n_heads=2, causal=False, positions="none"), [[first, first + second + 0.5]] * 2
+    )
     first, second = np.array([2, 4]), np.array([2, 6]) + 5
-    check(multi_head_attention(x, weights, n_heads=2, causal=True), np.stack([first, first + second + 0.5], axis=1))
+    found = multi_head_attention(x, weights, n_heads=2, causal=True, positions="none")
+    check(found, np.stack([first, first + second + 0.5], axis=1))
+
+
+def test_distance_lowers_the_scores():
+    """Equal keys: at a slope of log 3, values of the other token have a third of the weight."""
+    q = k = np.zeros((3, 2))
+    v = column(4, 8, 12)
+    near, far = 1 / 3, 1 / 9
+    expected = column(
+        (4 + 8 * near + 12 * far) / (1 + near + far),
+        (4 * near + 8 + 12 * near) / (1 + 2 * near),
+        (4 * far + 8 * near + 12) / (1 + near + far),
+    )
+    check(attention(q, k, v, causal=False, slope=math.log(3)), expected)
+    expected[:2] = column(4, (4 * near + 8) / (1 + near))
+    check(attention(q, k, v, causal=True, slope=math.log(3)), expected)
+
+
+def test_rotated():
+    """Of two pairs the second one is slower by a factor of 100; the last entry stays."""
+    x = np.array([[1.0, 0.0, 0.0, 1.0, 7.0]] * 3)
+    expected = [[math.cos(t), -math.sin(t / 100), math.sin(t), math.cos(t / 100), 7] for t in range(3)]
+    check(rotated(x), expected)
+    check(rotated(column(1, 2, 3)), column(1, 2, 3))
+
+
+def heads_of_one(*, short_taps=None):
+    """Queries and keys of one head (x, x) and values x, of two copies of a token x."""
+    weights = {
+        "in_projection.weight": np.vstack([np.eye(2)] * 3),
+        "in_projection.bias": np.zeros(6),
+        "out_projection.weight": np.eye(2),
+        "out_projection.bias": np.zeros(2),
+    }
+    if short_taps is None:
+        return weights
+    del weights["in_projection.bias"]
+    return weights | {"short_taps": short_taps, "short_bias": np.arange(6.0)}
+
+
+def test_positions_of_heads():
+    x = np.array([[1.0, 0.0], [0.0, 2.0]])
+    weights = heads_of_one()
+    q, v = rotated(x), x
+    found = multi_head_attention(x, weights, n_heads=1, causal=True, positions="rotary")
+    score = -2 * math.sin(1) / math.sqrt(2), 4 / math.sqrt(2)  # the second query is (-2 sin 1, 2 cos 1)
+    weight = math.exp(score[0]) / (math.exp(score[0]) + math.exp(score[1]))
+    check(found, [[1, 0], [weight, 2 * (1 - weight)]])
+    check(found, attention(q, q, v, causal=True))
+    found = multi_head_attention(x, weights, n_heads=2, causal=True, positions="alibi")
+    near, far = math.exp(-1 / 16), math.exp(-1 / 256)  # heads of width 1 with slopes 2^-4 and 2^-8
+    check(found, [[1, 0], [near / (near + 1), 2 * math.exp(4) / (far + math.exp(4))]])
+
+
+def test_short_filter_of_attention():
+    """Two taps (1, 0) delay queries, keys and values by a step, and a bias follows."""
+    taps = np.array([[1.0, 0.0]] * 6)
+    x = np.array([[1.0, 2.0], [3.0, 5.0], [8.0, 13.0]])
+    found = multi_head_attention(x, heads_of_one(short_taps=taps), n_heads=1, causal=True, positions="none")
+    late = np.array([[0.0, 0.0], [1.0, 2.0], [3.0, 5.0]])
+    check(found, attention(late + [0, 1], late + [2, 3], late + [4, 5], causal=True))
 
 
 # ----------------------------------------------------------------------------------------------------- Hyena
@@ -203,6 +266,17 @@ def test_hyena_of_order_two_is_shifted_products():
     check(hyena(x, weights, causal=True, time_scale=1.0, gate_norm=False), expected)
 
 
+def test_hyena_of_another_width():
+    """Two channels with equal weights, of a token of one, are twice one channel."""
+    one = hyena_weights(1, skip=[0.5], decay=2.0)
+    of_channels = ("in_projection.weight", "short_taps", "short_bias")
+    of_filters = ("filters.layers.2.weight", "filters.layers.2.bias", "filters.log_decay")
+    two = one | {name: np.concatenate([one[name]] * 2) for name in of_channels + of_filters}
+    two |= {"skip": np.full((1, 2), 0.5), "out_projection.weight": np.ones((1, 2))}
+    x, numbers = column(1, -2, 3), {"causal": False, "time_scale": 1.0, "gate_norm": False}
+    check(hyena(x, two, **numbers), 2 * hyena(x, one, **numbers))
+
+
 def test_norm_of_gates():
     """One channel divided by its own size is its sign, here after two gates 1 + x / 2 of -1 and 2."""
     weights = hyena_weights(2, skip=[1.0, 1.0], decay=1.0)
@@ -256,6 +330,7 @@ def test_both_directions():
 
 class NoMixing:
     mixer, n_layers, d_model = "pointwise", 1, 2
+    positions, embedding_filter, causal = "sinusoidal", 1, False
 
 
 def identity(name, width=2):
@@ -280,6 +355,14 @@ def test_pointwise():
     check(pointwise(np.array([[1.0, -1.0]]), part(BLOCK, "mixer.")), gelu(np.array([[1.0, -1.0]])))
 
 
+def test_neighbours():
+    series = np.array([[1.0, 5.0], [2.0, 6.0], [3.0, 7.0]])
+    check(neighbours(series, 1, causal=True), series)
+    check(neighbours(series, 2, causal=True), [[0, 1, 0, 5], [1, 2, 5, 6], [2, 3, 6, 7]])
+    check(neighbours(series, 3, causal=False), [[0, 1, 2, 0, 5, 6], [1, 2, 3, 5, 6, 7], [2, 3, 0, 6, 7, 0]])
+    check(neighbours(series[:1], 5, causal=False), [[0, 0, 1, 0, 0, 0, 0, 5, 0, 0]])
+
+
 def test_block():
     """Each half adds gelu of the normed token, which is (-1, 1) but for the norm's 1e-5."""
     low, high = gelu(np.array([-1.0, 1.0]))
@@ -300,3 +383,14 @@ def test_encoder_of_constants():
     # the position 0 is (0, 1), the position 2 is (sin 2, cos 2), which a norm turns into (-1, 1) and (1, -1)
     found = encoder(np.zeros((3, 1)), weights, NoMixing)
     np.testing.assert_allclose(found[[0, 2]], column(5, 3), rtol=1e-4)
+
+
+def test_encoder_of_neighbours():
+    """Tokens are (x_t, x_{t-1}), which a norm turns into the sign of a step, without blocks."""
+    weights = {"embedding.weight": np.array([[0.0, 1.0], [1.0, 0.0]]), "embedding.bias": np.zeros(2), **norm("norm")}
+
+    class Neighbours(NoMixing):
+        n_layers, positions, embedding_filter, causal = 0, "none", 2, True
+
+    found = encoder(column(-3, 5, 2), weights, Neighbours)
+    np.testing.assert_allclose(found, [[-1, 1], [1, -1], [-1, 1]], rtol=1e-4)

@@ -1,39 +1,31 @@
 """The conclusion of a study, in sentences."""
 
-import itertools
 import math
 import statistics
 from collections.abc import Sequence
 
-from benchmarks.hyena_vs_mha.cost import EXPLICIT, FUSED, GRU, S4D
-from benchmarks.hyena_vs_mha.summary import (
-    CONTROL,
-    HYENA,
-    Record,
-    Spread,
-    as_memory,
-    as_time,
-    cost_table,
-    grouped,
-    judged,
-    order_of,
-    ratios_of,
-    rounded,
-    shown,
-    spoken,
-    spread,
-    student_table,
-    teacher_table,
-)
+from benchmarks.hyena_vs_mha.attention_map import PROPERTIES
+from benchmarks.hyena_vs_mha.cost_conclusion import losses, speed
+from benchmarks.hyena_vs_mha.cost_table import cost_table
+from benchmarks.hyena_vs_mha.orders import PLACE, Gap, gap_table, order_sentences, orders_of, title
+from benchmarks.hyena_vs_mha.students import CONTROL, HYENA, kind_of
+from benchmarks.hyena_vs_mha.summary import Record, Spread, shown, spread, student_table, teacher_table
+from benchmarks.hyena_vs_mha.tasks import ACCURACY, LEAST_GAP
 
-UNTRAINED = "random"
+SPOKEN = {
+    "entropy": "the entropy of its weights",
+    "distance": "the distance that it attends over",
+    "dependence": "how much its weights depend on the input",
+}
+WEAK = 0.2  # rank correlation below which nothing is said to be related
 
 
 def conclusion(records: Sequence[Record]) -> list[str]:
-    """Sentences on fidelity, likeness, accuracy, cost and losses, each only if there are figures for it.
+    """Sentences on teachers, orders, likeness, accuracy and costs, each only if there are figures for it.
 
-    One student is said to be better than another if, over the seeds that both have, the mean of the differences in R2
-    of tokens is larger than their standard deviation.
+    Orders are compared only for teachers with a mixing gap; see `benchmarks.hyena_vs_mha.orders`. One student is said
+    to be better than another if, over the seeds that both have, the mean of the differences in R2 of tokens is larger
+    than their standard deviation.
 
     Parameters
     ----------
@@ -44,91 +36,118 @@ def conclusion(records: Sequence[Record]) -> list[str]:
     -------
     sentences : list of str
     """
-    students, costs = student_table(records), cost_table(records)
-    places = [place for place, _ in grouped(students, lambda row: (row["data_set"], row["objective"]))]
-    sentences = []
-    for place in places:
-        rows = [row for row in students if (row["data_set"], row["objective"]) == place]
-        sentences += _of_orders(place, [row for row in rows if row["student"].startswith(HYENA)])
-    sentences += _of_teachers(students) + _of_likeness(students) + _of_accuracy(students)
-    sentences += _of_training(students, teacher_table(records))
-    sentences += _of_speed(costs)
-    for place in places:
-        rows = [row for row in students if (row["data_set"], row["objective"]) == place]
-        sentences += _of_rivals(place, rows)
-    return sentences + _of_losses(costs)
+    gaps, students, costs = gap_table(records), student_table(records), cost_table(records)
+    large = [gap.place for gap in gaps if gap.is_large]
+    sentences = _of_teachers(gaps) + order_sentences(records) + _of_all(students, large)
+    for place in large:
+        sentences += _of_rivals(place, [row for row in students if _place(row) == place])
+    sentences += _of_attention(records, large)
+    used = [row for row in students if _place(row) in large]
+    sentences += _of_likeness(used) + _of_training(used, teacher_table(records))
+    return sentences + speed(costs) + losses(costs)
 
 
-def _of_orders(place, rows):
-    rows = sorted((row for row in rows if not math.isnan(row["token_r2"][0])), key=lambda row: order_of(row["student"]))
-    if not rows:
-        return []
-    best = max(rows, key=_fidelity)
-    sentence = f"{_title(place)}: {best['student']} imitates attention best, and {_explains(best)}"
-    if len(rows) == 1:
-        return [f"{_title(place)}: {best['student']} {_explains(best)}."]
-    if all(math.isnan(_gain(best, row)[1]) for row in rows):
-        return [f"{sentence}; with one seed, this may be chance."]
-    enough = next(row for row in rows if row is best or not _told_apart(_gain(best, row)))
-    lower = [row for row in rows if order_of(row["student"]) < order_of(enough["student"])]
-    higher = [row for row in rows if order_of(row["student"]) > order_of(best["student"])]
-    sentences = [sentence]
-    if enough is not best:
-        sentences.append(
-            f"{enough['student']} is not distinguishable from it with these seeds, and {_explains(enough)}"
-        )
-    if lower:
-        least = min(_gain(best, row)[0] for row in lower)
-        sentences.append(f"Orders below explain less than {best['student']}, by {least:.4f} or more")
-    worse = [row for row in higher if _told_apart(_gain(best, row))]
-    if worse:
-        worst = min(worse, key=_fidelity)
-        sentences.append(f"Higher orders explain less, too, by up to {_gain(best, worst)[0]:.4f} ({worst['student']})")
-    elif higher:
-        sentences.append("Higher orders bring no gain beyond the spread over seeds")
-    return [". ".join(sentences) + "."]
-
-
-def _explains(row):
-    share = f"explains {shown(row['token_r2'])} of the variance of its tokens"
-    known = not math.isnan(row["token_skill"][0])
-    return f"{share} (skill over no mixing {shown(row['token_skill'])})" if known else share
-
-
-def _title(place):
-    return f"{place[0]}, {place[1]} teacher"
-
-
-def _fidelity(row):
-    return row["token_r2"][0]
-
-
-def _gain(one, other) -> Spread:
-    """How much more of the tokens one explains than another, seed by seed: a seed has the same teacher for both."""
-    seeds = sorted(one["by_seed"].keys() & other["by_seed"].keys())
-    return spread(one["by_seed"][seed] - other["by_seed"][seed] for seed in seeds)
-
-
-def _told_apart(gain: Spread) -> bool:
-    """Whether a mean difference is more than its standard deviation over seeds; never for a single seed."""
-    return gain[0] > gain[1]
-
-
-def _of_teachers(students):
-    """Which teachers are hardest and easiest to imitate."""
-    hyenas = [row for row in students if row["student"].startswith(HYENA) and not math.isnan(row["token_skill"][0])]
-    best = [max(rows, key=_fidelity) for _, rows in grouped(hyenas, lambda row: (row["data_set"], row["objective"]))]
-    if len(best) < 2:
-        return []
-    hardest, easiest = (choice(best, key=lambda row: row["token_skill"][0]) for choice in (min, max))
-    parts = [
-        f"{_title((row['data_set'], row['objective']))} ({row['student']}: {shown(row['token_skill'])})"
-        for row in (hardest, easiest)
+def _of_teachers(gaps: Sequence[Gap]) -> list[str]:
+    """Which teachers say nothing, first, and from which conclusions are drawn."""
+    sentences = [
+        f"The teacher of {title(gap.place)} is worse than the same network without mixing ({shown(gap.attention)} "
+        f"against {shown(gap.without)}, {gap.unit}): it was trained too little, or mixing does not help there. "
+        "Nothing follows from its students."
+        for gap in gaps
+        if gap.is_below
     ]
-    return [f"Skill over no mixing is lowest for {parts[0]}, and highest for {parts[1]}."]
+    known = [gap for gap in gaps if gap.is_known]
+    large, easy = ([gap for gap in known if gap.is_large is is_large] for is_large in (True, False))
+    least = f"{LEAST_GAP[ACCURACY]:g} in accuracy or {LEAST_GAP['bits']:g} bits"
+    if large:
+        names = ", ".join(f"{title(gap.place)} ({shown(gap.gap, 2)})" for gap in large)
+        sentences.append(
+            f"{len(large)} of {len(known)} teachers have a mixing gap of at least {least}: {names}. Everything below "
+            "about students is concluded from these."
+        )
+    elif known:
+        sentences.append(
+            f"No teacher has a mixing gap of at least {least}, so that nothing can be concluded about the order."
+        )
+    if easy:
+        names = ", ".join(title(gap.place) for gap in easy)
+        sentences.append(f"Easy, as a network without mixing is nearly as good: {names}.")
+    unknown = [gap for gap in gaps if not gap.is_known]
+    if unknown:
+        names = ", ".join(title(gap.place) for gap in unknown)
+        sentences.append(f"Without mixing nothing was trained on {names}, so that nothing is concluded from it.")
+    return sentences
 
 
-def _of_likeness(students):
+def _of_all(students: Sequence[Record], large: Sequence[tuple[str, str]]) -> list[str]:
+    """The orders over all teachers."""
+    found = {place: orders for place in large if (orders := orders_of(students, place)) is not None}
+    if len(found) < 2:
+        return []
+    several = [orders for orders in found.values() if not math.isnan(orders.error)]
+    sentences = []
+    if several:
+        counts: dict[int, int] = {}
+        for orders in several:
+            counts[orders.enough] = counts.get(orders.enough, 0) + 1
+        parts = [f"order {order} for {counts[order]}" for order in sorted(counts)]
+        sentences.append(
+            f"The lowest order within one standard error of the best, over {len(several)} teachers: {', '.join(parts)}."
+        )
+    hardest = min(found, key=lambda place: found[place].skills[found[place].best][0])
+    easiest = max(found, key=lambda place: found[place].skills[found[place].best][0])
+    ends = [f"{title(place)} ({shown(found[place].skills[found[place].best], 2)})" for place in (hardest, easiest)]
+    return [*sentences, f"The best skill is lowest for {ends[0]}, and highest for {ends[1]}."]
+
+
+def _of_rivals(place: tuple[str, str], rows: Sequence[Record]) -> list[str]:
+    """Who imitates attention better than the best Hyena."""
+    rows = [row for row in rows if not math.isnan(row["token_r2"][0])]
+    hyenas = [row for row in rows if row["student"].startswith(HYENA)]
+    others = [row for row in rows if not row["student"].startswith(HYENA) and row["student"] != CONTROL]
+    if not hyenas or not others:
+        return []
+    best, rival = (max(group, key=lambda row: row["token_r2"][0]) for group in (hyenas, others))
+    gain = _gain(rival, best)
+    single = math.isnan(gain[1])
+    if not (gain[0] > 0 if single else gain[0] > gain[1]):
+        return []
+    return [
+        f"{title(place)}: Hyena loses to {rival['student']}, which explains {shown(rival['token_r2'], 4)} of the "
+        f"variance of the tokens ({best['student']}: {shown(best['token_r2'], 4)})"
+        f"{'; with one seed, this may be chance' if single else ''}."
+    ]
+
+
+def _of_attention(records: Sequence[Record], large: Sequence[tuple[str, str]]) -> list[str]:
+    """What attention does where the student of order 2, or of the lowest order, errs most."""
+    sentences = []
+    for place in large:
+        own = [
+            record
+            for record in records
+            if record["kind"] == "student" and _place(record) == place and record["student"].startswith(HYENA)
+        ]
+        wide = [record for record in own if not kind_of(record["student"]).has_equal_weights]
+        if not wide:
+            continue
+        orders = sorted({kind_of(record["student"]).order for record in wide})
+        judged = f"{HYENA} {2 if 2 in orders else orders[0]}"
+        found = {
+            name: spread(r["attention"][name]["rank_correlation"] for r in wide if r["student"] == judged)
+            for name in PROPERTIES
+        }
+        related = [name for name in found if abs(found[name][0]) >= WEAK]
+        if related:
+            parts = [f"{SPOKEN[name]} ({found[name][0]:+.2f})" for name in related]
+            sentences.append(
+                f"{title(place)}: the error of {judged} at a token is related to what attention does there, by rank "
+                f"correlation: {', '.join(parts)}."
+            )
+    return sentences
+
+
+def _of_likeness(students: Sequence[Record]) -> list[str]:
     parts = []
     for name in ("linear CKA", "RSA", "mutual kNN"):
         hyenas = _values(students, name, lambda student: student.startswith(HYENA))
@@ -141,6 +160,33 @@ def _of_likeness(students):
     return [f"Similarity of the pooled tokens of Hyena to those of attention: {'; '.join(parts)}."] if parts else []
 
 
+def _of_training(students: Sequence[Record], teachers: Sequence[Record]) -> list[str]:
+    """What distillation takes beside the training of the teacher."""
+    orders = [kind_of(row["student"]).order for row in students if row["student"].startswith(HYENA)]
+    if not orders or not teachers:
+        return []
+    judged = f"{HYENA} {2 if 2 in orders else min(orders)}"
+    own = _values(students, "seconds", lambda student: student == judged)
+    places = {_place(row) for row in students}
+    of_teachers = [row["seconds"][0] for row in teachers if _place(row) in places and row["objective"] != "random"]
+    if not own or not of_teachers:
+        return []
+    return [
+        f"Distillation of {judged} takes {_range(own, 0)} s of processor time, beside the {_range(of_teachers, 0)} s "
+        "that its teacher was trained in."
+    ]
+
+
+def _gain(one: Record, other: Record) -> Spread:
+    """How much more of the tokens one explains than another, seed by seed: a seed has the same teacher for both."""
+    seeds = sorted(one["by_seed"].keys() & other["by_seed"].keys())
+    return spread(one["by_seed"][seed] - other["by_seed"][seed] for seed in seeds)
+
+
+def _place(row: Record) -> tuple[str, str]:
+    return row[PLACE[0]], row[PLACE[1]]
+
+
 def _values(students, name, chosen):
     """Means that are known, of the chosen students."""
     found = [row[name][0] for row in students if name in row and chosen(row["student"])]
@@ -150,119 +196,3 @@ def _values(students, name, chosen):
 def _range(values, digits=2):
     ends = dict.fromkeys(f"{end:.{digits}f}" for end in (min(values), max(values)))
     return " to ".join(ends)
-
-
-def _of_accuracy(students):
-    rows = [row for row in students if row["student"].startswith(HYENA) and not math.isnan(row["lost"][0])]
-    if not rows:
-        return []
-    worst = max(rows, key=lambda row: row["lost"][0])
-    lost = f"{statistics.fmean(row['lost'][0] for row in rows):.3f}"
-    how = (
-        "as accurate as"
-        if float(lost) == 0
-        else f"{lost.lstrip('-')} {'more' if '-' in lost else 'less'} accurate than"
-    )
-    sentence = (
-        f"A ridge classifier on Hyena's features is {how} on those of attention, on average over all orders, data sets "
-        "and teachers"
-    )
-    if worst["lost"][0] > 0:
-        where = _title((worst["data_set"], worst["objective"]))
-        sentence += f"; it loses most, {shown(worst['lost'])}, with {worst['student']} on {where}"
-    return [sentence + "."]
-
-
-def _of_training(students, teachers):
-    """What distillation takes beside the training of the teacher."""
-    hyenas = [row for row in students if row["student"].startswith(HYENA)]
-    orders = [order_of(row["student"]) for row in hyenas]
-    if not hyenas or not teachers:
-        return []
-    judged = f"{HYENA} {2 if 2 in orders else min(orders)}"
-    own = _values(hyenas, "seconds", lambda student: student == judged)
-    of_teachers = [row["seconds"][0] for row in teachers if row["objective"] != UNTRAINED]
-    if not own or not of_teachers:
-        return []
-    return [
-        f"Distillation of {judged} takes {_range(own, 0)} s of processor time, beside the {_range(of_teachers, 0)} s "
-        "that its teacher was trained in."
-    ]
-
-
-def _of_speed(costs):
-    rows = {(row["name"], row["task"]): row for row in costs}
-    sentences = []
-    for task, reference in itertools.product(("forward", "training"), (FUSED, EXPLICIT)):
-        own, other = judged(rows, task), rows.get((reference, task))
-        ratios = ratios_of(own, other, "seconds") if own and other else {}
-        if ratios:
-            length = max(ratios)
-            when = _faster_when(own["crossover"][reference], ratios, reference)
-            takes = f"takes {as_time(ratios[length])} at {length:,} steps"
-            sentences.append(f"{task.capitalize()}, {own['name']} is {when}, and {takes}.")
-    return sentences
-
-
-def _faster_when(start, ratios, reference):
-    if start is None and any(ratio > 1 for ratio in ratios.values()):
-        return f"faster than {spoken(reference)} at some lengths, but not at the longest"
-    if start is None:
-        return f"faster than {spoken(reference)} at no length measured"
-    if start <= min(ratios):
-        return f"faster than {spoken(reference)} at all lengths measured, from {min(ratios):,} steps on"
-    return f"faster than {spoken(reference)} from about {rounded(start):,} steps on"
-
-
-def _of_rivals(place, rows):
-    """Who imitates attention better than the best Hyena."""
-    rows = [row for row in rows if not math.isnan(row["token_r2"][0])]
-    hyenas = [row for row in rows if row["student"].startswith(HYENA)]
-    others = [row for row in rows if not row["student"].startswith(HYENA) and row["student"] != CONTROL]
-    if not hyenas or not others:
-        return []
-    best, rival = (max(group, key=_fidelity) for group in (hyenas, others))
-    gain = _gain(rival, best)
-    single = math.isnan(gain[1])
-    if not (gain[0] > 0 if single else _told_apart(gain)):
-        return []
-    return [
-        f"{_title(place)}: Hyena loses to {rival['student']}, which explains {shown(rival['token_r2'], 4)} of the "
-        f"variance of the tokens ({best['student']}: {shown(best['token_r2'], 4)})"
-        f"{'; with one seed, this may be chance' if single else ''}."
-    ]
-
-
-def _of_losses(costs):
-    """Where Hyena is slower or needs more memory than fused attention, and where other students are faster."""
-    rows = {(row["name"], row["task"]): row for row in costs}
-    sentences = []
-    for task in ("forward", "training"):
-        own, other = judged(rows, task), rows.get((FUSED, task))
-        if own is None:
-            continue
-        times, peaks = (ratios_of(own, other, figure) if other else {} for figure in ("seconds", "peak_bytes"))
-        slower = {length: ratio for length, ratio in times.items() if ratio < 1}
-        if slower:
-            length = min(slower, key=lambda length: slower[length])
-            where = "in time" if max(times) in slower else "on short sequences"
-            sentences.append(
-                f"Hyena loses {where}: {task}, {own['name']} takes {as_time(slower[length])} as fused attention at "
-                f"{length:,} steps."
-            )
-        heavier = {length: ratio for length, ratio in peaks.items() if ratio < 1}
-        if heavier:
-            length = max(heavier)
-            sentences.append(
-                f"Hyena loses in memory: {task}, {own['name']} needs {as_memory(heavier[length])} of fused "
-                f"attention at {length:,} steps."
-            )
-        for rival in (S4D, GRU):
-            ratios = ratios_of(rows[rival, task], own, "seconds") if (rival, task) in rows else {}
-            if ratios and ratios[max(ratios)] > 1:
-                length = max(ratios)
-                sentences.append(
-                    f"Hyena loses to {rival} in time: {task}, {rival} takes {as_time(ratios[length])} of "
-                    f"{own['name']} at {length:,} steps."
-                )
-    return sentences

@@ -1,19 +1,18 @@
 """What mixers of sequences cost over their length: time, memory and floating point operations."""
 
+import functools
 import math
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
 from scipy.fft import next_fast_len
 from torch import Tensor
 
-from benchmarks.measure import available_memory, new_peak, peak, thread_limit
-from benchmarks.speed.measure import alternating_times
-from benchmarks.study.apart import KILLED, TOO_LONG, answer, ask
+from benchmarks.measure import new_peak, peak, thread_limit
 from sigfeat.nn import S4, Attention, Hyena, HyenaFilter, Recurrent
 
 FUSED, EXPLICIT, S4D, GRU = "attention, fused", "attention, explicit", "S4D", "GRU"
@@ -21,28 +20,24 @@ TASKS = ("forward", "training")
 SHORT_FILTER, FILTER_WIDTH, FILTER_BANDS, STATE = 3, 64, 8, 64  # as in the encoders
 BATCH, WIDTH, HEADS = 4, 64, 4
 WARM_UP_LENGTH = 8
-SHARE_OF_MEMORY = 0.75  # that matrices of length by length may take
 MATRICES_HELD = {"forward": 2, "training": 3}  # scores and weights; weights and the gradients of both
-MODULE = "benchmarks.hyena_vs_mha.cost"
-OUT_OF_MEMORY = ("MemoryError", "can't allocate memory", "not enough memory")  # Python's and torch's words
 OPERATIONS = ("matrix", "transform", "elementwise")
 
 
 class ExplicitAttention(Attention):
-    """`Attention`, two-sided and without mask, by softmax(Q K^T / sqrt(d)) V one step after the other."""
+    """`Attention` by softmax(Q K^T / sqrt(d)) V one step after the other: two-sided, without mask and ALiBi."""
 
     def forward(self, x: Tensor) -> Tensor:
-        batch, length, d_model = x.shape
-        q, k, v = self.in_projection(x).view(batch, length, 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)
+        q, k, v = self.queries_keys_values(x)
         scores = (q * q.shape[-1] ** -0.5) @ k.mT
         mixed = scores.softmax(dim=-1) @ v
-        return self.out_projection(mixed.transpose(1, 2).reshape(batch, length, d_model))
+        return self.out_projection(mixed.transpose(1, 2).flatten(2))
 
 
 def measure(
-    name: str, length: int, task: str, repeat: int, batch: int = BATCH, width: int = WIDTH, heads: int = HEADS
+    name: str, length: int, task: str, batch: int = BATCH, width: int = WIDTH, heads: int = HEADS
 ) -> dict[str, Any]:
-    """Time and memory of a mixer in this process, on one thread, in float32, two-sided.
+    """Peak memory and time of the first run of a mixer in this process, on one thread, in float32, two-sided.
 
     Parameters
     ----------
@@ -53,80 +48,62 @@ def measure(
     task : {"forward", "training"}
         Evaluation without gradients, where spectra of filters are kept from run to run; or forward and backward, down
         to the gradients of the weights and of the input, as in a layer of an encoder.
-    repeat : int
-        Timed runs, after one that is not.
     batch, width, heads : int
         Sequences, width of the tokens, and heads of attention.
 
     Returns
     -------
     record : dict
-        "name", "length", "task"; "seconds": list of `repeat` times; "peak_bytes", "n_parameters", "flops".
+        "peak_bytes"; "first_seconds", which include what is made in the first run and kept, such as spectra.
 
     Raises
     ------
     ValueError
-        If there is no such mixer or task, or `length` or `repeat` is below 1.
+        If there is no such mixer or task, or `length` or `batch` is below 1.
 
     Notes
     -----
-    "peak_bytes" is how far the resident memory of the process rose, in all these runs, above its level when the mixer,
-    its input and the gradient of its output were there, and a run on 8 tokens had loaded what the libraries load. It
-    holds what is made in the first run and kept, such as spectra, what making them takes, and what the allocator loses
-    between blocks; it does not hold weights and input. On Linux the high-water mark of the process is set back before,
-    and with glibc freed memory is returned to the system, so that its use counts again. Elsewhere the mark stands
-    where it was, and a rise below it is not seen. Rises of few MiB are lost in what code of the libraries is paged in.
+    "peak_bytes" is how far the resident memory of the process rose above its level when the mixer, its input and the
+    gradient of its output were there, and a run on 8 tokens had loaded what the libraries load. It holds what is made
+    in the first run and kept, what making it takes, and what the allocator loses between blocks; it does not hold
+    weights and input. On Linux the high-water mark of the process is set back before, and with glibc freed memory is
+    returned to the system, so that its use counts again. Elsewhere the mark stands where it was, and a rise below it is
+    not seen. Rises of few MiB are lost in what code of the libraries is paged in.
     """
-    _check(length, task, repeat)
     with thread_limit(1):
-        mixer = _mixer(name, length, width, heads).train(task == "training")
-        generator = torch.Generator().manual_seed(0)
-        x, gradient = torch.randn(2, batch, length, width, generator=generator)
-        run = {"forward": _forward, "training": _training}[task]
-        run(mixer, x[:, :WARM_UP_LENGTH], gradient[:, :WARM_UP_LENGTH])
-        level = new_peak()
-        seconds = alternating_times({name: lambda: run(mixer, x, gradient)}, repeat)[name]
-        peak_bytes = peak() - level
-    return _record(name, length, task, batch, width, heads) | {"seconds": seconds, "peak_bytes": peak_bytes}
+        run = prepared(name, length, task, batch, width, heads)
+        level, start = new_peak(), time.perf_counter()
+        run()
+        return {"first_seconds": time.perf_counter() - start, "peak_bytes": peak() - level}
 
 
-def measure_apart(name: str, length: int, task: str, repeat: int, timeout: float) -> dict[str, Any]:
-    """`measure` in a Python process of its own, whose memory nothing else was in.
+def prepared(
+    name: str, length: int, task: str, batch: int = BATCH, width: int = WIDTH, heads: int = HEADS
+) -> Callable[[], Any]:
+    """A run of a mixer, which has run on 8 tokens before; see `measure`."""
+    check(length, task, batch)
+    mixer = _mixer(name, length, width, heads).train(task == "training")
+    generator = torch.Generator().manual_seed(0)
+    x, gradient = torch.randn(2, batch, length, width, generator=generator)
+    run = {"forward": _forward, "training": _training}[task]
+    run(mixer, x[:, :WARM_UP_LENGTH], gradient[:, :WARM_UP_LENGTH])
+    return functools.partial(run, mixer, x, gradient)
 
-    Parameters
-    ----------
-    name, length, task, repeat
-        See `measure`.
-    timeout : float
-        Seconds that the process may take in all, its start included.
 
-    Returns
-    -------
-    record : dict
-        See `measure`. Without a measurement "seconds" is empty, "peak_bytes" is None, and "failure" is "memory" (the
-        process ran out of it, or the matrices of explicit attention would take more than 3/4 of what is available,
-        and nothing was run) or "time".
+def known(
+    name: str, length: int, task: str, batch: int = BATCH, width: int = WIDTH, heads: int = HEADS
+) -> dict[str, Any]:
+    """What is known of a mixer without a measurement: "name", "n_parameters" and "flops"."""
+    return {
+        "name": name,
+        "n_parameters": sum(weight.numel() for weight in _mixer(name, length, width, heads).parameters()),
+        "flops": flops(name, length, task, batch, width, heads),
+    }
 
-    Raises
-    ------
-    ValueError
-        As `measure`.
-    RuntimeError
-        If the process failed otherwise; with what went wrong.
-    """
-    _check(length, task, repeat)
-    unmeasured = _record(name, length, task, BATCH, WIDTH, HEADS)
-    if name == EXPLICIT and _matrix_bytes(length, task) > SHARE_OF_MEMORY * available_memory():
-        return unmeasured | {"failure": "memory"}
-    found = ask(MODULE, {"name": name, "length": length, "task": task, "repeat": repeat}, timeout)
-    failure = found.get("failure")
-    if failure is None:
-        return found
-    if failure == TOO_LONG:
-        return unmeasured | {"failure": "time"}
-    if failure == KILLED or any(words in failure for words in OUT_OF_MEMORY):
-        return unmeasured | {"failure": "memory"}
-    raise RuntimeError(f"the cost of {name} at length {length}, {task}, could not be measured: {failure}")
+
+def matrix_bytes(length: int, task: str, batch: int = BATCH) -> int:
+    """Memory of the float32 matrices of length by length that explicit attention holds at once."""
+    return MATRICES_HELD[task] * 4 * batch * HEADS * length**2
 
 
 def flops(
@@ -177,7 +154,7 @@ def operations(
     name: str, length: int, task: str = "forward", batch: int = BATCH, width: int = WIDTH, heads: int = HEADS
 ) -> dict[str, float]:
     """Floating point operations of matrix products, transforms and the rest; see `flops`."""
-    _check(length, task)
+    check(length, task, batch)
     no_filters = np.zeros(len(OPERATIONS))
     if name in (FUSED, EXPLICIT):
         mixing, filters = _attention_operations(batch, length, width, heads), no_filters
@@ -194,68 +171,13 @@ def operations(
     return {kind: float(number) for kind, number in zip(OPERATIONS, found, strict=True)}
 
 
-def crossover(lengths: Sequence[int], seconds: ArrayLike, of_reference: ArrayLike) -> float | None:
-    """Length from which on times stay below those of a reference.
-
-    Parameters
-    ----------
-    lengths : sequence of int
-        Increasing.
-    seconds, of_reference : array-like of shape (n_lengths,)
-        Lengths at which one of both is NaN are left out.
-
-    Returns
-    -------
-    length : float or None
-        Between two lengths, where the logarithm of the ratio, linear in the logarithm of the length, is zero. The
-        first length if all times are below the reference, None if the last is not, or there is none.
-    """
-    log_ratio = np.log(np.asarray(seconds, float)) - np.log(np.asarray(of_reference, float))
-    known = ~np.isnan(log_ratio)
-    log_ratio, log_length = log_ratio[known], np.log(np.asarray(lengths, float)[known])
-    above = np.flatnonzero(log_ratio >= 0)
-    if len(log_ratio) == 0 or log_ratio[-1] >= 0:
-        return None
-    if len(above) == 0:
-        return float(np.asarray(lengths)[known][0])
-    last = above[-1]
-    share = log_ratio[last] / (log_ratio[last] - log_ratio[last + 1])
-    return float(np.exp(log_length[last] + share * (log_length[last + 1] - log_length[last])))
-
-
-def slope(lengths: Sequence[int], values: ArrayLike, from_length: int | None = None) -> float:
-    """Exponent of growth: slope of the logarithm of values against that of the length, by least squares.
-
-    Parameters
-    ----------
-    lengths : sequence of int
-        Increasing.
-    values : array-like of shape (n_lengths,)
-        Those that are not above zero, or NaN, are left out.
-    from_length : int or None
-        Shorter ones are left out; None for the longer half, which has the middle one of an odd number and at least 3.
-
-    Returns
-    -------
-    slope : float
-        NaN with fewer than 3 points.
-    """
-    lengths, values = np.asarray(lengths), np.asarray(values, float)
-    known = values > 0
-    lengths, values = lengths[known], values[known]
-    half = min(len(lengths) // 2, max(len(lengths) - 3, 0))
-    kept = slice(half, None) if from_length is None else lengths >= from_length
-    lengths, values = lengths[kept], values[kept]
-    return float(np.polyfit(np.log(lengths), np.log(values), 1)[0]) if len(lengths) >= 3 else math.nan
-
-
-def _check(length, task, repeat=1):
-    if length < 1:
-        raise ValueError(f"length must be at least 1, got {length}")
+def check(length: int, task: str, batch: int = 1) -> None:
+    """Raise a ValueError if there is no such task, or a number is below 1."""
+    for what, value in (("length", length), ("batch", batch)):
+        if value < 1:
+            raise ValueError(f"{what} must be at least 1, got {value}")
     if task not in TASKS:
         raise ValueError(f"task must be one of {', '.join(TASKS)}, got {task!r}")
-    if repeat < 1:
-        raise ValueError(f"repeat must be at least 1, got {repeat}")
 
 
 def _order(name):
@@ -270,26 +192,14 @@ def _order(name):
 def _mixer(name, length, width, heads):
     how = {"generator": torch.Generator().manual_seed(0), "dtype": torch.float32}
     if name in (FUSED, EXPLICIT):
-        return (Attention if name == FUSED else ExplicitAttention)(width, n_heads=heads, **how)
+        plain = {"n_heads": heads, "positions": "none", "short_filter": 1}
+        return (Attention if name == FUSED else ExplicitAttention)(width, **plain, **how)
     if name == S4D:
         return S4(width, d_state=STATE, **how)
     if name == GRU:
         return Recurrent(width, **how)
     filters = HyenaFilter(width=FILTER_WIDTH, n_bands=FILTER_BANDS, time_scale=float(length))
     return Hyena(width, order=_order(name), short_filter=SHORT_FILTER, filter=filters, **how)
-
-
-def _record(name, length, task, batch, width, heads):
-    """What is known without a measurement."""
-    return {
-        "name": name,
-        "length": length,
-        "task": task,
-        "seconds": [],
-        "peak_bytes": None,
-        "n_parameters": sum(weight.numel() for weight in _mixer(name, length, width, heads).parameters()),
-        "flops": flops(name, length, task, batch, width, heads),
-    }
 
 
 def _forward(mixer, x, gradient):
@@ -300,11 +210,6 @@ def _forward(mixer, x, gradient):
 def _training(mixer, x, gradient):
     x = x.detach().requires_grad_()
     return torch.autograd.grad(mixer(x), [x, *mixer.parameters()], gradient)
-
-
-def _matrix_bytes(length, task):
-    """Memory of the float32 matrices of length by length that explicit attention holds at once."""
-    return MATRICES_HELD[task] * 4 * BATCH * HEADS * length**2
 
 
 def _attention_operations(batch, length, width, heads):
@@ -354,7 +259,3 @@ def _fft_length(length):
 
 def _n_frequencies(length):
     return _fft_length(length) // 2 + 1
-
-
-if __name__ == "__main__":
-    answer(measure)

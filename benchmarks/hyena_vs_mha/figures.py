@@ -7,14 +7,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.hyena_vs_mha.cost import EXPLICIT, FUSED
+from benchmarks.hyena_vs_mha.cost_table import cost_table, judged, rounded
+from benchmarks.hyena_vs_mha.order_figures import errors_of_attention, skill_against_order
+from benchmarks.hyena_vs_mha.students import CONTROL, EQUAL_WEIGHTS, HYENA
 from benchmarks.hyena_vs_mha.summary import (
-    CONTROL,
-    HYENA,
     Record,
-    cost_table,
     mean_of_known,
     order_of,
-    rounded,
     student_table,
     teacher_table,
 )
@@ -24,43 +23,6 @@ from benchmarks.study.pictures import INK, PALETTE, Picture, draw_all, grid
 MARKERS = {"S4D": "s", "GRU": "^", CONTROL: "x"}
 OTHERS = {"S4D": PALETTE[2], "GRU": PALETTE[1], CONTROL: PALETTE[7]}
 REFERENCES = {FUSED: INK, EXPLICIT: PALETTE[3]}
-
-
-def skill_against_order(records: Sequence[Record]) -> Figure | None:
-    """Skill and R2 of tokens against the order of Hyena, a panel per data set and a line per objective."""
-    rows = [row for row in student_table(records) if row["student"].startswith(HYENA)]
-    figures = [
-        (name, label)
-        for name, label in (("token_skill", "skill over no mixing"), ("token_r2", "R2 of tokens"))
-        if any(not math.isnan(row[name][0]) for row in rows)
-    ]
-    sets = list(dict.fromkeys(row["data_set"] for row in rows))
-    if not figures:
-        return None
-    figure, axes = grid(len(figures), len(sets), height=2.6)
-    for line, (name, label) in zip(axes, figures, strict=True):
-        for place, data_set in zip(line, sets, strict=True):
-            objectives = list(dict.fromkeys(row["objective"] for row in rows if row["data_set"] == data_set))
-            for k, objective in enumerate(objectives):
-                own = [row for row in rows if (row["data_set"], row["objective"]) == (data_set, objective)]
-                own.sort(key=lambda row: order_of(row["student"]))
-                means, spreads = np.array([row[name] for row in own]).T
-                place.errorbar(
-                    [order_of(row["student"]) for row in own],
-                    means,
-                    np.nan_to_num(spreads),
-                    color=PALETTE[k],
-                    marker="o",
-                    ms=4,
-                    capsize=2,
-                    label=f"{objective} teacher",
-                )
-            place.set(xscale="log", xlabel="order of Hyena", title=f"{data_set}: {label}")
-            orders = sorted({order_of(row["student"]) for row in rows})
-            place.set_xticks(orders, [str(order) for order in orders])
-            place.minorticks_off()
-        line[-1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    return figure
 
 
 def similarity_maps(records: Sequence[Record]) -> Figure | None:
@@ -126,7 +88,7 @@ def pareto(records: Sequence[Record]) -> Figure | None:
     figure, axes = grid(2, len(sets), height=2.8)
     names = _names(row["student"] for row in rows)
     panels = (
-        ("transform_seconds", "ridge", "seconds of a transform of the test part", "accuracy, ridge"),
+        ("transform_seconds", "score", "seconds of a transform of the test part", "score"),
         ("seconds", "token_r2", "seconds of distillation", "R2 of tokens"),
     )
     for line, (x, y, x_label, y_label) in zip(axes, panels, strict=True):
@@ -137,7 +99,7 @@ def pareto(records: Sequence[Record]) -> Figure | None:
                     means = [mean_of_known(row[figure_of][0] for row in own) for figure_of in (x, y)]
                     place.plot(*means, ls="", ms=6, **_look(student, names))
             own = [row for row in teachers if row["data_set"] == data_set]
-            if y == "ridge" and own:
+            if y == "score" and own:
                 means = [mean_of_known(row[figure_of][0] for row in own) for figure_of in (x, y)]
                 place.plot(*means, ls="", marker="*", ms=10, color=INK, label="attention")
             place.set(title=data_set, xlabel=x_label, ylabel=y_label, xlim=(0, None))
@@ -158,11 +120,12 @@ def scaling(records: Sequence[Record]) -> Figure | None:
         own = [row for row in rows if row["task"] == task]
         for row in sorted(own, key=lambda row: names.index(row["name"])):
             look = _look(row["name"], names)
-            line[0].plot(row["lengths"], row["seconds"], ms=4, **look)
+            seconds, low, high = (np.array(row[name]) for name in ("seconds", "low", "high"))
+            line[0].errorbar(row["lengths"], seconds, [seconds - low, high - seconds], ms=4, capsize=2, **look)
             line[1].plot(row["lengths"], np.array(row["peak_bytes"]) / 2**20, ms=4, **look)
         line[0].set(title=f"{task.capitalize()}: seconds", xlabel="steps", ylabel="seconds")
         line[1].set(title=f"{task.capitalize()}: peak memory", xlabel="steps", ylabel="MiB")
-        hyena = min((row for row in own if row["name"].startswith(HYENA)), key=_second_order, default=None)
+        hyena = judged(own, task)
         start = hyena["crossover"].get(FUSED) if hyena else None
         if start and start > min(hyena["lengths"]):
             _mark(
@@ -210,10 +173,18 @@ PICTURES = (
     Picture(
         "skill",
         "Fidelity against order",
-        "Fraction of what a student without mixing over time leaves unexplained that is explained (skill), and "
-        "fraction of the variance of the tokens that is explained (R2), on test series. Bars: a standard deviation "
-        "over seeds.",
+        "Fraction of the variance of the teacher's tokens, unexplained by a student without mixing over time, that is "
+        "explained (skill), on the test part, for teachers with a mixing gap. Bars: a standard deviation over seeds.",
         skill_against_order,
+    ),
+    Picture(
+        "attention",
+        "Where students err",
+        "Squared error of tokens of the Hyena of order 2, in five groups of equally many tokens, against three "
+        "properties of the weights of attention at these tokens, means over heads, layers and seeds: their entropy, "
+        "the mean distance to the tokens that are attended to, and by how much the weights differ from their mean over "
+        "all inputs (total variation; 0 for weights that a fixed filter can have).",
+        errors_of_attention,
     ),
     Picture(
         "measures",
@@ -239,9 +210,10 @@ PICTURES = (
     Picture(
         "scaling",
         "Cost against length",
-        "One mixer with its projections, 4 sequences of width 64, float32, one thread, each in a process of its own; "
-        "memory beyond weights and input. "
-        "Points that are missing ran out of time or memory.",
+        "One mixer with its projections, sequences of width 64, float32, one thread. Times are medians of rounds in "
+        "which all mixers take turns, with bars for the quartiles of 5 or more runs, or the lowest and the highest of "
+        "fewer. Peak memory is measured in a process of its own for each mixer, beyond weights and input. Points that "
+        "are missing ran out of time or memory, or were left out; the tables name the reason.",
         scaling,
     ),
     Picture(
@@ -260,7 +232,8 @@ def all_figures(records: Sequence[Record]) -> dict[str, Figure]:
 
 
 def _names(found):
-    """Each name once, Hyenas by their order first."""
+    """Each name once, Hyenas by their order first, without those of equal weights."""
+    found = [name for name in found if not name.endswith(EQUAL_WEIGHTS)]
     return sorted(dict.fromkeys(found), key=lambda name: order_of(name) if name.startswith(HYENA) else math.inf)
 
 
@@ -280,10 +253,6 @@ def _mark(place, start, words):
     """A dotted line at a length, and words below rising curves."""
     place.axvline(start, color=INK, lw=0.8, ls=":")
     place.text(0.98, 0.03, words, transform=place.transAxes, ha="right", va="bottom", fontsize=8).set_in_layout(False)
-
-
-def _second_order(row):
-    return abs(order_of(row["name"]) - 2)
 
 
 def _steps(length):

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.hyena_vs_mha.conclusion import conclusion
-from benchmarks.hyena_vs_mha.cost import EXPLICIT, FUSED
+from benchmarks.hyena_vs_mha.cost_report import cost_section
 from benchmarks.hyena_vs_mha.figures import PICTURES, all_figures
-from benchmarks.hyena_vs_mha.summary import Record, cost_table, mean_of_known, shown, student_table, teacher_table
-from benchmarks.hyena_vs_mha.verdicts import verdicts
+from benchmarks.hyena_vs_mha.order_tables import order_tables
+from benchmarks.hyena_vs_mha.orders import title
+from benchmarks.hyena_vs_mha.summary import Record, mean_of_known, shown, student_table, teacher_table
+from benchmarks.hyena_vs_mha.tasks import ACCURACY, BITS, LEAST_GAP
+from benchmarks.hyena_vs_mha.verdicts import RULES, verdicts
 from benchmarks.similarity import MEASURES
 from benchmarks.study.pages import Section, Table, chosen, run_facts, when, write_pages, write_pictures
 
@@ -38,18 +41,33 @@ def _sections(records, circumstances, pictures):
         Section(
             "claims",
             "Published claims",
-            ["Published claims about Hyena, compared with what was measured here on one thread of one processor."],
+            RULES,
             verdicts=verdicts(records),
+        ),
+        Section(
+            "orders",
+            "Orders",
+            [
+                "The mixing gap of a teacher is by how much it is better than the same network without mixing, trained "
+                f"in the same way. Orders are compared where it is at least {LEAST_GAP[ACCURACY]:g} in accuracy, or "
+                f"{LEAST_GAP[BITS]:g} bits for each byte. Skill is the fraction of the variance of the teacher's "
+                "tokens, unexplained by a student without mixing, that a student explains. Figures are means and "
+                "standard deviations over seeds of teacher and student, on the test part, by which nothing was chosen. "
+                "“Enough” is the lowest order whose mean skill is within one standard error of the best. At "
+                "equal width, the convolutions of all orders are as wide as the tokens; at equal weights, as wide as "
+                "gives the number of weights of order 2."
+            ],
+            pictures=chosen(pictures, "skill", "attention"),
+            tables=order_tables(records),
         ),
         Section(
             "performance",
             "Performance",
             [
-                "Teachers are multi-head attention, trained on the classes, on masked points of the series, or not at "
-                "all. Students imitate their tokens. Both are evaluated on the test part, which nothing was chosen "
-                "by; figures are means and standard deviations over seeds of teacher and student. Agreement is the "
-                "fraction of test series for which ridge classifiers on teacher and student predict the same class; "
-                "times are of one processor."
+                "Teachers are networks of multi-head attention, trained on classes, on answers, or on the next byte. "
+                "Students imitate their tokens. Scores are the accuracy of a ridge classifier on the embeddings of "
+                "series, the accuracy of the answers, or bits for each byte. Agreement is the fraction of predictions "
+                "that are those of the teacher; times are of one processor."
             ],
             pictures=chosen(pictures, "pareto"),
             tables=_performance_tables(records),
@@ -61,18 +79,17 @@ def _sections(records, circumstances, pictures):
                 "R2 is 1 - squared error / squared deviation from the mean. A high one means little where a student "
                 "that does not mix over time, the control, has it too: skill is 1 - (1 - R2) / (1 - R2 of the control)."
             ],
-            pictures=chosen(pictures, "skill", "measures", "layers"),
+            pictures=chosen(pictures, "measures", "layers"),
             tables=_similarity_tables(records),
         ),
-        Section("cost", "Cost", pictures=chosen(pictures, "scaling"), tables=_cost_tables(records)),
+        cost_section(records, chosen(pictures, "scaling")),
         Section("training", "Training health", pictures=chosen(pictures, "training"), tables=_health_tables(records)),
         Section("what", "What was run", facts=_what(records, circumstances)),
     ]
 
 
 def _performance_tables(records):
-    header = ["student", "accuracy, ridge", "accuracy, logistic", "agreement", "weights"]
-    header += ["transform ms", "training s"]
+    header = ["student", "score", "agreement", "weights", "transform ms", "training s"]
     students = student_table(records)
     tables = []
     for teacher in teacher_table(records):
@@ -81,14 +98,14 @@ def _performance_tables(records):
         rows += [
             [row["student"], *_performance(row)] for row in students if (row["data_set"], row["objective"]) == place
         ]
-        tables.append(Table(f"{place[0]}, {place[1]} teacher, {_seeds(teacher)}", header, rows))
+        tables.append(Table(f"{title(place)}, {teacher['unit']}, {_seeds(teacher)}", header, rows))
     return tables
 
 
 def _performance(row):
     agreement = shown(row["agreement"]) if "agreement" in row else ""
     seconds = shown(row["seconds"], 1)
-    cells = [shown(row["ridge"]), shown(row["logistic"]), agreement, f"{row['n_parameters'][0]:,.0f}"]
+    cells = [shown(row["score"]), agreement, f"{row['n_parameters'][0]:,.0f}"]
     transform = row["transform_seconds"][0]
     return [*cells, "" if math.isnan(transform) else f"{1e3 * transform:.0f}", seconds]
 
@@ -98,7 +115,7 @@ def _similarity_tables(records):
     students = student_table(records)
     for place in dict.fromkeys((row["data_set"], row["objective"]) for row in students):
         own = [row for row in students if (row["data_set"], row["objective"]) == place]
-        title = f"{place[0]}, {place[1]} teacher, {_seeds(own[0])}"
+        words = f"{title(place)}, {_seeds(own[0])}"
         figures = {
             "token_r2": "R2, tokens",
             "token_skill": "skill, tokens",
@@ -107,64 +124,13 @@ def _similarity_tables(records):
             "cosine": "cosine, pooled",
         }
         rows = [[row["student"], *[shown(row[name]) for name in figures]] for row in own]
-        tables.append(Table(f"{title}: fidelity", ["student", *figures.values()], rows))
+        tables.append(Table(f"{words}: fidelity", ["student", *figures.values()], rows))
         known = [name for name in MEASURES if any(not math.isnan(row[name][0]) for row in own)]
         rows = [[row["student"], *[shown(row[name], 2) for name in known]] for row in own]
         chances = [mean_of_known(row[f"{name}, chance"][0] for row in own) for name in known]
         rows.append(["chance", *["" if math.isnan(chance) else f"{round(chance, 2) + 0:.2f}" for chance in chances]])
-        tables.append(Table(f"{title}: similarity of pooled tokens", ["student", *known], rows))
+        tables.append(Table(f"{words}: similarity of pooled tokens", ["student", *known], rows))
     return tables
-
-
-def _cost_tables(records):
-    costs = cost_table(records)
-    tables = []
-    for task in dict.fromkeys(row["task"] for row in costs):
-        own = [row for row in costs if row["task"] == task]
-        lengths = [f"{length:,}" for length in own[0]["lengths"]]
-        header = ["mixer", *lengths, "exponent", "faster than fused from", "faster than explicit from"]
-        rows = []
-        for row in own:
-            cells = [_cell(row, k, 1e3 * row["seconds"][k], 3) for k in range(len(lengths))]
-            starts = [_from(row, reference) for reference in (FUSED, EXPLICIT)]
-            rows.append([row["name"], *cells, _exponent(row["exponent"]), *starts])
-        tables.append(Table(f"{task.capitalize()}: milliseconds by number of steps", header, rows))
-        header = ["mixer", *lengths, "exponent"]
-        rows = [
-            [
-                row["name"],
-                *[_cell(row, k, row["peak_bytes"][k] / 2**20, 3) for k in range(len(lengths))],
-                _exponent(row["memory_exponent"]),
-            ]
-            for row in own
-        ]
-        tables.append(Table(f"{task.capitalize()}: peak memory in MiB, beyond weights and input", header, rows))
-        header = ["mixer", "weights", *lengths]
-        rows = [
-            [row["name"], f"{row['n_parameters']:,}", *[f"{flops / 1e9:.3g}" for flops in row["flops"]]] for row in own
-        ]
-        tables.append(
-            Table(f"{task.capitalize()}: floating point operations in units of 10^9, by formula", header, rows)
-        )
-    return tables
-
-
-def _cell(row, k, value, digits):
-    if not math.isnan(value):
-        return f"{float(f'{value:.{digits}g}'):,g}"
-    failure = row["failures"].get(row["lengths"][k], "")
-    return {"memory": "no memory", "time": "too long"}.get(failure, failure)
-
-
-def _from(row, reference):
-    if row["name"] == reference or reference not in row["crossover"]:
-        return ""
-    start = row["crossover"][reference]
-    return "never" if start is None else f"{start:,.0f}"
-
-
-def _exponent(value):
-    return "" if math.isnan(value) else f"{value:.2f}"
 
 
 def _health_tables(records):
@@ -179,7 +145,7 @@ def _health_tables(records):
             largest = _finite([one["largest_gradient_norm"] for one in health], max, ".3g")
             sizes = [_finite([one["signal"][k][-1] for one in health], statistics.fmean, ".2f") for k in (0, 1)]
             rows.append([name, largest, *sizes])
-        tables.append(Table(f"{place[0]}, {place[1]} teacher", header, rows))
+        tables.append(Table(title(place), header, rows))
     return tables
 
 
@@ -198,19 +164,17 @@ def _facts(records, circumstances):
 
 
 def _what(records, circumstances):
-    facts = run_facts(records, circumstances, {"threads": 1} | _in_epochs(circumstances["config"]))
+    facts = run_facts(records, circumstances, {"threads": 1} | circumstances["config"])
     for record in records:
         if record["kind"] == "teacher":
-            facts[record["data_set"]] = (
-                f"{record['n_train']} training and {record['n_test']} test series of {record['n_channels']} channels "
-                f"and up to {record['n_timepoints']} points"
-            )
+            facts[record["data_set"]] = _sizes(record)
     return facts
 
 
-def _in_epochs(settings):
-    """Settings with the number of epochs where older results hold that of steps, 20 of which are an epoch."""
-    return {
-        "max_epochs" if name == "n_steps" else name: value // 20 if name == "n_steps" else value
-        for name, value in settings.items()
-    }
+def _sizes(record):
+    if record["n_train"] == 0:
+        return f"sequences of {record['n_timepoints']} tokens, {record['n_test']} of them to compare networks"
+    return (
+        f"{record['n_train']} training and {record['n_test']} test series of {record['n_channels']} channels and up to "
+        f"{record['n_timepoints']} points"
+    )

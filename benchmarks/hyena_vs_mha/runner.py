@@ -1,21 +1,24 @@
 """A study, cell by cell: what is finished is kept, and the rest is run."""
 
 import functools
+from dataclasses import replace
 
 import pandas as pd
 
 from benchmarks.hyena_vs_mha import figures
-from benchmarks.hyena_vs_mha.cells import Cost, Store, Student, Teacher, data, measured
+from benchmarks.hyena_vs_mha.cells import Cost, Store, Student, Teacher, measured, rows
 from benchmarks.hyena_vs_mha.config import Config
+from benchmarks.hyena_vs_mha.cost import EXPLICIT, FUSED, TASKS
 from benchmarks.hyena_vs_mha.report import write_report
+from benchmarks.hyena_vs_mha.students import CONTROL, EQUAL_WEIGHTS, HYENA, USUAL_ORDER
+from benchmarks.hyena_vs_mha.tasks import NEXT_TOKEN, SeriesTask, data_of, task_of
+from benchmarks.hyena_vs_mha.turns import SLOW
 from benchmarks.measure import circumstances
 from benchmarks.study import runner
 from benchmarks.study.files import write
 from benchmarks.study.records import Record, file_name, write_results
 from benchmarks.study.trackers import TRACKERS, log
 
-TASKS = ("forward", "training")
-FEWER = {8192: 3, 32768: 1}  # measurements of a cost at most, from a length on
 PROJECT = "sigfeat-hyena-vs-mha"
 
 
@@ -37,17 +40,17 @@ def run(config: Config) -> list[Record]:
     about = circumstances() | {"config": runner.settings(config, without=("data", "out", "tracker", "n_jobs"))}
     left = [cell for cell in students if store.read(cell) is None]
     needed = {cell.teacher for cell in left}
-    first = [cell for cell in teachers if store.read(cell) is None or (cell in needed and not store.teacher(cell))]
+    first = [cell for cell in teachers if store.read(cell) is None or (cell in needed and not store.has_teacher(cell))]
     last = [cell for cell in costs if store.read(cell) is None]
     cells = [*teachers, *students, *costs]
     measure = functools.partial(measured, store=store, folder=config.data)
     runner.run_cells(len(cells), [(first, config.n_jobs), (left, config.n_jobs), (last, 1)], measure)
     found = store.found(cells)
-    records = list(found.values())
+    records = [row for record in found.values() for row in rows(record)]
     write_results(records, about, config.out)
     for kind in ("teacher", "student", "cost"):
-        rows = [_flat(record) for record in records if record["kind"] == kind]
-        write(config.out / f"{kind}s.csv", pd.DataFrame(rows).to_csv(index=False))
+        lines = [_flat(record) for record in records if record["kind"] == kind]
+        write(config.out / f"{kind}s.csv", pd.DataFrame(lines).to_csv(index=False))
     write_report(records, about, config.out)
     if config.tracker != "csv":
         trained = {cell: record for cell, record in found.items() if record["kind"] != "cost"}
@@ -59,29 +62,35 @@ def run(config: Config) -> list[Record]:
 
 def phases(config: Config) -> tuple[list[Teacher], list[Student], list[Cost]]:
     """All cells, in the order in which they are run: all combinations with one seed come before those with the next."""
-    checksums = {name: data(name, config.data)[-1] for name in config.sets}
-    kinds = {"s4": "S4D", "gru": "GRU", "control": "control"}
-    hyenas = [f"Hyena order {order}" for order in config.orders] if "hyena" in config.students else []
-    names = hyenas + [kinds[name] for name in config.students if name != "hyena"]
+    kinds = {"s4": "S4D", "gru": "GRU", "control": CONTROL}
+    hyenas = [f"{HYENA} {order}" for order in config.orders] if "hyena" in config.students else []
+    others = [kinds[name] for name in config.students if name != "hyena"]
+    wide = hyenas if "width" in config.matches else []
+    equal = [f"{name}{EQUAL_WEIGHTS}" for name in hyenas] if "weights" in config.matches else []
+    if wide and f"{HYENA} {USUAL_ORDER}" in wide:  # it has the same width and as many weights in both
+        equal = [name for name in equal if name != f"{HYENA} {USUAL_ORDER}{EQUAL_WEIGHTS}"]
     teachers = [
-        Teacher(name, checksums[name], objective, seed, config.max_epochs)
+        Teacher(name, data_of(name, config.data).checksum, objective, seed, config.teacher_epochs)
         for seed in range(config.seeds)
-        for name in config.sets
-        for objective in config.objectives
+        for name in config.tasks
+        for objective in (config.objectives if isinstance(task_of(name), SeriesTask) else (NEXT_TOKEN,))
     ]
-    students = [Student(teacher, name) for teacher in teachers for name in names]
-    mixers = ["attention, fused", "attention, explicit", *[name for name in names if name != "control"]]
-    costs = [
-        Cost(mixer, length, task, _repeat(config.repeat, length), config.limit)
-        for length in config.lengths
-        for task in TASKS
-        for mixer in mixers
+    without = [replace(teacher, mixes=False) for teacher in teachers]
+    students = [
+        Student(teacher, name, config.max_epochs)
+        for names in ([*wide, *others], equal)
+        for teacher in teachers
+        for name in names
     ]
-    return teachers, students, costs
+    mixers = [FUSED, EXPLICIT, *hyenas, *[name for name in others if name != CONTROL]]
+    costs = [_cost(mixers, length, task, config) for length in config.lengths for task in TASKS]
+    return [*teachers, *without], students, costs
 
 
-def _repeat(repeat, length):
-    return min([repeat, *(most for start, most in FEWER.items() if length >= start)])
+def _cost(mixers, length, task, config):
+    left_out = tuple(name for name in mixers if name in SLOW and length > config.attention_up_to)
+    measured = tuple(name for name in mixers if name not in left_out)
+    return Cost(measured, left_out, length, task, config.batch, config.repeat, config.limit)
 
 
 def _of_run(record, config):

@@ -71,7 +71,7 @@ def _mixers(length):
         for order in ORDERS
     }
     return {
-        ATTENTION: Attention(WIDTH, n_heads=HEADS, **how),
+        ATTENTION: Attention(WIDTH, n_heads=HEADS, positions="none", short_filter=1, **how),
         **hyenas,
         "S4D": S4(WIDTH, d_state=64, **how),
         "GRU": Recurrent(WIDTH, **how),

@@ -12,8 +12,9 @@ from benchmarks.measure import markdown_table
 from benchmarks.study.files import write
 from benchmarks.study.pictures import Picture, plain_svg, svg
 
-HOLDS, PARTLY, FAILS, UNKNOWN = "holds", "holds in part", "does not hold", "not measured"
-COLOURS = {HOLDS: "good", PARTLY: "middling", FAILS: "bad", UNKNOWN: "unknown"}
+HOLDS, PARTLY, FAILS = "holds", "holds in part", "does not hold"
+UNKNOWN, NOT_JUDGED = "not measured", "not judged"
+COLOURS = {HOLDS: "good", PARTLY: "middling", FAILS: "bad", UNKNOWN: "unknown", NOT_JUDGED: "unknown"}
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
 
 

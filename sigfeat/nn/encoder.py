@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from sigfeat.nn.layers import Dropout, linear, sinusoids
 from sigfeat.nn.mixers import BlockSpec, build_mixer
 from sigfeat.nn.mixers.incremental import IncrementalState
+from sigfeat.nn.mixers.positions import SINUSOIDAL, check_positions
+from sigfeat.nn.mixers.projection import check_width, padding
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,16 @@ class EncoderSpec(BlockSpec):
         Width of the tokens, number of blocks, hidden width of their feed-forward parts.
     dropout : float, default=0.0
         Fraction of values that are dropped in training.
+    embedding_filter : int, default=1
+        Number of neighbouring points that are embedded together as a token; odd unless `causal`.
     n_heads : int, default=4
         Number of heads of attention.
-    order, short_filter, filter_width, filter_bands, time_scale, gate_norm, filter, n_modes
+    positions : {"rotary", "alibi", "sinusoidal", "none"}, default="rotary"
+        How attention knows the positions of tokens; see `sigfeat.nn.Attention`. "sinusoidal" adds sinusoids to the
+        embedded points, whatever the mixer.
+    short_filter : int, default=3
+        Width of the short convolution of the projections of attention and of Hyena.
+    order, filter_width, filter_bands, time_scale, gate_norm, expansion, filter, n_modes
         Settings of Hyena; see `sigfeat.nn.Hyena`.
     d_state, kind
         Settings of S4; see `sigfeat.nn.S4`.
@@ -56,6 +65,7 @@ class EncoderSpec(BlockSpec):
     d_out: int = 64
     causal: bool = False
     time_scale: float = 100.0
+    embedding_filter: int = 1
 
 
 class Block(nn.Module):
@@ -98,7 +108,7 @@ class Block(nn.Module):
 
 
 class Encoder(nn.Module):
-    """From series to tokens: an embedding of each point and its position, blocks, and a norm.
+    """From series to tokens: an embedding of each point, blocks, and a norm.
 
     Parameters
     ----------
@@ -127,8 +137,11 @@ class Encoder(nn.Module):
 
     def __init__(self, spec: EncoderSpec, *, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
+        check_positions(spec.positions)
+        check_width("embedding_filter", spec.embedding_filter, spec.causal)
         self.spec = spec
-        self.embedding = linear(spec.n_channels, spec.d_model, generator=generator, dtype=dtype)
+        n_values = spec.n_channels * spec.embedding_filter
+        self.embedding = linear(n_values, spec.d_model, generator=generator, dtype=dtype)
         self.blocks = nn.ModuleList([Block(spec, generator=generator, dtype=dtype) for _ in range(spec.n_layers)])
         self.norm = nn.LayerNorm(spec.d_model, dtype=dtype)
         self.out_projection = (
@@ -153,17 +166,26 @@ class Encoder(nn.Module):
         tokens : tensor of shape (batch, length, d_out)
             Tokens of real points do not depend on padding; the others have no meaning.
         """
-        if mask is not None:
-            series = series.masked_fill(~mask[..., None], 0.0)
-        x = self.embed(series)
+        x = self.first_tokens(series, mask)
         for block in self.blocks:
             x = block(x, mask)
         return self.finish(x)
 
-    def embed(self, series: Float[Tensor, "batch length channels"]) -> Float[Tensor, "batch length d_model"]:
-        """Tokens before the first block."""
-        embedded = self.embedding(series)
-        tokens: Tensor = self.dropout(embedded + sinusoids(series.shape[1], self.spec.d_model, embedded))
+    def first_tokens(
+        self, series: Float[Tensor, "batch length channels"], mask: Bool[Tensor, "batch length"] | None = None
+    ) -> Float[Tensor, "batch length d_model"]:
+        """Tokens before the first block, where padding is replaced by zeros."""
+        spec = self.spec
+        if mask is not None:
+            series = series.masked_fill(~mask[..., None], 0.0)
+        if spec.embedding_filter > 1:
+            padded = nn.functional.pad(series, (0, 0, *padding(spec.embedding_filter, spec.causal)))
+            # (batch, length, channels, width) -> (batch, length, channels width)
+            series = padded.unfold(1, spec.embedding_filter, 1).flatten(2)
+        x = self.embedding(series)
+        if spec.positions == SINUSOIDAL:
+            x = x + sinusoids(series.shape[1], spec.d_model, x)
+        tokens: Tensor = self.dropout(x)
         return tokens
 
     def finish(self, x: Float[Tensor, "batch length d_model"]) -> Float[Tensor, "batch length d_out"]:

@@ -1,13 +1,14 @@
 """Figures of how close the tokens of a student are to those of its teacher."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
-from torch import Tensor
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
 
-from sigfeat.nn.layers import inside
+from sigfeat.nn.layers import evaluated, inside
 from sigfeat.nn.pooling import pool_whole
 
 ROUNDING = 1e-12  # fraction of the squares that rounding in float32 alone may cause
@@ -89,6 +90,45 @@ def skill(r2: float, r2_of_control: float) -> float:
     0.667
     """
     return 1 - (1 - r2) / (1 - r2_of_control) if r2_of_control < 1 else np.nan
+
+
+def layer_tokens(
+    network: nn.Module, inputs: Tensor, mask: Bool[Tensor, "batch length"] | None = None
+) -> list[Float[Tensor, "batch length d_model"]]:
+    """Tokens before the first block of a network and after each of its blocks, to compare networks layer by layer.
+
+    The network is evaluated in evaluation mode and without gradients.
+
+    Parameters
+    ----------
+    network : Encoder or HyenaLM
+        The network.
+    inputs : tensor of shape (batch, length, channels), or integer tensor of shape (batch, length)
+        Series of an encoder, or tokens of a language model.
+    mask : bool tensor of shape (batch, length) or None, default=None
+        True at real points, which come first; None if there is no padding.
+
+    Returns
+    -------
+    layers : list of tensor of shape (batch, length, d_model)
+        One more than the network has blocks. The last norm is not applied. Where there is padding, tokens have no
+        meaning.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sigfeat.nn import PRESETS, HyenaLM, layer_tokens
+    >>> model = HyenaLM(PRESETS["tiny"], generator=torch.Generator().manual_seed(0))
+    >>> layers = layer_tokens(model, torch.tensor([[72, 101, 108, 108, 111]]))
+    >>> len(layers), layers[0].shape
+    (3, torch.Size([1, 5, 64]))
+    """
+    body: Any = network
+    with evaluated(network):
+        layers = [body.first_tokens(inputs, mask)]
+        for block in body.blocks:
+            layers.append(block(layers[-1], mask))
+    return layers
 
 
 def _r2(error: float, deviation: float, squares: float) -> float:

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-FORMAT, VERSION = "sigfeat language model", 1
+FORMAT, VERSION = "sigfeat language model", 2
 VALUES, WEIGHTS = "model.json", "weights.safetensors"
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16, "float16": torch.float16}
 

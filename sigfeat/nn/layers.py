@@ -1,6 +1,8 @@
 """Small parts of encoders: linear maps, positions, padding."""
 
+import contextlib
 import math
+from collections.abc import Iterator
 from typing import TypeVar
 
 import torch
@@ -54,6 +56,20 @@ def _kept(x: Float[Tensor, "*shape"], rate: float, generator: torch.Generator | 
     n_dropped = min(round(rate * 2**16), 2**16 - 1)
     kept = numbers >= n_dropped - 2**15
     return kept.to(x.dtype).mul_(2**16 / (2**16 - n_dropped))
+
+
+@contextlib.contextmanager
+def evaluated(*networks: nn.Module) -> Iterator[None]:
+    """Networks in evaluation mode and without gradients, until the end of the context."""
+    modes = [network.training for network in networks]
+    try:
+        for network in networks:
+            network.eval()
+        with torch.no_grad():
+            yield
+    finally:
+        for network, mode in zip(networks, modes, strict=True):
+            network.train(mode)
 
 
 def sinusoids(length: int, d_model: int, like: Tensor, start: int = 0) -> Float[Tensor, "{length} d_model"]:

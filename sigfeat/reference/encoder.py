@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from sigfeat.reference.attention import multi_head_attention
@@ -15,8 +16,8 @@ from sigfeat.reference.s4 import s4
 def encoder(series: NDArray[Any], weights: Mapping[str, NDArray[Any]], spec: Any) -> NDArray[Any]:
     """Tokens of one series, in evaluation.
 
-    Each point becomes a token by a linear map, and the sinusoids of its position are added. Blocks follow, then a norm,
-    and a linear map if the output has another width.
+    Each point and its neighbours become a token by a linear map, and with sinusoidal positions the sinusoids of the
+    position are added. Blocks follow, then a norm, and a linear map if the output has another width.
 
     Parameters
     ----------
@@ -25,7 +26,8 @@ def encoder(series: NDArray[Any], weights: Mapping[str, NDArray[Any]], spec: Any
     weights : mapping of str to ndarray
         As `sigfeat.nn.Encoder` names them: its `state_dict()`, converted to arrays.
     spec : sigfeat.nn.EncoderSpec
-        Or any object with the attributes `mixer`, `n_layers`, `d_model` and those that the mixer needs.
+        Or any object with the attributes `mixer`, `n_layers`, `d_model`, `positions`, `embedding_filter`, `causal`
+        and those that the mixer needs.
 
     Returns
     -------
@@ -48,13 +50,52 @@ def encoder(series: NDArray[Any], weights: Mapping[str, NDArray[Any]], spec: Any
     >>> bool(abs(encoder(series.numpy(), weights, spec) - by_torch).max() < 1e-9)
     True
     """
-    x = linear(series, part(weights, "embedding.")) + sinusoids(len(series), spec.d_model)
+    x = linear(neighbours(series, spec.embedding_filter, causal=spec.causal), part(weights, "embedding."))
+    if spec.positions == "sinusoidal":
+        x = x + sinusoids(len(series), spec.d_model)
     for n in range(spec.n_layers):
         x = block(x, part(weights, f"blocks.{n}."), spec)
     tokens = layer_norm(x, part(weights, "norm."))
     if "out_projection.weight" in weights:
         tokens = linear(tokens, part(weights, "out_projection."))
     return tokens
+
+
+def neighbours(series: NDArray[Any], width: int, *, causal: bool) -> NDArray[Any]:
+    """Values at each point and its neighbours, of which `width` are joined in a row.
+
+    Row t holds, for each channel c in turn, the values x_{t - m, c}, ..., x_{t - m + width - 1, c}.
+
+    Parameters
+    ----------
+    series : ndarray of shape (length, n_channels)
+        x; its values are 0 before the first and after the last.
+    width : int
+        Number of points in a row.
+    causal : bool
+        Whether the last of them is point t (m = width - 1); otherwise it is the middle one (m = width // 2).
+
+    Returns
+    -------
+    rows : ndarray of shape (length, n_channels * width)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigfeat.reference.encoder import neighbours
+    >>> neighbours(np.array([[1.0, -1.0], [2.0, -2.0], [3.0, -3.0]]), 3, causal=False)
+    array([[ 0.,  1.,  2.,  0., -1., -2.],
+           [ 1.,  2.,  3., -1., -2., -3.],
+           [ 2.,  3.,  0., -2., -3.,  0.]])
+    """
+    length, n_channels = series.shape
+    m = width - 1 if causal else width // 2
+    rows = np.zeros((length, n_channels, width))
+    for t in range(length):
+        for k in range(width):
+            if 0 <= t - m + k < length:
+                rows[t, :, k] = series[t - m + k]
+    return rows.reshape(length, n_channels * width)
 
 
 def block(x: NDArray[Any], weights: Mapping[str, NDArray[Any]], spec: Any) -> NDArray[Any]:
@@ -88,7 +129,7 @@ def block(x: NDArray[Any], weights: Mapping[str, NDArray[Any]], spec: Any) -> ND
     >>> weights = {f"{name}.weight": np.zeros(shape) for name, shape in shapes.items()}
     >>> weights |= {f"{norm}_norm.{name}": np.ones(2) for norm in ("mixer", "feed") for name in ("weight", "bias")}
     >>> x = np.array([[1.0, 2.0], [3.0, 5.0]])
-    >>> block(x, weights, SimpleNamespace(mixer="attention", n_heads=1, causal=False))
+    >>> block(x, weights, SimpleNamespace(mixer="attention", n_heads=1, causal=False, positions="none"))
     array([[1., 2.],
            [3., 5.]])
     """
@@ -103,7 +144,9 @@ def pointwise(x: NDArray[Any], weights: Mapping[str, NDArray[Any]]) -> NDArray[A
 
 
 MIXERS: Mapping[str, Callable[[NDArray[Any], Mapping[str, NDArray[Any]], Any], NDArray[Any]]] = {
-    "attention": lambda x, weights, spec: multi_head_attention(x, weights, n_heads=spec.n_heads, causal=spec.causal),
+    "attention": lambda x, weights, spec: multi_head_attention(
+        x, weights, n_heads=spec.n_heads, causal=spec.causal, positions=spec.positions
+    ),
     "hyena": lambda x, weights, spec: hyena(
         x, weights, causal=spec.causal, time_scale=spec.time_scale, gate_norm=spec.gate_norm
     ),

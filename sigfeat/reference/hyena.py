@@ -166,7 +166,8 @@ def hyena(
 
     v, x_1, ..., x_N are linear maps of the tokens, each followed by a short convolution. From z_1 = v on,
     z_{n+1} = (1 + x_n / N) . (h_n * z_n / N + s_n z_n) for n = 1, ..., N: a convolution (*) transports values through
-    time, and the product with a gate (.) selects among them at each token. The result is a linear map of z_{N+1}.
+    time, and the product with a gate (.) selects among them at each token. The result is a linear map of z_{N+1}. The
+    width of z_n, that of the skip weights, need not be that of the tokens.
 
     Parameters
     ----------

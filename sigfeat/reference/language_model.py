@@ -13,8 +13,8 @@ from sigfeat.reference.layers import layer_norm, part, sinusoids
 def language_model(tokens: NDArray[Any], weights: Mapping[str, NDArray[Any]], spec: Any) -> NDArray[Any]:
     """Logits of each next token of one sequence, in evaluation.
 
-    Token i becomes row i of a matrix E, times sqrt(d_model), and for attention the sinusoids of its position are added.
-    Blocks and a norm follow; the logits are products with the rows of the same E.
+    Token i becomes row i of a matrix E, times sqrt(d_model), and with sinusoidal positions the sinusoids of its
+    position are added. Blocks and a norm follow; the logits are products with the rows of the same E.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def language_model(tokens: NDArray[Any], weights: Mapping[str, NDArray[Any]], sp
     >>> from sigfeat.reference.language_model import language_model
     >>> rows = np.array([[1.0, -1.0, 0.0, 0.0], [0.0, 0.0, 1.0, -1.0]])
     >>> weights = {"embedding.weight": rows, "norm.weight": np.ones(4), "norm.bias": np.zeros(4)}
-    >>> spec = SimpleNamespace(mixer="hyena", d_model=4, n_layers=0)
+    >>> spec = SimpleNamespace(positions="none", d_model=4, n_layers=0)
     >>> language_model(np.array([0, 1, 0]), weights, spec).round(2)
     array([[2.83, 0.  ],
            [0.  , 2.83],
@@ -51,7 +51,7 @@ def language_model(tokens: NDArray[Any], weights: Mapping[str, NDArray[Any]], sp
     """
     embedding = weights["embedding.weight"]
     x = embedding[tokens] * np.sqrt(spec.d_model)
-    if spec.mixer == "attention":
+    if spec.positions == "sinusoidal":
         x = x + sinusoids(len(tokens), spec.d_model)
     for n in range(spec.n_layers):
         x = block(x, part(weights, f"blocks.{n}."), spec)

@@ -25,7 +25,12 @@ class LanguageModelConfig(BlockSpec):
         Fraction of values that are dropped in training.
     n_heads : int, default=4
         Number of heads of attention.
-    order, short_filter, filter_width, filter_bands, gate_norm, filter, n_modes
+    positions : {"rotary", "alibi", "sinusoidal", "none"}, default="rotary"
+        How attention knows the positions of tokens; see `sigfeat.nn.Attention`. "sinusoidal" adds sinusoids to the
+        embedded tokens, whatever the mixer.
+    short_filter : int, default=3
+        Width of the short convolution of the projections of attention and of Hyena.
+    order, filter_width, filter_bands, gate_norm, expansion, filter, n_modes
         Settings of Hyena; see `sigfeat.nn.Hyena`. The default of `filter_bands` is 16.
     time_scale : float or None, default=None
         Lag, in tokens, that Hyena's filters see as 1. For implicit filters None means `filter_bands`, so that the

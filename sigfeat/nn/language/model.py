@@ -17,6 +17,7 @@ from sigfeat.nn.language.sampling import check_sampling, next_tokens, tokens_of
 from sigfeat.nn.layers import Dropout, sinusoids, unset
 from sigfeat.nn.mixers.hyena import Hyena, ImplicitFilter
 from sigfeat.nn.mixers.incremental import IncrementalState
+from sigfeat.nn.mixers.positions import SINUSOIDAL, check_positions
 
 USUAL_SCALE = 100.0  # up to this time scale, the first taps of implicit filters need no scaling
 
@@ -26,8 +27,7 @@ class HyenaLM(nn.Module):
 
     Each token becomes a row of a matrix E, times sqrt(d_model); blocks and a norm follow; logits are products with the
     rows of the same E. The gain of the norm is initialised to 1 / sqrt(d_model), so that the first loss is near
-    log(n_tokens). For attention, which does not depend on the order of its inputs, sinusoids of the positions are
-    added to the tokens.
+    log(n_tokens). With ``positions="sinusoidal"`` sinusoids of the positions are added to the tokens.
 
     Parameters
     ----------
@@ -71,6 +71,7 @@ class HyenaLM(nn.Module):
         self, config: LanguageModelConfig, *, generator: torch.Generator, dtype: torch.dtype = torch.float32
     ) -> None:
         super().__init__()
+        check_positions(config.positions)
         self.config = config
         spec = config.encoder
         self.embedding = unset(nn.Embedding(config.n_tokens, config.d_model, dtype=dtype, device="meta"))
@@ -108,16 +109,21 @@ class HyenaLM(nn.Module):
         ValueError
             If the tokens are not integers, have another shape, exceed the context, or are outside [0, n_tokens).
         """
-        self.check_tokens(tokens)
-        x = self.dropout(self.embed(tokens.long()))
+        x = self.first_tokens(tokens)
         for block in self.blocks:
             x = block(x)
         return self.finish(x if n_last is None else x[:, max(0, x.shape[1] - n_last) :])
 
+    def first_tokens(self, tokens: Tensor, mask: Tensor | None = None) -> Float[Tensor, "batch length d_model"]:
+        """Tokens before the first block; the mask of an encoder is not needed, since padding comes last."""
+        self.check_tokens(tokens)
+        first: Tensor = self.dropout(self.embed(tokens.long()))
+        return first
+
     def embed(self, tokens: Tensor, start: int = 0) -> Float[Tensor, "batch length d_model"]:
         """Embed tokens, the first of which is at position `start`."""
         x: Tensor = self.embedding(tokens) * self.config.d_model**0.5
-        if self.config.mixer == "attention":
+        if self.config.positions == SINUSOIDAL:
             x = x + sinusoids(tokens.shape[1], self.config.d_model, x, start)
         return x
 
@@ -168,7 +174,11 @@ class HyenaLM(nn.Module):
 
     def finish(self, x: Float[Tensor, "batch length d_model"]) -> Float[Tensor, "batch length tokens"]:
         """Logits from the output of the last block."""
-        return nn.functional.linear(self.norm(x), self.embedding.weight)
+        return self.head(self.norm(x))
+
+    def head(self, x: Float[Tensor, "batch length d_model"]) -> Float[Tensor, "batch length tokens"]:
+        """Logits from the normalised output of the last block."""
+        return nn.functional.linear(x, self.embedding.weight)
 
     def incremental(self, batch: int = 1, **options: Any) -> "LanguageModelState":
         """The model, in evaluation mode and with the weights as they are now, for tokens that arrive some at a time.

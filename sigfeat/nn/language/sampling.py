@@ -83,11 +83,11 @@ def next_tokens(
     return order.gather(-1, drawn)[:, 0]
 
 
-def tokens_of(prompt: Any, n_tokens: int) -> tuple[Tensor, Any]:
+def tokens_of(prompt: Any, n_tokens: int, name: str = "prompt") -> tuple[Tensor, Any]:
     """Tokens (batch, length) of a prompt, and a function that converts tokens to the type of the prompt."""
     if isinstance(prompt, str | bytes):
         if n_tokens > 256:
-            raise ValueError(f"prompt must be an array of integers where n_tokens is over 256, got {n_tokens} tokens")
+            raise ValueError(f"{name} must be an array of integers where n_tokens is over 256, got {n_tokens} tokens")
         data = prompt.encode() if isinstance(prompt, str) else prompt
         tokens = torch.frombuffer(bytearray(data), dtype=torch.uint8) if data else torch.empty(0, dtype=torch.uint8)
 
@@ -96,9 +96,9 @@ def tokens_of(prompt: Any, n_tokens: int) -> tuple[Tensor, Any]:
             return joined.decode(errors="replace") if isinstance(prompt, str) else joined
 
         return tokens[None], as_bytes
-    tokens = prompt if isinstance(prompt, Tensor) else torch.from_numpy(_integers(prompt))
+    tokens = prompt if isinstance(prompt, Tensor) else torch.from_numpy(_integers(prompt, name))
     if tokens.ndim not in (1, 2):
-        raise ValueError(f"prompt must be of shape (length,) or (batch, length), got {tuple(tokens.shape)}")
+        raise ValueError(f"{name} must be of shape (length,) or (batch, length), got {tuple(tokens.shape)}")
 
     def as_array(found: Tensor) -> Any:
         found = found.reshape(*prompt_shape, -1)
@@ -108,11 +108,11 @@ def tokens_of(prompt: Any, n_tokens: int) -> tuple[Tensor, Any]:
         return found.cpu().numpy().astype(dtype if np.iinfo(dtype).max >= n_tokens - 1 else np.int64)
 
     prompt_shape = tokens.shape[:-1]
-    return tokens.reshape(-1, tokens.shape[-1]), as_array
+    return tokens if tokens.ndim == 2 else tokens[None], as_array
 
 
-def _integers(prompt: Any) -> Any:
+def _integers(prompt: Any, name: str) -> Any:
     array = np.asarray(prompt)
     if array.dtype.kind not in "iu" and array.size:
-        raise ValueError(f"prompt must be bytes, str, or integers, got {array.dtype}")
+        raise ValueError(f"{name} must be bytes, str, or integers, got {array.dtype}")
     return array.astype(np.int64)

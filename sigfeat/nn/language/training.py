@@ -1,10 +1,8 @@
 """Training of language models on one long text."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
@@ -12,11 +10,9 @@ from torch import Tensor, nn
 
 from sigfeat.nn.language.model import HyenaLM
 from sigfeat.nn.language.sampling import tokens_of
-from sigfeat.nn.training.loop import Objective, train
-from sigfeat.nn.training.settings import TrainingSettings
-
-ENDLESS = 1_000_000_000  # number of epochs if only the time is limited
-VALIDATION_BATCHES = 4  # number of batches of the validation set that are evaluated after each epoch
+from sigfeat.nn.language.windows import Windows, checked_settings, text_windows, train_on_windows
+from sigfeat.nn.layers import evaluated
+from sigfeat.nn.training.loop import Objective
 
 
 class NextToken(Objective):
@@ -26,32 +22,22 @@ class NextToken(Objective):
     ----------
     model : HyenaLM
         Model to train.
-    tokens : int64 tensor of shape (length,)
-        The text.
-    n_training : int
-        Length of the first part of the text, from which training windows are drawn.
+    windows : Windows
+        Windows of the text, one token longer than the inputs of the model.
     generator : torch.Generator
-        Source of random shifts: in training each window starts up to one window later than its row says.
+        Source of the random shifts of the windows in training.
     """
 
-    tokens: Tensor
-
-    def __init__(self, model: HyenaLM, tokens: Int[Tensor, " length"], n_training: int, generator: Any) -> None:
+    def __init__(self, model: HyenaLM, windows: Windows, generator: torch.Generator) -> None:
         super().__init__(model, generator)
-        self.register_buffer("tokens", tokens, persistent=False)
-        self.n_training = n_training
+        self.windows = windows
 
     def forward(
         self, series: Tensor, lengths: Int[Tensor, " batch"], target: Tensor | None = None
     ) -> Float[Tensor, ""]:
-        """Loss of windows of equal length, whose first positions are `series`."""
-        n = int(lengths[0])
-        starts = series
-        if self.training:
-            shifts = torch.randint(n - 1, starts.shape, generator=self.generator, device=starts.device)
-            starts = (starts + shifts).clamp(max=self.n_training - n)
-        starts = self.sharing().own(starts)
-        windows = self.tokens[starts[:, None] + torch.arange(n, device=starts.device)]
+        """Loss of windows, whose first positions are `series`."""
+        starts = self.windows.starts(series, self.generator if self.training else None)
+        windows = self.windows(self.sharing().own(starts))
         model = self.trained if self.training else self.average
         return _loss(model(windows[:, :-1]), windows[:, 1:])
 
@@ -130,42 +116,22 @@ def train_language_model(
     >>> bool(history["valid_loss"][-1] < history["loss"][0])
     True
     """
-    text = _checked_text(model, tokens)
-    length = model.config.context
-    _check(max_epochs, seconds, batch_size, validation_fraction)
-    n_training, window = len(text) - int(validation_fraction * len(text)), length + 1
-    if n_training < window:
-        raise ValueError(f"tokens must have at least {window} to train on, got {n_training}")
-    if validation_fraction and len(text) - n_training < window:
-        raise ValueError(f"tokens must have at least {window} in the validation set, got {len(text) - n_training}")
-    starts = np.arange(0, n_training - window + 1, length)
-    last = np.arange(n_training, len(text) - window + 1, length)
-    last = last[np.linspace(0, len(last) - 1, min(len(last), VALIDATION_BATCHES * batch_size)).astype(int)]
-    rows = np.concatenate([starts, last])
-    was_training, where = model.training, model.embedding.weight.device
-    objective = NextToken(model, text, n_training, torch.Generator())
-    settings = TrainingSettings(
-        max_epochs=ENDLESS if max_epochs is None else max_epochs,
-        lr=lr,
+    text, context = _checked_text(model, tokens), model.config.context
+    settings = checked_settings(
+        max_epochs=max_epochs,
+        seconds=seconds,
         batch_size=batch_size,
-        seed=seed,
+        lr=lr,
         weight_decay=weight_decay,
-        patience=ENDLESS,  # the best epoch is kept, and learning rates fall towards the end
+        seed=seed,
         callbacks=callbacks,
         device=device,
         title=f"{model.config.mixer} language model",
         verbose=verbose,
-        seconds=math.inf if seconds is None else seconds,
+        validation_fraction=validation_fraction,
     )
-    inputs = {"series": rows, "lengths": np.full(len(rows), window)}
-    try:
-        history = train(objective, inputs, np.arange(len(starts), len(rows)), settings)
-        with torch.no_grad():
-            for weight, average in zip(model.parameters(), objective.average.parameters(), strict=True):
-                weight.copy_(average)
-    finally:
-        model.to(where).train(was_training)
-    return history
+    windows = text_windows(text, context + 1, context, validation_fraction, batch_size)
+    return train_on_windows(model, NextToken(model, windows, torch.Generator()), windows, settings)
 
 
 @torch.no_grad()
@@ -210,13 +176,9 @@ def text_loss(model: HyenaLM, tokens: Any, *, length: int | None = None, batch_s
         raise ValueError(f"tokens must be at least 2, got {len(text)}")
     length = min(model.config.context if length is None else length, len(text) - 1)
     windows = text.unfold(0, length + 1, length)
-    was_training, where = model.training, model.embedding.weight.device
-    model.eval()
-    try:
-        parts = [part.to(where) for part in torch.split(windows, batch_size)]
+    with evaluated(model):
+        parts = [part.to(model.embedding.weight.device) for part in torch.split(windows, batch_size)]
         losses = [_loss(model(part[:, :-1]), part[:, 1:]).double() * len(part) for part in parts]
-    finally:
-        model.train(was_training)
     return float(sum(losses)) / len(windows)
 
 
@@ -225,26 +187,8 @@ def _loss(logits: Float[Tensor, "batch length tokens"], targets: Int[Tensor, "ba
 
 
 def _checked_text(model: HyenaLM, tokens: Any) -> Int[Tensor, " length"]:
-    text = tokens_of(tokens, model.config.n_tokens)[0]
+    text = tokens_of(tokens, model.config.n_tokens, name="tokens")[0]
     if len(text) != 1:
         raise ValueError(f"tokens must be one text, of shape (n_tokens,), got {len(text)}")
     model.check_tokens(text, name="tokens", of_any_length=True)
     return text[0].long()
-
-
-def _check(
-    max_epochs: int | None,
-    seconds: float | int | None,
-    batch_size: int,
-    validation_fraction: float | int,
-) -> None:
-    if max_epochs is None and seconds is None:
-        raise ValueError("max_epochs or seconds must be given, got neither")
-    if max_epochs is not None and max_epochs < 1:
-        raise ValueError(f"max_epochs must be at least 1, got {max_epochs}")
-    if seconds is not None and not seconds > 0:
-        raise ValueError(f"seconds must be more than 0, got {seconds}")
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-    if not 0 <= validation_fraction < 1:
-        raise ValueError(f"validation_fraction must be in [0, 1), got {validation_fraction}")

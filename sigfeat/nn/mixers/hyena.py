@@ -21,7 +21,8 @@ from sigfeat.nn.mixers.incremental import (
     check_causal,
 )
 from sigfeat.nn.mixers.modal import ModalFilter
-from sigfeat.nn.mixers.spec import BlockSpec
+from sigfeat.nn.mixers.projection import check_width, first_taps, padding
+from sigfeat.nn.mixers.spec import LARGEST_EXPANSION, BlockSpec
 from sigfeat.nn.mixers.spectra import SpectrumCache
 
 
@@ -158,6 +159,8 @@ class Hyena(nn.Module):
         Kind and settings of the long filters.
     gate_norm : bool, default=False
         Whether each z_{n+1} is divided by its root mean square over the width.
+    expansion : float, default=1.0
+        Width of the convolutions and gates as a multiple of `d_model`.
     generator : torch.Generator
         Source of the first weights.
     dtype : torch.dtype, default=torch.float32
@@ -197,28 +200,30 @@ class Hyena(nn.Module):
         short_filter: int = 3,
         filter: HyenaFilter = IMPLICIT,
         gate_norm: bool = False,
+        expansion: float = 1.0,
         generator: torch.Generator,
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
         if order < 1:
             raise ValueError(f"order must be at least 1, got {order}")
-        if not causal and short_filter % 2 == 0:
-            raise ValueError(f"short_filter must be odd unless causal, got {short_filter}")
+        check_width("short_filter", short_filter, causal)
+        if not 0 < expansion < LARGEST_EXPANSION:
+            raise ValueError(f"expansion must be in (0, {LARGEST_EXPANSION:g}), got {expansion:g}")
         if filter.kind not in FILTERS:
             raise ValueError(f"filter must be one of {', '.join(FILTERS)}, got {filter.kind!r}")
         if filter.kind in ONLY_CAUSAL and not causal:
             raise ValueError(f"filter must be implicit unless causal, got {filter.kind!r}")
         self.order, self.causal, self.gate_norm, self.filter_kind = order, causal, gate_norm, filter.kind
-        n_projected = (order + 1) * d_model
+        d_inner = max(1, round(expansion * d_model))
+        n_projected = (order + 1) * d_inner
         self.in_projection = linear(d_model, n_projected, bias=False, generator=generator, dtype=dtype)
-        taps = torch.empty(n_projected, short_filter, dtype=dtype).normal_(std=0.02, generator=generator)
-        taps[:, -1 if causal else short_filter // 2] += 1.0
+        taps = first_taps(n_projected, short_filter, causal=causal, generator=generator, dtype=dtype)
         self.short_taps = nn.Parameter(taps)
         self.short_bias = nn.Parameter(torch.zeros(n_projected, dtype=dtype))
-        self.filters = FILTERS[filter.kind](order * d_model, filter, generator, dtype)
-        self.skip = nn.Parameter(torch.ones(order, d_model, dtype=dtype))
-        self.out_projection = linear(d_model, d_model, generator=generator, dtype=dtype)
+        self.filters = FILTERS[filter.kind](order * d_inner, filter, generator, dtype)
+        self.skip = nn.Parameter(torch.ones(order, d_inner, dtype=dtype))
+        self.out_projection = linear(d_inner, d_model, generator=generator, dtype=dtype)
         self.spectra = SpectrumCache()
 
     @classmethod
@@ -235,6 +240,7 @@ class Hyena(nn.Module):
             short_filter=spec.short_filter,
             filter=HyenaFilter(spec.filter, spec.filter_width, spec.filter_bands, float(spec.time_scale), spec.n_modes),
             gate_norm=spec.gate_norm,
+            expansion=spec.expansion,
             generator=generator,
             dtype=dtype,
         )
@@ -290,7 +296,7 @@ class Hyena(nn.Module):
         with torch.no_grad():
             return _HyenaState(self, batch, convolution or choices[0])
 
-    def taps(self, first: int, stop: int) -> Float[Tensor, "order d_model lags"]:
+    def taps(self, first: int, stop: int) -> Float[Tensor, "order d_inner lags"]:
         """Taps of each convolution at lags first, ..., stop - 1; the tap at lag 0 includes the skip connection."""
         lags = torch.arange(first, stop, device=self.skip.device).to(self.skip.dtype)
         taps = self.filters(lags).unflatten(0, self.skip.shape) / self.order
@@ -298,19 +304,19 @@ class Hyena(nn.Module):
 
     def _project(self, x: Float[Tensor, "batch length d_model"]) -> Float[Tensor, "batch projected length"]:
         """Values v and gates 1 + x_n / N: projections, each followed by its short convolution."""
-        d_model, width = self.skip.shape[1], self.short_taps.shape[1]
-        is_gate = torch.arange(len(self.short_taps), device=x.device) >= d_model
+        d_inner, width = self.skip.shape[1], self.short_taps.shape[1]
+        is_gate = torch.arange(len(self.short_taps), device=x.device) >= d_inner
         scale = torch.ones_like(self.short_bias).masked_fill(is_gate, 1 / self.order)
         projected = self.in_projection(x).transpose(1, 2).contiguous()
-        before = width - 1 if self.causal else width // 2
+        before, _ = padding(width, self.causal)
         return short_convolve(projected, self.short_taps * scale[:, None], self.short_bias * scale + is_gate, before)
 
-    def _spectra(self, length: int, n_fft: int) -> Complex[Tensor, "order d_model frequencies"]:
+    def _spectra(self, length: int, n_fft: int) -> Complex[Tensor, "order d_inner frequencies"]:
         return self.spectra.get(
             [*self.filters.parameters(), self.skip], length, lambda: self._build_spectra(length, n_fft)
         )
 
-    def _build_spectra(self, length: int, n_fft: int) -> Complex[Tensor, "order d_model frequencies"]:
+    def _build_spectra(self, length: int, n_fft: int) -> Complex[Tensor, "order d_inner frequencies"]:
         first = 0 if self.causal else 1 - length
         lags = torch.arange(first, length, device=self.skip.device).to(self.skip.dtype)
         with torch.autocast(self.skip.device.type, enabled=False):  # transforms need at least single precision
@@ -362,7 +368,7 @@ class _HyenaState:
         kinds: dict[str, Callable[..., Convolution]] = {"tiled": TiledConvolution, "direct": DirectConvolution}
         return kinds[convolution](lambda stop: self._taps(stop)[n], batch)
 
-    def _taps(self, stop: int) -> Float[Tensor, "order d_model lags"]:
+    def _taps(self, stop: int) -> Float[Tensor, "order d_inner lags"]:
         """At least the first `stop` taps of all convolutions; their number at least doubles when more are needed."""
         have = self.taps.shape[2]
         if stop > have:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from sigfeat._devices import Device
 from sigfeat._validation import Interval, RandomState, StrOptions, _fit_context
 from sigfeat.nn.encoder import Encoder, EncoderSpec
+from sigfeat.nn.mixers.positions import POSITIONS
+from sigfeat.nn.mixers.projection import check_width
 from sigfeat.nn.training.pretraining import Masked, Supervision
 from sigfeat.nn.training.processes import processes
 from sigfeat.nn.training.targets import split_rows, standardised_numbers
@@ -29,9 +31,9 @@ WHEN_TRAINED = OnlyWith("fit_mode", ("auto", "supervised", "masked"))
 class MHAEmbedder(Embedder):
     """Embeddings of series by multi-head attention, trained on y, by reconstruction of masked points, or not at all.
 
-    Each point is a token: a linear map of its standardised channels, plus a sinusoidal encoding of its position. Blocks
-    of attention and feed-forward parts, with layer norms in front and skip connections, mix the tokens, which are then
-    pooled over time.
+    Each point is a token: a linear map of its standardised channels and those of its neighbours. Blocks of attention
+    and feed-forward parts, with layer norms in front and skip connections, mix the tokens, which are then pooled over
+    time.
 
     Parameters
     ----------
@@ -47,6 +49,15 @@ class MHAEmbedder(Embedder):
         Fraction of values that are dropped in training, in [0, 1).
     causal : bool, default=False
         Whether tokens attend only to themselves and to earlier ones.
+    positions : {"rotary", "alibi", "sinusoidal", "none"}, default="rotary"
+        How the positions of tokens are known. "rotary": queries and keys rotate with time, so that their products
+        depend on the distance of two tokens [3]_. "alibi": the more distant a token, the lower its score [4]_.
+        "sinusoidal": sinusoids of the absolute position are added to each token [1]_. "none": not at all.
+    embedding_filter : int, default=9
+        Number of neighbouring points that are embedded together as a token; odd unless `causal`. 1 for single points,
+        which do not show the shape of a series.
+    short_filter : int, default=3
+        Width of the short convolution of queries, keys and values, as that of Hyena; odd unless `causal`. 1 for none.
     pooling : {"mean", "max", "min", "end"}, default="mean"
         Statistic of the tokens over a window: mean, maximum, minimum, or last value.
     windows : "whole", int or ("dyadic", int), default="whole"
@@ -116,9 +127,10 @@ class MHAEmbedder(Embedder):
     ImportError
         If torch or skorch is not installed, or accelerate with ``device="accelerate"``.
     ValueError
-        If `d_model` is not a multiple of `n_heads`, y is missing with ``fit_mode="supervised"`` or has a single class
-        or value, the device cannot be used, X, y or `batch_size` are not compatible with the other processes, values
-        are NaN or infinite, training diverges, or the output would not fit into memory.
+        If `d_model` is not a multiple of `n_heads`, a filter has an even width but is not causal, y is missing with
+        ``fit_mode="supervised"`` or has a single class or value, the device cannot be used, X, y or `batch_size` are
+        not compatible with the other processes, values are NaN or infinite, training diverges, or the output would not
+        fit into memory.
 
     See Also
     --------
@@ -147,6 +159,9 @@ class MHAEmbedder(Embedder):
     .. [1] Vaswani et al., "Attention is all you need", 2017, arXiv:1706.03762.
     .. [2] Zerveas et al., "A transformer-based framework for multivariate time series representation learning", 2021,
        arXiv:2010.02803: training by reconstruction of masked points.
+    .. [3] Su et al., "RoFormer: enhanced transformer with rotary position embedding", 2021, arXiv:2104.09864.
+    .. [4] Press et al., "Train short, test long: attention with linear biases enables input length extrapolation",
+       2021, arXiv:2108.12409.
 
     Examples
     --------
@@ -168,6 +183,9 @@ class MHAEmbedder(Embedder):
         "d_ff": [Interval(Integral, 1, None, closed="left"), None],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "causal": ["boolean"],
+        "positions": [StrOptions(set(POSITIONS))],
+        "embedding_filter": [Interval(Integral, 1, None, closed="left")],
+        "short_filter": [Interval(Integral, 1, None, closed="left")],
         "pooling": [StrOptions(set(trainable_poolings()))],
         "fit_mode": [StrOptions({"auto", "supervised", "masked", "random"})],
         "task": [StrOptions({"auto", "classification", "regression"})],
@@ -205,6 +223,9 @@ class MHAEmbedder(Embedder):
         d_ff: int | None = None,
         dropout: float = 0.1,
         causal: bool = False,
+        positions: str = "rotary",
+        embedding_filter: int = 9,
+        short_filter: int = 3,
         pooling: str = "mean",
         windows: Windows = "whole",
         fit_mode: str = "auto",
@@ -229,6 +250,9 @@ class MHAEmbedder(Embedder):
         self.d_ff = d_ff
         self.dropout = dropout
         self.causal = causal
+        self.positions = positions
+        self.embedding_filter = embedding_filter
+        self.short_filter = short_filter
         self.pooling = pooling
         self.windows = windows
         self.fit_mode = fit_mode
@@ -340,6 +364,8 @@ class MHAEmbedder(Embedder):
             raise ValueError(
                 f"d_model must be a multiple of n_heads, got d_model={self.d_model} and n_heads={self.n_heads}"
             )
+        for name in ("embedding_filter", "short_filter"):
+            check_width(name, getattr(self, name), bool(self.causal))
         return EncoderSpec(
             mixer="attention",
             n_channels=n_channels,
@@ -350,6 +376,9 @@ class MHAEmbedder(Embedder):
             causal=bool(self.causal),
             dropout=float(self.dropout),
             n_heads=int(self.n_heads),
+            positions=str(self.positions),
+            embedding_filter=int(self.embedding_filter),
+            short_filter=int(self.short_filter),
         )
 
     def _without_validation(self) -> str | None:

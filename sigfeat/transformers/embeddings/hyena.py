@@ -1,12 +1,13 @@
 """Embeddings by Hyena."""
 
 from collections.abc import Sequence
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 from sigfeat._devices import Device
 from sigfeat._validation import Interval, RandomState
 from sigfeat.nn.encoder import EncoderSpec
+from sigfeat.nn.mixers.spec import LARGEST_EXPANSION
 from sigfeat.pooling import Windows
 from sigfeat.transformers.embeddings.student import DistilledEmbedder, StudentMixer
 
@@ -35,7 +36,9 @@ class HyenaEmbeddingTransformer(DistilledEmbedder):
         Embedder that the student imitates. It is cloned and fitted on the series, and y, that are passed to `fit`; a
         fitted one inside `sklearn.frozen.FrozenEstimator` is used as it is. None for ``MHAEmbedder()`` with the device,
         dtype, random state, threads and verbosity of the student; the parameters of this default can be set and
-        searched too, as in ``teacher__d_model``.
+        searched too, as in ``teacher__d_model``. The student has the `positions` and the
+        `embedding_filter` of its teacher: it adds sinusoids to the tokens if the teacher has sinusoidal positions, and
+        embeds as many neighbouring points together.
     order : int, default=2
         Number N of long convolutions and gates.
     d_model : int or None, default=None
@@ -53,6 +56,8 @@ class HyenaEmbeddingTransformer(DistilledEmbedder):
         Hidden width of the network of the filters, and number of frequencies of the lag in its input.
     gate_norm : bool, default=False
         Whether the tokens are normalised after each gate.
+    expansion : float, default=1.0
+        Width of the convolutions and gates as a multiple of the width of the tokens.
     windows : "whole", int or ("dyadic", int), default="whole"
         Windows of the pooling, which is that of the teacher: the whole series; this many equal parts; or all dyadic
         parts down to a depth. A window that contains no point of a short series uses the point at its start.
@@ -160,12 +165,13 @@ class HyenaEmbeddingTransformer(DistilledEmbedder):
         "filter_width": [Interval(Integral, 1, None, closed="left")],
         "filter_bands": [Interval(Integral, 1, None, closed="left")],
         "gate_norm": ["boolean"],
+        "expansion": [Interval(Real, 0, LARGEST_EXPANSION, closed="neither")],
         **DistilledEmbedder._shared_constraints,
     }
     _mixer = StudentMixer(
         "hyena",
         "hyena{order}",
-        ("order", "short_filter", "filter_width", "filter_bands", "gate_norm"),
+        ("order", "short_filter", "filter_width", "filter_bands", "gate_norm", "expansion"),
         _needed_timepoints,
         "short_filter={short_filter}",
         _check,
@@ -184,6 +190,7 @@ class HyenaEmbeddingTransformer(DistilledEmbedder):
         filter_width: int = 64,
         filter_bands: int = 8,
         gate_norm: bool = False,
+        expansion: float = 1.0,
         windows: Windows = "whole",
         max_epochs: int = 15,
         batch_size: int = 16,
@@ -207,6 +214,7 @@ class HyenaEmbeddingTransformer(DistilledEmbedder):
         self.filter_width = filter_width
         self.filter_bands = filter_bands
         self.gate_norm = gate_norm
+        self.expansion = expansion
         self.windows = windows
         self.max_epochs = max_epochs
         self.batch_size = batch_size

@@ -21,7 +21,9 @@ class RecurrentEmbeddingTransformer(DistilledEmbedder):
         Embedder that the student imitates. It is cloned and fitted on the series, and y, that are passed to `fit`; a
         fitted one inside `sklearn.frozen.FrozenEstimator` is used as it is. None for ``MHAEmbedder()`` with the device,
         dtype, random state, threads and verbosity of the student; the parameters of this default can be set and
-        searched too, as in ``teacher__d_model``.
+        searched too, as in ``teacher__d_model``. The student has the `positions` and the
+        `embedding_filter` of its teacher: it adds sinusoids to the tokens if the teacher has sinusoidal positions, and
+        embeds as many neighbouring points together.
     d_model : int or None, default=None
         Width of the tokens of the student; None for that of the teacher. If it differs, a linear map brings the tokens
         to the width of the teacher, which is the number of features of each window.

@@ -28,7 +28,9 @@ class S4EmbeddingTransformer(DistilledEmbedder):
         Embedder that the student imitates. It is cloned and fitted on the series, and y, that are passed to `fit`; a
         fitted one inside `sklearn.frozen.FrozenEstimator` is used as it is. None for ``MHAEmbedder()`` with the device,
         dtype, random state, threads and verbosity of the student; the parameters of this default can be set and
-        searched too, as in ``teacher__d_model``.
+        searched too, as in ``teacher__d_model``. The student has the `positions` and the
+        `embedding_filter` of its teacher: it adds sinusoids to the tokens if the teacher has sinusoidal positions, and
+        embeds as many neighbouring points together.
     d_state : int, default=64
         Number of states of each channel, even.
     kind : {"diagonal", "dplr"}, default="diagonal"

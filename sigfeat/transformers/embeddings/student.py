@@ -245,6 +245,12 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
         of_teacher = fitted or teacher._spec(n_channels)
         d_model = int(self.d_model or of_teacher.d_model)
         d_ff = of_teacher.d_ff if d_model == of_teacher.d_model else 2 * d_model
+        causal = of_teacher.causal if self.causal is None else bool(self.causal)
+        width = of_teacher.embedding_filter
+        if not causal and width % 2 == 0:
+            raise ValueError(
+                f"causal must be None or True for a teacher with embedding_filter={width}, an even number, got False"
+            )
         kinds: dict[str, Any] = {field.name: type(field.default) for field in dataclasses.fields(EncoderSpec)}
         spec = EncoderSpec(
             mixer=self._mixer.name,
@@ -253,7 +259,9 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
             n_layers=int(self.n_layers or of_teacher.n_layers),
             d_ff=int(self.d_ff or d_ff),
             d_out=of_teacher.d_out,
-            causal=of_teacher.causal if self.causal is None else bool(self.causal),
+            causal=causal,
+            positions=of_teacher.positions,
+            embedding_filter=width,
             **{name: kinds[name](getattr(self, name)) for name in self._mixer.fields},
         )
         self._mixer.check(spec)

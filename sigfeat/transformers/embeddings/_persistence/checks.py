@@ -16,7 +16,9 @@ from sklearn.frozen import FrozenEstimator
 import sigfeat
 from sigfeat.nn.encoder import Encoder, EncoderSpec
 from sigfeat.nn.mixers import MIXERS
+from sigfeat.nn.mixers.positions import POSITIONS
 from sigfeat.nn.mixers.s4 import KINDS
+from sigfeat.nn.mixers.spec import LARGEST_EXPANSION
 from sigfeat.transformers._contract.base import PanelTransformer
 
 ESTIMATOR_FIELDS = {"class": str, "parameters": dict, "attributes": dict}
@@ -90,6 +92,8 @@ def check_spec(node: Any, place: str) -> dict[str, Any]:
         "mixer": node["mixer"] in MIXERS,
         "kind": node["kind"] in KINDS,
         "dropout": 0 <= node["dropout"] < 1,
+        "positions": node["positions"] in POSITIONS,
+        "expansion": 0 < node["expansion"] < LARGEST_EXPANSION,
         "time_scale": 0 < node["time_scale"] < math.inf,
         "n_heads": 0 < node["n_heads"] < 2**31
         and (node["mixer"] != "attention" or node["d_model"] % node["n_heads"] == 0),
