@@ -7,7 +7,7 @@ import torch
 from sigfeat.nn import Encoder, EncoderSpec
 from sigfeat.nn.layers import Dropout
 from sigfeat.nn.mixers.convolution import short_convolve
-from sigfeat.nn.training.distillation import FORCED, Distillation
+from sigfeat.nn.training.distillation import OF_ENCODERS, Distillation
 from sigfeat.nn.training.optimizer import Muon, orthogonal
 from tests.embedders import hyena, mha, panel
 
@@ -136,7 +136,7 @@ def test_at_first_each_mixer_learns_alone_and_then_the_whole_student(lengths):
         objective(*inputs).backward()
         return {name: weight.grad for name, weight in objective.trained.named_parameters()}
 
-    early, late = gradients(0.0), gradients(FORCED)
+    early, late = gradients(0.0), gradients(OF_ENCODERS.forced)
     for name, gradient in early.items():
         assert bool(gradient.any()) == (".mixer" in name), name
     assert all(gradient.any() for gradient in late.values())

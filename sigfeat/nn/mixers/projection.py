@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from sigfeat.nn.mixers.convolution import short_convolve
+
 
 def check_width(name: str, width: int, causal: bool) -> None:
     """Raise a ValueError unless a short filter of this width exists."""
@@ -36,9 +38,7 @@ def short_projection(
     causal: bool,
 ) -> Float[Tensor, "batch length projected"]:
     """Projections, each followed by its short convolution; those of a token are contiguous in memory."""
-    length = x.shape[1]
-    projected = nn.functional.linear(nn.functional.pad(x, (0, 0, *padding(taps.shape[1], causal))), weight)
-    filtered = bias
-    for k in range(taps.shape[1]):
-        filtered = torch.addcmul(filtered, projected[:, k : k + length], taps[:, k])
-    return filtered
+    before, _ = padding(taps.shape[1], causal)
+    # steps of the convolution keep the order of the axes in memory
+    projected = nn.functional.linear(x, weight).transpose(1, 2)
+    return short_convolve(projected, taps, bias, before).transpose(1, 2)
