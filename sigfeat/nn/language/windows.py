@@ -133,7 +133,7 @@ def checked_settings(
     callbacks: Sequence[Any],
     device: torch.device | str,
     title: str,
-    verbose: bool,
+    verbose: bool | None,
     validation_fraction: float | int,
 ) -> TrainingSettings:
     """How to train a language model.

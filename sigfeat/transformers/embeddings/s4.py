@@ -47,7 +47,7 @@ class S4EmbeddingTransformer(DistilledEmbedder):
     windows : "whole", int or ("dyadic", int), default="whole"
         Windows of the pooling, which is that of the teacher: the whole series; this many equal parts; or all dyadic
         parts down to a depth. A window that contains no point of a short series uses the point at its start.
-    max_epochs : int, default=15
+    max_epochs : int, default=12
         Number of epochs of the distillation. An epoch is 20 steps of `batch_size` series, which are augmented at
         random, so that no two passes over them are equal.
     batch_size : int, default=16
@@ -163,7 +163,7 @@ class S4EmbeddingTransformer(DistilledEmbedder):
         d_ff: int | None = None,
         causal: bool | None = None,
         windows: Windows = "whole",
-        max_epochs: int = 15,
+        max_epochs: int = 12,
         batch_size: int = 16,
         lr: float = 0.004,
         validation_fraction: float = 0.2,
