@@ -14,7 +14,7 @@ def hyena_classifier(
     *,
     order: int = 2,
     teacher: Any = None,
-    max_epochs: int = 12,
+    max_epochs: int = 15,
     classifier: Any = None,
     random_state: RandomState = 0,
     n_jobs: int | None = None,
@@ -27,7 +27,7 @@ def hyena_classifier(
         Order of Hyena: the number of long convolutions and gates.
     teacher : MHAEmbedder, FrozenEstimator or None, default=None
         Embedder that the Hyena imitates; see `HyenaEmbeddingTransformer`.
-    max_epochs : int, default=12
+    max_epochs : int, default=15
         Number of epochs of the distillation; an epoch is 20 steps.
     classifier : estimator or None, default=None
         Last step of the pipeline; None for `LeaveOneOutRidgeClassifier`.
@@ -60,7 +60,7 @@ def hyena_regressor(
     *,
     order: int = 2,
     teacher: Any = None,
-    max_epochs: int = 12,
+    max_epochs: int = 15,
     regressor: Any = None,
     random_state: RandomState = 0,
     n_jobs: int | None = None,
@@ -96,7 +96,7 @@ def iss_hyena_classifier(
     n_functionals: int = 1000,
     order: int = 2,
     teacher: Any = None,
-    max_epochs: int = 12,
+    max_epochs: int = 15,
     classifier: Any = None,
     random_state: RandomState = 0,
     n_jobs: int | None = None,
@@ -141,7 +141,7 @@ def iss_hyena_regressor(
     n_functionals: int = 1000,
     order: int = 2,
     teacher: Any = None,
-    max_epochs: int = 12,
+    max_epochs: int = 15,
     regressor: Any = None,
     random_state: RandomState = 0,
     n_jobs: int | None = None,

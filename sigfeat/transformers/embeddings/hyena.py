@@ -61,12 +61,12 @@ class HyenaEmbeddingTransformer(DistilledEmbedder):
     windows : "whole", int or ("dyadic", int), default="whole"
         Windows of the pooling, which is that of the teacher: the whole series; this many equal parts; or all dyadic
         parts down to a depth. A window that contains no point of a short series uses the point at its start.
-    max_epochs : int, default=12
+    max_epochs : int, default=15
         Number of epochs of the distillation. An epoch is 20 steps of `batch_size` series, which are augmented at
         random, so that no two passes over them are equal.
     batch_size : int, default=16
         Number of series per step.
-    lr : float, default=0.004
+    lr : float, default=0.002
         Learning rate at its peak; it rises over a tenth of the steps and then falls as a cosine.
     validation_fraction : float, default=0.2
         Fraction of the series on which `fidelity_` is measured. The distillation does not use them, but the training of
@@ -192,9 +192,9 @@ class HyenaEmbeddingTransformer(DistilledEmbedder):
         gate_norm: bool = False,
         expansion: float = 1.0,
         windows: Windows = "whole",
-        max_epochs: int = 12,
+        max_epochs: int = 15,
         batch_size: int = 16,
-        lr: float = 0.004,
+        lr: float = 0.002,
         validation_fraction: float = 0.2,
         callbacks: Sequence[Any] | None = None,
         control: bool = False,
