@@ -26,9 +26,9 @@ FULL_TIME = "about an hour and a half on two cores"
 PRESETS = {
     "quick": "--tasks memory BasicMotions --orders 1 2 4 --matches width --objectives supervised --seeds 1 "
     "--max_epochs 8 --repeat 3 --lengths 512 2048 8192 16384 --attention_up_to 8192 --batch 1 --limit 28",
-    "full": "--tasks pointer recall induction copying text UWaveGestureLibrary ERing Libras JapaneseVowels "
-    "--orders 1 2 3 4 8 --matches width weights --objectives supervised --seeds 3 --max_epochs 15 --repeat 5 "
-    "--lengths 256 512 1024 2048 4096 8192 16384 32768 65536 --attention_up_to 65536 --batch 4 --limit 240",
+    "full": "--tasks pointer recall induction copying text UWaveGestureLibrary ERing Libras "
+    "--orders 1 2 3 4 8 --matches width weights --objectives supervised --seeds 3 --repeat 5 "
+    "--lengths 256 1024 4096 8192 16384 32768 65536 --attention_up_to 32768 --batch 4 --limit 60",
 }
 
 
@@ -54,8 +54,8 @@ class Config:
         Each combination is run with the seeds 0, 1, ....
     teacher_epochs : int or None
         Of the training of teachers; None for what the task needs.
-    max_epochs : int
-        Of the training of students.
+    max_epochs : int or None
+        Of the training of students; None for the number of the task.
     lengths : tuple of int
         Of the sequences for which costs are measured.
     attention_up_to : int
@@ -82,7 +82,7 @@ class Config:
     matches: tuple[str, ...]
     seeds: int
     teacher_epochs: int | None
-    max_epochs: int
+    max_epochs: int | None
     lengths: tuple[int, ...]
     attention_up_to: int
     batch: int
@@ -124,8 +124,10 @@ def _parser():
     parser.add_argument("--orders", nargs="+", type=at_least(1), metavar="N", help="orders of Hyena")
     parser.add_argument("--matches", nargs="+", choices=MATCHES, help="what is equal for all orders of Hyena")
     parser.add_argument("--seeds", type=at_least(1), metavar="N", help="number of seeds of teacher and student")
-    parser.add_argument("--teacher_epochs", type=at_least(1), metavar="N", help="of teachers; default: by the task")
-    parser.add_argument("--max_epochs", type=at_least(1), metavar="N", help="epochs of each student, of 20 steps")
+    parser.add_argument(
+        "--teacher_epochs", type=at_least(1), metavar="N", help="epochs of teachers, of 20 steps; default: by the task"
+    )
+    parser.add_argument("--max_epochs", type=at_least(1), metavar="N", help="of students; default: by the task")
     parser.add_argument("--lengths", nargs="+", type=at_least(2), metavar="L", help="lengths for the costs")
     parser.add_argument(
         "--attention_up_to", type=at_least(1), metavar="L", help="longest length for attention and the GRU"

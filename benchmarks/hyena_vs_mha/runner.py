@@ -77,7 +77,7 @@ def phases(config: Config) -> tuple[list[Teacher], list[Student], list[Cost]]:
     ]
     without = [replace(teacher, mixes=False) for teacher in teachers]
     students = [
-        Student(teacher, name, config.max_epochs)
+        Student(teacher, name, config.max_epochs or task_of(teacher.task).student_epochs)
         for names in ([*wide, *others], equal)
         for teacher in teachers
         for name in names

@@ -24,7 +24,7 @@ from sigfeat.datasets import (
 ACCURACY, BITS = "accuracy", "bits"  # what a network is judged by
 NEXT_TOKEN = "next token"  # objective of all teachers on tokens
 LEAST_GAP = {ACCURACY: 0.10, BITS: 0.10}  # mixing gap from which on a teacher says something about mixers
-EASY_EPOCHS = 15
+EASY_EPOCHS, STUDENT_EPOCHS = 15, 12  # as the transformers' defaults
 TRAINING, TEST = range(2)  # kinds of draws
 
 
@@ -53,11 +53,14 @@ class SeriesTask:
         Of the training of teachers, of 20 steps.
     batch_size : int, default=16
         Series of a step.
+    student_epochs : int, default=12
+        Of the training of students.
     """
 
     draw: Callable[[Path | None], tuple[Any, Any, Any, Any]]
     max_epochs: int = EASY_EPOCHS
     batch_size: int = 16
+    student_epochs: int = STUDENT_EPOCHS
     unit: str = ACCURACY
 
     def data(self, folder: Path | None) -> Data:
@@ -84,6 +87,8 @@ class TokensTask:
         Sequences of a step.
     lr : float, default=0.005
         Learning rate of teachers.
+    student_epochs : int, default=12
+        Of the training of students.
     """
 
     make: Callable[..., TokenTask]
@@ -93,6 +98,7 @@ class TokensTask:
     length: int = 128
     batch_size: int = 16
     lr: float = 0.005
+    student_epochs: int = STUDENT_EPOCHS
     unit: str = ACCURACY
     n_test: int = 512
 
@@ -116,6 +122,7 @@ class TextTask:
     length: int = 256
     batch_size: int = 8
     lr: float = 0.01
+    student_epochs: int = 15
     unit: str = BITS
 
     def data(self, folder: Path | None) -> Data:
@@ -139,7 +146,7 @@ def _pointer(length: int, n_train: int, n_jumps: int = 1) -> Callable[[Path | No
 # Epochs are those after which the validation accuracy of attention no longer increases.
 SYNTHETIC: Mapping[str, Task] = MappingProxyType(
     {
-        "pointer": SeriesTask(_pointer(200, 1000), max_epochs=50),
+        "pointer": SeriesTask(_pointer(100, 1000), max_epochs=50, student_epochs=30),
         "pointer-500": SeriesTask(_pointer(500, 1000), max_epochs=50),
         "recall": TokensTask(
             make_associative_recall, {"n_keys": 10, "n_values": 10}, max_epochs=25, in_training={"dense": True}
