@@ -24,7 +24,8 @@ from sigfeat.datasets import (
 ACCURACY, BITS = "accuracy", "bits"  # what a network is judged by
 NEXT_TOKEN = "next token"  # objective of all teachers on tokens
 LEAST_GAP = {ACCURACY: 0.10, BITS: 0.10}  # mixing gap from which on a teacher says something about mixers
-EASY_EPOCHS, STUDENT_EPOCHS = 15, 12  # as the transformers' defaults
+EASY_EPOCHS, STUDENT_EPOCHS = 15, 15  # as the transformers' defaults
+TOKEN_EPOCHS = 12  # of students on tokens
 TRAINING, TEST = range(2)  # kinds of draws
 
 
@@ -53,7 +54,7 @@ class SeriesTask:
         Of the training of teachers, of 20 steps.
     batch_size : int, default=16
         Series of a step.
-    student_epochs : int, default=12
+    student_epochs : int, default=15
         Of the training of students.
     """
 
@@ -98,7 +99,7 @@ class TokensTask:
     length: int = 128
     batch_size: int = 16
     lr: float = 0.005
-    student_epochs: int = STUDENT_EPOCHS
+    student_epochs: int = TOKEN_EPOCHS
     unit: str = ACCURACY
     n_test: int = 512
 
