@@ -27,7 +27,6 @@ is built; each of these holds all that was measured, with machine, versions and 
 commands.
 """
 TABLES = {  # file: title, and the command that measures it and, with --table, prints it
-    "distillation.json": ("How closely students imitate attention", "benchmarks.distillation"),
     "default_fit.json": ("Time of a default fit of a student", "benchmarks.default_fit"),
     "pointer.json": ("The pointer task", "benchmarks.pointer"),
     "language_model.json": ("Language models", "benchmarks.language_model"),

@@ -9,7 +9,7 @@ import pytest
 
 import sigfeat
 import sigfeat.classifiers
-from benchmarks import accuracy, distillation, language_model, pointer
+from benchmarks import accuracy, language_model, pointer
 from benchmarks.speed import __main__ as speed
 from benchmarks.speed import (
     development,
@@ -140,34 +140,6 @@ def test_accuracy_compares_settings_with_the_base_on_training_parts(monkeypatch,
 
 def _small_low_rank(seed, **parameters):
     return sigfeat.LowRankISSTransformer(random_state=seed, **parameters | {"n_functionals": 3})
-
-
-def test_distillation_writes_the_figures_that_its_table_shows(monkeypatch, capsys, tmp_path):
-    X, y = np.random.default_rng(0).normal(size=(12, 2, 15)).cumsum(axis=2), np.arange(12) % 2
-    quick = {"Hyena order 2": (sigfeat.HyenaEmbeddingTransformer, {"max_epochs": 1})}
-    quick["GRU"] = (sigfeat.RecurrentEmbeddingTransformer, {"max_epochs": 1})
-    monkeypatch.setattr(distillation, "STUDENTS", quick)
-    monkeypatch.setattr(distillation, "load", lambda name, part, folder: (X, y))
-    monkeypatch.setattr(distillation, "MHAEmbedder", functools.partial(sigfeat.MHAEmbedder, max_epochs=1))
-    out = tmp_path / "distillation.json"
-    monkeypatch.setattr(
-        sys, "argv", ["distillation", "--sets", "A", "--seeds", "2", "--out", str(out), "--students", *quick]
-    )
-    distillation.main()
-    printed = capsys.readouterr().out
-    results = json.loads(out.read_text())
-    assert list(results) == ["A, supervised teacher", "A, masked teacher"]
-    students = results["A, masked teacher"]["records"][1]["students"]
-    assert list(students) == list(quick)
-    assert {"token_skill", "pooled_skill"} <= set(students["Hyena order 2"]["test"])
-    monkeypatch.setattr(sys, "argv", ["distillation", "--table", str(out)])
-    distillation.main()
-    table = capsys.readouterr().out
-    assert table.strip() in printed
-    mean = np.mean(
-        [record["students"]["GRU"]["test"]["token_r2"] for record in results["A, masked teacher"]["records"]]
-    )
-    assert f"{mean:.4f}" in table
 
 
 def test_a_distilled_language_model_is_set_beside_its_twin(short_epochs, monkeypatch, capsys, tmp_path):

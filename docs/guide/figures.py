@@ -11,6 +11,7 @@ import torch
 from sigfeat.nn import GROUPS, development
 
 HERE = Path(__file__).parent
+HYENA = "Hyena order 2"
 STUDENTS = HERE.parents[1] / "benchmarks" / "results" / "hyena_vs_mha" / "students.csv"
 GREY, BLUE, ORANGE, GREEN = "#7a7a7a", "#2f80c2", "#d9731a", "#3d9a50"  # readable on white and on black
 THRESHOLD = 2.0  # in the picture of low rank
@@ -116,21 +117,22 @@ def developments():
 def fidelity():
     """Variance of the teacher's tokens that Hyena explains, and the student that does not mix tokens."""
     with STUDENTS.open(encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["student"] in ("Hyena order 2", "control")]
+        rows = [row for row in csv.DictReader(file) if row["student"] in (HYENA, "control")]
     found = {}
     for row in rows:
-        teacher = f"{row['data_set']}, {row['objective']}"
-        found.setdefault(teacher, {}).setdefault(row["student"], {})[row["seed"]] = float(row["fidelity/token_r2"])
+        found.setdefault(row["data_set"], {}).setdefault(row["student"], {})[row["seed"]] = float(
+            row["fidelity/token_r2"]
+        )
     figure, axes = plt.subplots(figsize=(7.5, 2.6), layout="constrained")
     for y, students in enumerate(found.values()):
-        control, hyena = students["control"], students["Hyena order 2"]
+        control, hyena = students["control"], students[HYENA]
         skill = np.mean([1 - (1 - hyena[seed]) / (1 - control[seed]) for seed in hyena])
         low, high = np.mean(list(control.values())), np.mean(list(hyena.values()))
         axes.plot([low, high], [y, y], color=GREY, linewidth=1)
         axes.plot(low, y, "o", color=ORANGE, markerfacecolor="none", label="no mixing (control)" if y == 0 else None)
         axes.plot(high, y, "o", color=BLUE, label="Hyena, order 2" if y == 0 else None)
         axes.text(1.01, y, f"skill {skill:.2f}".replace("0.", "."), va="center", transform=axes.get_yaxis_transform())
-    axes.set(yticks=range(len(found)), yticklabels=found, xlabel="$R^2$ of the tokens of attention", xlim=(0.35, 1))
+    axes.set(yticks=range(len(found)), yticklabels=found, xlabel="$R^2$ of the tokens of attention", xlim=(None, 1))
     axes.invert_yaxis()
     axes.legend(loc="lower left")
     return figure
