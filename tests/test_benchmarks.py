@@ -1,6 +1,5 @@
 """The benchmarks run, and their tables come from what they write."""
 
-import functools
 import json
 import sys
 
