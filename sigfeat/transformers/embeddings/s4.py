@@ -52,7 +52,7 @@ class S4EmbeddingTransformer(DistilledEmbedder):
         random, so that no two passes over them are equal.
     batch_size : int, default=16
         Number of series per step.
-    lr : float, default=0.002
+    lr : float, default=0.003
         Learning rate at its peak; it rises over a tenth of the steps and then falls as a cosine.
     validation_fraction : float, default=0.2
         Fraction of the series on which `fidelity_` is measured. The distillation does not use them, but the training of
@@ -165,7 +165,7 @@ class S4EmbeddingTransformer(DistilledEmbedder):
         windows: Windows = "whole",
         max_epochs: int = 15,
         batch_size: int = 16,
-        lr: float = 0.002,
+        lr: float = 0.003,
         validation_fraction: float = 0.2,
         callbacks: Sequence[Any] | None = None,
         control: bool = False,
