@@ -26,7 +26,7 @@ FULL_TIME = "about an hour and a half on two cores"
 PRESETS = {
     "quick": "--tasks memory BasicMotions --orders 1 2 4 --matches width --objectives supervised --seeds 1 "
     "--max_epochs 8 --repeat 3 --lengths 512 2048 8192 16384 --attention_up_to 8192 --batch 1 --limit 28",
-    "full": "--tasks pointer recall induction text UWaveGestureLibrary ERing Libras "
+    "full": "--tasks pointer recall induction text UWaveGestureLibrary Libras NATOPS "
     "--orders 1 2 3 4 8 --matches width weights --objectives supervised --seeds 3 --repeat 5 "
     "--lengths 256 1024 4096 8192 16384 32768 65536 --attention_up_to 32768 --batch 4 --limit 60",
 }

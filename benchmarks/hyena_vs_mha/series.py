@@ -25,6 +25,9 @@ from sigfeat import (
 from sigfeat.panel import series_lengths
 
 
+STUDENT_LR = 0.002
+
+
 class Control(RecurrentEmbeddingTransformer):
     """A student that does not mix over time."""
 
@@ -51,9 +54,9 @@ class SeriesModels:
     def teach(self, objective: str, seed: int, mixes: bool, max_epochs: int | None) -> MHAEmbedder:
         """A teacher, or the same network without mixing."""
         cls = MHAEmbedder if mixes else WithoutMixing
-        trained = {}
+        trained: dict[str, Any] = {"embedding_filter": self.task.embedding_filter}
         if objective != "random":
-            trained = {"max_epochs": max_epochs or self.task.max_epochs, "batch_size": self._batch_size()}
+            trained |= {"max_epochs": max_epochs or self.task.max_epochs, "batch_size": self._batch_size()}
         if objective == "supervised":
             trained["task"] = "classification"
         return cls(fit_mode=objective, random_state=seed, **trained).fit(self.data.train, self.data.y)
@@ -71,7 +74,7 @@ class SeriesModels:
     ) -> MHAEmbedder:
         """A student by its name."""
         kind, frozen, n_channels = kind_of(student), FrozenEstimator(teacher), self.data.train.shape[1]
-        how = {"max_epochs": max_epochs, "batch_size": self._batch_size(), "random_state": seed}
+        how = {"max_epochs": max_epochs, "batch_size": self._batch_size(), "lr": STUDENT_LR, "random_state": seed}
         how |= {"validation_fraction": 0.0, "callbacks": list(callbacks)}  # the test part is the validation set
         if kind.mixer in OTHERS:
             return OTHERS[kind.mixer](frozen, **how).fit(self.data.train)

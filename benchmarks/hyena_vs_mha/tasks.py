@@ -26,6 +26,7 @@ NEXT_TOKEN = "next token"  # objective of all teachers on tokens
 LEAST_GAP = {ACCURACY: 0.10, BITS: 0.10}  # mixing gap from which on a teacher says something about mixers
 EASY_EPOCHS, STUDENT_EPOCHS = 15, 15  # as the transformers' defaults
 TOKEN_EPOCHS = 12  # of students on tokens
+USUAL_FILTER = 9  # points that are embedded together, as by default
 TRAINING, TEST = range(2)  # kinds of draws
 
 
@@ -54,6 +55,8 @@ class SeriesTask:
         Of the training of teachers, of 20 steps.
     batch_size : int, default=16
         Series of a step.
+    embedding_filter : int, default=1
+        Neighbouring points that teachers embed together. With 1, only the mixers mix over time.
     student_epochs : int, default=15
         Of the training of students.
     """
@@ -61,13 +64,14 @@ class SeriesTask:
     draw: Callable[[Path | None], tuple[Any, Any, Any, Any]]
     max_epochs: int = EASY_EPOCHS
     batch_size: int = 16
+    embedding_filter: int = 1
     student_epochs: int = STUDENT_EPOCHS
     unit: str = ACCURACY
 
     def data(self, folder: Path | None) -> Data:
         """Both parts."""
         parts = self.draw(folder)
-        return Data(*parts, checksum=_checksum(parts))
+        return Data(*parts, checksum=_checksum(parts, self.embedding_filter))
 
 
 @dataclass(frozen=True)
@@ -147,8 +151,8 @@ def _pointer(length: int, n_train: int, n_jumps: int = 1) -> Callable[[Path | No
 # Epochs are those after which the validation accuracy of attention no longer increases.
 SYNTHETIC: Mapping[str, Task] = MappingProxyType(
     {
-        "pointer": SeriesTask(_pointer(100, 1000), max_epochs=50, student_epochs=30),
-        "pointer-500": SeriesTask(_pointer(500, 1000), max_epochs=50),
+        "pointer": SeriesTask(_pointer(100, 1000), max_epochs=50, embedding_filter=9, student_epochs=30),
+        "pointer-500": SeriesTask(_pointer(500, 1000), max_epochs=50, embedding_filter=9),
         "recall": TokensTask(
             make_associative_recall, {"n_keys": 10, "n_values": 10}, max_epochs=25, in_training={"dense": True}
         ),
@@ -179,8 +183,10 @@ def data_of(name: str, folder: Path | None) -> Data:
     return task_of(name).data(folder)
 
 
-def _checksum(parts):
+def _checksum(parts, embedding_filter=USUAL_FILTER):
     total = hashlib.sha256()
     for part in parts:
         total.update(repr(part.shape).encode() + np.ascontiguousarray(part.astype(part.dtype.str)).tobytes())
+    if embedding_filter != USUAL_FILTER:
+        total.update(str(embedding_filter).encode())
     return total.hexdigest()[:12]
