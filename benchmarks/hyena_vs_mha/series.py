@@ -24,7 +24,6 @@ from sigfeat import (
 )
 from sigfeat.panel import series_lengths
 
-
 STUDENT_LR = 0.002
 
 
