@@ -1,4 +1,4 @@
-"""What attention does where a student errs: how its weights are distributed, and the error of the student."""
+"""Properties of the weights of attention at each token, and the error of a student there."""
 
 from typing import Any
 
@@ -10,13 +10,14 @@ from torch import Tensor, nn
 from sigfeat.nn import layer_tokens
 
 MOST_WEIGHTS = 2e7  # numbers of the weights that are computed together
+MOST_SERIES = 32
 GROUPS = 5  # of tokens, by each property
 PROPERTIES = ("entropy", "distance", "dependence")
 
 
 def rows_of(n_series: int, length: int, n_heads: int) -> int:
-    """Number of series whose weights are looked at."""
-    return int(np.clip(MOST_WEIGHTS / (n_heads * length**2), 2, min(32, max(2, n_series))))
+    """Number of series whose weights are computed, at least 2 and at most `MOST_SERIES`."""
+    return int(np.clip(MOST_WEIGHTS / (n_heads * length**2), 2, max(2, min(MOST_SERIES, n_series))))
 
 
 @torch.no_grad()

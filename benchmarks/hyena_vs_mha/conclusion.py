@@ -2,22 +2,32 @@
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from benchmarks.hyena_vs_mha.attention_map import PROPERTIES
 from benchmarks.hyena_vs_mha.cost_conclusion import losses, speed
 from benchmarks.hyena_vs_mha.cost_table import cost_table
-from benchmarks.hyena_vs_mha.orders import PLACE, Gap, gap_table, order_sentences, orders_of, title
-from benchmarks.hyena_vs_mha.students import CONTROL, HYENA, kind_of
-from benchmarks.hyena_vs_mha.summary import Record, Spread, shown, spread, student_table, teacher_table
-from benchmarks.hyena_vs_mha.tasks import ACCURACY, LEAST_GAP
+from benchmarks.hyena_vs_mha.orders import Gap, gap_table, order_sentences, orders_of, title
+from benchmarks.hyena_vs_mha.students import CONTROL, HYENA
+from benchmarks.hyena_vs_mha.summary import (
+    Record,
+    Spread,
+    in_seeds,
+    judged_hyena,
+    place_of,
+    shown,
+    spread,
+    student_table,
+    teacher_table,
+)
+from benchmarks.hyena_vs_mha.tasks import ACCURACY, BITS, LEAST_GAP
 
 SPOKEN = {
     "entropy": "the entropy of its weights",
     "distance": "the distance that it attends over",
     "dependence": "how much its weights depend on the input",
 }
-WEAK = 0.2  # rank correlation below which nothing is said to be related
+WEAK = 0.2  # rank correlation below which nothing is reported as related
 
 
 def conclusion(records: Sequence[Record]) -> list[str]:
@@ -40,43 +50,49 @@ def conclusion(records: Sequence[Record]) -> list[str]:
     large = [gap.place for gap in gaps if gap.is_large]
     sentences = _of_teachers(gaps) + order_sentences(records) + _of_all(students, large)
     for place in large:
-        sentences += _of_rivals(place, [row for row in students if _place(row) == place])
+        sentences += _of_rivals(place, [row for row in students if place_of(row) == place])
     sentences += _of_attention(records, large)
-    used = [row for row in students if _place(row) in large]
+    used = [row for row in students if place_of(row) in large]
     sentences += _of_likeness(used) + _of_training(used, teacher_table(records))
     return sentences + speed(costs) + losses(costs)
 
 
 def _of_teachers(gaps: Sequence[Gap]) -> list[str]:
-    """Which teachers say nothing, first, and from which conclusions are drawn."""
+    """First the teachers that are worse than their controls, then those that conclusions are drawn from."""
     sentences = [
         f"The teacher of {title(gap.place)} is worse than the same network without mixing ({shown(gap.attention)} "
-        f"against {shown(gap.without)}, {gap.unit}): it was trained too little, or mixing does not help there. "
-        "Nothing follows from its students."
+        f"against {shown(gap.without)}, {gap.unit}, {in_seeds(gap.n_seeds)}). Either it was not trained enough, or "
+        "mixing does not help. Nothing is concluded from its students."
         for gap in gaps
         if gap.is_below
     ]
     known = [gap for gap in gaps if gap.is_known]
-    large, easy = ([gap for gap in known if gap.is_large is is_large] for is_large in (True, False))
-    least = f"{LEAST_GAP[ACCURACY]:g} in accuracy or {LEAST_GAP['bits']:g} bits"
+    large = [gap for gap in known if gap.is_large]
+    least = f"{LEAST_GAP[ACCURACY]:g} in accuracy or {LEAST_GAP[BITS]:g} bits per byte"
     if large:
-        names = ", ".join(f"{title(gap.place)} ({shown(gap.gap, 2)})" for gap in large)
+        names = ", ".join(f"{title(gap.place)} ({shown(gap.gap, 2)}, {in_seeds(gap.n_seeds)})" for gap in large)
         sentences.append(
-            f"{len(large)} of {len(known)} teachers have a mixing gap of at least {least}: {names}. Everything below "
-            "about students is concluded from these."
+            f"Teachers with a mixing gap of at least {least}: {names}. All sentences on students are based on these."
         )
     elif known:
-        sentences.append(
-            f"No teacher has a mixing gap of at least {least}, so that nothing can be concluded about the order."
-        )
+        sentences.append(f"No teacher has a mixing gap of at least {least}. Nothing is concluded about students.")
+    easy = [gap for gap in known if not gap.is_large and not gap.is_below]
     if easy:
-        names = ", ".join(title(gap.place) for gap in easy)
-        sentences.append(f"Easy, as a network without mixing is nearly as good: {names}.")
+        sentences.append(
+            f"On {_names(easy)}, a network without mixing is about as good as attention, so that students of these "
+            "teachers show little about mixing."
+        )
     unknown = [gap for gap in gaps if not gap.is_known]
     if unknown:
-        names = ", ".join(title(gap.place) for gap in unknown)
-        sentences.append(f"Without mixing nothing was trained on {names}, so that nothing is concluded from it.")
+        sentences.append(
+            f"The mixing gap is not known for {_names(unknown)}, since there is no score of both networks. Nothing is "
+            "concluded from students of these teachers."
+        )
     return sentences
+
+
+def _names(gaps: Sequence[Gap]) -> str:
+    return ", ".join(title(gap.place) for gap in gaps)
 
 
 def _of_all(students: Sequence[Record], large: Sequence[tuple[str, str]]) -> list[str]:
@@ -84,20 +100,23 @@ def _of_all(students: Sequence[Record], large: Sequence[tuple[str, str]]) -> lis
     found = {place: orders for place in large if (orders := orders_of(students, place)) is not None}
     if len(found) < 2:
         return []
-    several = [orders for orders in found.values() if not math.isnan(orders.error)]
+    several = [orders for orders in found.values() if orders.is_compared]
     sentences = []
-    if several:
+    if len(several) > 1:
         counts: dict[int, int] = {}
         for orders in several:
             counts[orders.enough] = counts.get(orders.enough, 0) + 1
         parts = [f"order {order} for {counts[order]}" for order in sorted(counts)]
         sentences.append(
-            f"The lowest order within one standard error of the best, over {len(several)} teachers: {', '.join(parts)}."
+            f"At equal width, the lowest order within one standard error of the best is {', '.join(parts)} of "
+            f"{len(several)} teachers."
         )
-    hardest = min(found, key=lambda place: found[place].skills[found[place].best][0])
-    easiest = max(found, key=lambda place: found[place].skills[found[place].best][0])
-    ends = [f"{title(place)} ({shown(found[place].skills[found[place].best], 2)})" for place in (hardest, easiest)]
-    return [*sentences, f"The best skill is lowest for {ends[0]}, and highest for {ends[1]}."]
+    skills = {place: orders.skills[orders.best] for place, orders in found.items()}
+    ends = [choose(skills, key=lambda place: skills[place][0]) for choose in (min, max)]
+    if skills[ends[0]][0] < skills[ends[1]][0]:
+        low, high = (f"{title(place)} ({shown(skills[place], 2)}, {in_seeds(found[place].n_seeds)})" for place in ends)
+        sentences.append(f"At equal width, the skill of the best order is lowest for {low}, and highest for {high}.")
+    return sentences
 
 
 def _of_rivals(place: tuple[str, str], rows: Sequence[Record]) -> list[str]:
@@ -120,31 +139,26 @@ def _of_rivals(place: tuple[str, str], rows: Sequence[Record]) -> list[str]:
 
 
 def _of_attention(records: Sequence[Record], large: Sequence[tuple[str, str]]) -> list[str]:
-    """What attention does where the student of order 2, or of the lowest order, errs most."""
+    """What attention does where the student of order 2, or of the lowest order, has large errors."""
     sentences = []
     for place in large:
-        own = [
-            record
-            for record in records
-            if record["kind"] == "student" and _place(record) == place and record["student"].startswith(HYENA)
-        ]
-        wide = [record for record in own if not kind_of(record["student"]).has_equal_weights]
-        if not wide:
-            continue
-        orders = sorted({kind_of(record["student"]).order for record in wide})
-        judged = f"{HYENA} {2 if 2 in orders else orders[0]}"
-        found = {
-            name: spread(r["attention"][name]["rank_correlation"] for r in wide if r["student"] == judged)
-            for name in PROPERTIES
-        }
-        related = [name for name in found if abs(found[name][0]) >= WEAK]
+        own = [record for record in records if record["kind"] == "student" and place_of(record) == place]
+        judged = judged_hyena(record["student"] for record in own)
+        attention = [record["attention"] for record in own if record["student"] == judged]
+        found = {name: spread(one[name]["rank_correlation"] for one in attention) for name in PROPERTIES}
+        related = [name for name, (mean, deviation) in found.items() if abs(mean) >= WEAK and not abs(mean) < deviation]
         if related:
-            parts = [f"{SPOKEN[name]} ({found[name][0]:+.2f})" for name in related]
+            parts = [f"{SPOKEN[name]} ({_signed(found[name])})" for name in related]
             sentences.append(
-                f"{title(place)}: the error of {judged} at a token is related to what attention does there, by rank "
-                f"correlation: {', '.join(parts)}."
+                f"{title(place)}: the error of {judged} at a token is correlated with {', '.join(parts)} (rank "
+                f"correlations, {in_seeds(len(attention))})."
             )
     return sentences
+
+
+def _signed(found: Spread) -> str:
+    mean, deviation = found
+    return f"{mean:+.2f}" + ("" if math.isnan(deviation) else f" ± {deviation:.2f}")
 
 
 def _of_likeness(students: Sequence[Record]) -> list[str]:
@@ -157,42 +171,39 @@ def _of_likeness(students: Sequence[Record]) -> list[str]:
             beside = f"chance {round(statistics.fmean(chances), 2) + 0:.2f}"
             beside += f", without mixing {_range(controls)}" if controls else ""
             parts.append(f"{name} {_range(hyenas)} ({beside})")
-    return [f"Similarity of the pooled tokens of Hyena to those of attention: {'; '.join(parts)}."] if parts else []
+    return (
+        [f"Similarity of the pooled tokens of Hyena students to those of attention: {'; '.join(parts)}."]
+        if parts
+        else []
+    )
 
 
 def _of_training(students: Sequence[Record], teachers: Sequence[Record]) -> list[str]:
     """What distillation takes beside the training of the teacher."""
-    orders = [kind_of(row["student"]).order for row in students if row["student"].startswith(HYENA)]
-    if not orders or not teachers:
-        return []
-    judged = f"{HYENA} {2 if 2 in orders else min(orders)}"
+    judged = judged_hyena(row["student"] for row in students)
     own = _values(students, "seconds", lambda student: student == judged)
-    places = {_place(row) for row in students}
-    of_teachers = [row["seconds"][0] for row in teachers if _place(row) in places and row["objective"] != "random"]
+    places = {place_of(row) for row in students if row["student"] == judged}
+    of_teachers = [row["seconds"][0] for row in teachers if place_of(row) in places and row["objective"] != "random"]
     if not own or not of_teachers:
         return []
     return [
-        f"Distillation of {judged} takes {_range(own, 0)} s of processor time, beside the {_range(of_teachers, 0)} s "
-        "that its teacher was trained in."
+        f"Distillation of {judged} takes {_range(own, 0)} s of processor time, in addition to {_range(of_teachers, 0)} "
+        "s for the training of its teacher."
     ]
 
 
 def _gain(one: Record, other: Record) -> Spread:
     """How much more of the tokens one explains than another, seed by seed: a seed has the same teacher for both."""
-    seeds = sorted(one["by_seed"].keys() & other["by_seed"].keys())
-    return spread(one["by_seed"][seed] - other["by_seed"][seed] for seed in seeds)
+    of_one, of_other = one["by_seed"]["token_r2"], other["by_seed"]["token_r2"]
+    return spread(of_one[seed] - of_other[seed] for seed in sorted(of_one.keys() & of_other.keys()))
 
 
-def _place(row: Record) -> tuple[str, str]:
-    return row[PLACE[0]], row[PLACE[1]]
-
-
-def _values(students, name, chosen):
+def _values(students: Sequence[Record], name: str, chosen: Callable[[str], bool]) -> list[float]:
     """Means that are known, of the chosen students."""
     found = [row[name][0] for row in students if name in row and chosen(row["student"])]
     return [value for value in found if not math.isnan(value)]
 
 
-def _range(values, digits=2):
+def _range(values: Sequence[float], digits: int = 2) -> str:
     ends = dict.fromkeys(f"{end:.{digits}f}" for end in (min(values), max(values)))
     return " to ".join(ends)

@@ -5,7 +5,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.data import chosen_sets
+from benchmarks.data import SHIPPED, chosen_sets
 from benchmarks.hyena_vs_mha.tasks import SYNTHETIC
 from benchmarks.study.command import (
     above_zero,
@@ -117,10 +117,13 @@ def _parser():
         "--tasks",
         nargs="+",
         metavar="NAME",
-        help=f"what teachers learn: {', '.join(SYNTHETIC)}, or data sets; default: those of the preset, or some of DIR",
+        help=f"what teachers learn: {', '.join(SYNTHETIC)}, or data sets; default: those of the preset that "
+        "there are, or three of DIR",
     )
     parser.add_argument("--objectives", nargs="+", choices=OBJECTIVES, help="how teachers of series are trained")
-    parser.add_argument("--students", nargs="*", choices=STUDENTS, default=STUDENTS, help="who imitates")
+    parser.add_argument(
+        "--students", nargs="*", choices=STUDENTS, default=STUDENTS, help="students that imitate the teachers"
+    )
     parser.add_argument("--orders", nargs="+", type=at_least(1), metavar="N", help="orders of Hyena")
     parser.add_argument("--matches", nargs="+", choices=MATCHES, help="what is equal for all orders of Hyena")
     parser.add_argument("--seeds", type=at_least(1), metavar="N", help="number of seeds of teacher and student")
@@ -141,14 +144,19 @@ def _parser():
 
 
 def _tasks(parser, folder, preset):
-    """Tasks where none are named: the synthetic ones of the preset, and data sets, which are printed."""
+    """Tasks where none are named: the synthetic ones of the preset, and data sets that there are; prints the latter."""
     synthetic = [name for name in preset if name in SYNTHETIC]
+    sets = [name for name in preset if name not in SYNTHETIC]
+    if folder is None:
+        missing = [name for name in sets if name not in SHIPPED]
+        if missing:
+            print(f"without --data DIR, there is no data set {', '.join(missing)}", file=sys.stderr)
+        return [*synthetic, *[name for name in sets if name not in missing]]
     try:
-        sets = chosen_sets(folder, [name for name in preset if name not in SYNTHETIC])
+        sets = chosen_sets(folder, sets)
     except ValueError as error:
         parser.error(f"--data {folder}: {error}")
-    if folder is not None:
-        print(f"data sets from {folder}: {', '.join(sets)}", file=sys.stderr)
+    print(f"data sets from {folder}: {', '.join(sets)}", file=sys.stderr)
     return [*synthetic, *sets]
 
 

@@ -10,15 +10,10 @@ from benchmarks.hyena_vs_mha.cost import EXPLICIT, FUSED
 from benchmarks.hyena_vs_mha.cost_table import cost_table, judged, rounded
 from benchmarks.hyena_vs_mha.order_figures import errors_of_attention, skill_against_order
 from benchmarks.hyena_vs_mha.students import CONTROL, EQUAL_WEIGHTS, HYENA
-from benchmarks.hyena_vs_mha.summary import (
-    Record,
-    mean_of_known,
-    order_of,
-    student_table,
-    teacher_table,
-)
+from benchmarks.hyena_vs_mha.summary import Record, mean_of_known, order_of, place_of, student_table, teacher_table
+from benchmarks.hyena_vs_mha.tasks import ACCURACY
 from benchmarks.similarity import MEASURES
-from benchmarks.study.pictures import INK, PALETTE, Picture, draw_all, grid
+from benchmarks.study.pictures import INK, PALETTE, Picture, draw_all, grid, panels, with_legend
 
 MARKERS = {"S4D": "s", "GRU": "^", CONTROL: "x"}
 OTHERS = {"S4D": PALETTE[2], "GRU": PALETTE[1], CONTROL: PALETTE[7]}
@@ -30,14 +25,11 @@ def similarity_maps(records: Sequence[Record]) -> Figure | None:
     students = [record for record in records if record["kind"] == "student" and record.get("layers")]
     if not students:
         return None
-    data_set, objective = students[0]["data_set"], students[0]["objective"]
-    own = [record for record in students if (record["data_set"], record["objective"]) == (data_set, objective)]
+    data_set, objective = place_of(students[0])
+    own = [record for record in students if place_of(record) == (data_set, objective)]
     names = _names(record["student"] for record in own)
-    n_columns = min(4, len(names))
-    figure, axes = grid(-(-len(names) // n_columns), n_columns, height=2.5)
-    for place in axes.flat[len(names) :]:
-        place.remove()
-    for place, name in zip(axes.flat, names, strict=False):
+    figure, lines = panels(len(names), 1, height=2.5)
+    for place, name in zip(lines[0], names, strict=True):
         layers = np.array([record["layers"] for record in own if record["student"] == name], float).mean(axis=0)
         place.pcolormesh(layers, cmap="viridis", vmin=0, vmax=1, edgecolor="none")
         for (row, column), value in np.ndenumerate(layers):
@@ -60,8 +52,8 @@ def measures(records: Sequence[Record]) -> Figure | None:
     sets = list(dict.fromkeys(row["data_set"] for row in rows))
     if not rows:
         return None
-    figure, axes = grid(1, len(sets), height=3.6)
-    for place, data_set in zip(axes[0], sets, strict=True):
+    figure, lines = panels(len(sets), 1, height=3.0)
+    for place, data_set in zip(lines[0], sets, strict=True):
         own = [row for row in rows if row["data_set"] == data_set]
         known = [name for name in MEASURES if any(not math.isnan(row[name][0]) for row in own)]
         names = _names(row["student"] for row in own)
@@ -72,27 +64,23 @@ def measures(records: Sequence[Record]) -> Figure | None:
         chances = [mean_of_known(row[f"{name}, chance"][0] for row in own) for name in known]
         place.plot(chances, np.arange(len(known)), ls="", marker="|", ms=22, mew=2, color=INK, label="chance")
         place.set_yticks(range(len(known)), known)
-        place.set(title=data_set, xlabel="similarity to the teacher, mean over teachers", xlim=(-0.1, 1.02))
+        place.set(title=data_set, xlim=(-0.1, 1.02))
         place.invert_yaxis()
-        if place is axes[0][-1]:
-            place.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    return figure
+    figure.supxlabel("similarity to the teacher, mean over teachers", fontsize=10)
+    return with_legend(figure)
 
 
 def pareto(records: Sequence[Record]) -> Figure | None:
-    """Accuracy against the time of a transform, and fidelity against the time of distillation."""
+    """Score against the time of a transform, and fidelity against the time of distillation."""
     rows, teachers = student_table(records), teacher_table(records)
-    sets = list(dict.fromkeys(row["data_set"] for row in rows))
+    units = {row["data_set"]: row["unit"] for row in rows}
     if not rows:
         return None
-    figure, axes = grid(2, len(sets), height=2.8)
+    figure, lines = panels(len(units), 2, height=2.4)
     names = _names(row["student"] for row in rows)
-    panels = (
-        ("transform_seconds", "score", "seconds of a transform of the test part", "score"),
-        ("seconds", "token_r2", "seconds of distillation", "R2 of tokens"),
-    )
-    for line, (x, y, x_label, y_label) in zip(axes, panels, strict=True):
-        for place, data_set in zip(line, sets, strict=True):
+    axes = (("transform_seconds", "score", "seconds of a transform"), ("seconds", "token_r2", "s of distillation"))
+    for line, (x, y, x_label) in zip(lines, axes, strict=True):
+        for place, (data_set, unit) in zip(line, units.items(), strict=True):
             for student in names:
                 own = [row for row in rows if (row["data_set"], row["student"]) == (data_set, student)]
                 if own:
@@ -102,10 +90,12 @@ def pareto(records: Sequence[Record]) -> Figure | None:
             if y == "score" and own:
                 means = [mean_of_known(row[figure_of][0] for row in own) for figure_of in (x, y)]
                 place.plot(*means, ls="", marker="*", ms=10, color=INK, label="attention")
-            place.set(title=data_set, xlabel=x_label, ylabel=y_label, xlim=(0, None))
-            if place is line[-1]:
-                place.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    return figure
+            of_score = "accuracy" if unit == ACCURACY else "bits per byte"
+            label = of_score if y == "score" else "R2 of tokens"
+            place.set(title=data_set, xlabel=x_label, ylabel=label, xlim=(0, None))
+            if y == "score" and unit != ACCURACY:
+                place.invert_yaxis()
+    return with_legend(figure)
 
 
 def scaling(records: Sequence[Record]) -> Figure | None:
@@ -145,8 +135,8 @@ def training(records: Sequence[Record]) -> Figure | None:
     students = [record for record in records if record["kind"] == "student" and record["health"].get("step")]
     if not students:
         return None
-    data_set, objective = students[0]["data_set"], students[0]["objective"]
-    own = [record for record in students if (record["data_set"], record["objective"]) == (data_set, objective)]
+    data_set, objective = place_of(students[0])
+    own = [record for record in students if place_of(record) == (data_set, objective)]
     names = _names(record["student"] for record in own)
     figure, (places,) = grid(1, 3, height=3.2)
     for name in names:
@@ -174,16 +164,18 @@ PICTURES = (
         "skill",
         "Fidelity against order",
         "Fraction of the variance of the teacher's tokens, unexplained by a student without mixing over time, that is "
-        "explained (skill), on the test part, for teachers with a mixing gap. Bars: a standard deviation over seeds.",
+        "explained (skill), on the test part, for teachers with a mixing gap. Bars: a standard deviation over seeds, "
+        "if there are several.",
         skill_against_order,
     ),
     Picture(
         "attention",
         "Where students err",
-        "Squared error of tokens of the Hyena of order 2, in five groups of equally many tokens, against three "
-        "properties of the weights of attention at these tokens, means over heads, layers and seeds: their entropy, "
-        "the mean distance to the tokens that are attended to, and by how much the weights differ from their mean over "
-        "all inputs (total variation; 0 for weights that a fixed filter can have).",
+        "Squared error of tokens of the Hyena of order 2, or of the lowest order, for teachers with a mixing gap, in "
+        "five groups of equally many tokens, against three properties of the weights of attention at these tokens, "
+        "means over heads, layers and seeds: their entropy, the mean distance to the tokens that are attended to, and "
+        "by how much the weights differ from their mean over all inputs (total variation; 0 for weights that a fixed "
+        "filter can have).",
         errors_of_attention,
     ),
     Picture(
@@ -202,9 +194,10 @@ PICTURES = (
     ),
     Picture(
         "pareto",
-        "What fidelity and accuracy cost",
-        "Above: accuracy on the test part against the time of a transform. Below: fidelity against the time of "
-        "distillation. Means over teachers and seeds, processor time of one thread. Up and to the left is better.",
+        "What fidelity and scores cost",
+        "First accuracy, or bits per byte on an axis that points downwards, on the test part against the time of a "
+        "transform, then fidelity against the time of distillation. Means over teachers and seeds, processor time of "
+        "one thread. Up and to the left is better.",
         pareto,
     ),
     Picture(
@@ -232,8 +225,10 @@ def all_figures(records: Sequence[Record]) -> dict[str, Figure]:
 
 
 def _names(found):
-    """Each name once, Hyenas by their order first, without those of equal weights."""
-    found = [name for name in found if not name.endswith(EQUAL_WEIGHTS)]
+    """Each name once, Hyenas by their order first, without those of equal weights if there are others."""
+    found = list(found)
+    wide = [name for name in found if not name.endswith(EQUAL_WEIGHTS)]
+    found = wide if any(name.startswith(HYENA) for name in wide) else found
     return sorted(dict.fromkeys(found), key=lambda name: order_of(name) if name.startswith(HYENA) else math.inf)
 
 

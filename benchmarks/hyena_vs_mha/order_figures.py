@@ -1,4 +1,4 @@
-"""Pictures of the orders of Hyena: skill by order, and errors against what attention does."""
+"""Pictures of the orders of Hyena: skill by order, and errors against properties of attention's weights."""
 
 import math
 from collections.abc import Sequence
@@ -7,12 +7,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.hyena_vs_mha.attention_map import PROPERTIES
-from benchmarks.hyena_vs_mha.orders import PLACE, Gap, gap_table, orders_of, title
-from benchmarks.hyena_vs_mha.students import HYENA, OTHERS, kind_of
-from benchmarks.hyena_vs_mha.summary import Record, student_table
-from benchmarks.study.pictures import PALETTE, grid
+from benchmarks.hyena_vs_mha.orders import HOW, Gap, gap_table, orders_of, title
+from benchmarks.hyena_vs_mha.students import OTHERS
+from benchmarks.hyena_vs_mha.summary import Record, judged_hyena, place_of, student_table
+from benchmarks.study.pictures import PALETTE, grid, panels, with_legend
 
-COLUMNS = 4
 LABELS = {
     "entropy": "entropy of the weights, bits",
     "distance": "distance attended over, steps",
@@ -23,23 +22,19 @@ LABELS = {
 def skill_against_order(records: Sequence[Record]) -> Figure | None:
     """Skill on tokens against the order, a panel per teacher with a mixing gap, at equal width and equal weights."""
     rows = student_table(records)
-    gaps = [gap for gap in gap_table(records) if orders_of(rows, gap.place) is not None]
-    gaps = [gap for gap in gaps if gap.is_large] or gaps
+    large = [gap for gap in gap_table(records) if gap.is_large]
+    gaps = [gap for gap in large if any(orders_of(rows, gap.place, equal_weights) for equal_weights in HOW)]
     if not gaps:
         return None
-    n_columns = min(COLUMNS, len(gaps))
-    figure, axes = grid(-(-len(gaps) // n_columns), n_columns, height=2.6)
-    for place in axes.flat[len(gaps) :]:
-        place.remove()
-    for place, gap in zip(axes.flat, gaps, strict=False):
+    figure, (places,) = panels(len(gaps), 1, height=2.6)
+    for place, gap in zip(places, gaps, strict=True):
         _skills(place, gap, rows)
-    axes.flat[len(gaps) - 1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    return figure
+    return with_legend(figure)
 
 
 def _skills(place, gap: Gap, rows: Sequence[Record]) -> None:
     shown: set[int] = set()
-    for equal_weights, label in ((False, "equal width"), (True, "equal weights")):
+    for equal_weights, label in HOW.items():
         found = orders_of(rows, gap.place, equal_weights)
         if found is not None:
             means, spreads = np.array(list(found.skills.values())).T
@@ -47,7 +42,7 @@ def _skills(place, gap: Gap, rows: Sequence[Record]) -> None:
             place.errorbar(list(found.skills), means, np.nan_to_num(spreads), **look)
             shown |= found.skills.keys()
     for k, name in enumerate(name for name in OTHERS if OTHERS[name] != "pointwise"):
-        skills = [row["token_skill"][0] for row in rows if (_place(row), row["student"]) == (gap.place, name)]
+        skills = [row["token_skill"][0] for row in rows if (place_of(row), row["student"]) == (gap.place, name)]
         if skills and not math.isnan(skills[0]):
             place.axhline(skills[0], color=PALETTE[2 + k], ls=":", lw=1.2, label=name)
     place.set(xscale="log", xlabel="order of Hyena", title=f"{title(gap.place)}: skill")
@@ -78,15 +73,6 @@ def errors_of_attention(records: Sequence[Record]) -> Figure | None:
 
 def _judged(records, place):
     """Records of the Hyena of order 2 at equal width, or of the lowest order, for one teacher."""
-    own = [
-        record
-        for record in records
-        if record["kind"] == "student" and _place(record) == place and record["student"].startswith(HYENA)
-    ]
-    orders = sorted({kind_of(record["student"]).order for record in own})
-    judged = f"{HYENA} {2 if 2 in orders else orders[0]}" if orders else ""
+    own = [record for record in records if record["kind"] == "student" and place_of(record) == place]
+    judged = judged_hyena(record["student"] for record in own)
     return [record for record in own if record["student"] == judged]
-
-
-def _place(row):
-    return row[PLACE[0]], row[PLACE[1]]

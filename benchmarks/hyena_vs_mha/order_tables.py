@@ -2,15 +2,13 @@
 
 from collections.abc import Sequence
 
-from benchmarks.hyena_vs_mha.orders import REACHED, Gap, Orders, gap_table, orders_of, title
+from benchmarks.hyena_vs_mha.orders import HOW, REACHED, Gap, Orders, gap_table, orders_of, title
 from benchmarks.hyena_vs_mha.summary import Record, shown, student_table
 from benchmarks.study.pages import Table
 
-HOW = {False: "equal width", True: "equal weights"}
-
 
 def order_tables(records: Sequence[Record]) -> list[Table]:
-    """Skill by order, of teachers with a mixing gap, at equal width and at equal weights; all teachers; easy ones.
+    """Skill by order, of teachers with a mixing gap, at equal width and at equal weights; these teachers; easy ones.
 
     Parameters
     ----------
@@ -38,14 +36,22 @@ def order_tables(records: Sequence[Record]) -> list[Table]:
 
 def _skills(found: dict[Gap, Orders], name: str) -> Table:
     all_orders = sorted({order for orders in found.values() for order in orders.skills})
-    header = ["teacher", "gap", *[f"order {order}" for order in all_orders], "best", "enough", f"{REACHED} reached by"]
+    header = [
+        "teacher",
+        "gap",
+        "seeds",
+        *[f"order {order}" for order in all_orders],
+        "best",
+        "enough",
+        f"{REACHED} reached by",
+    ]
     lines = []
     for gap, orders in found.items():
         skills = [shown(orders.skills[order], 2) if order in orders.skills else "" for order in all_orders]
         reached = next((str(order) for order, skill in orders.skills.items() if skill[0] >= REACHED), "none")
-        enough = "one seed" if orders.n_seeds == 1 else str(orders.enough)
-        lines.append([title(gap.place), shown(gap.gap, 2), *skills, str(orders.best), enough, reached])
-        lines[-1].append(shown(orders.lost))
+        enough = str(orders.enough) if orders.is_compared else ""
+        places = [title(gap.place), shown(gap.gap, 2), str(orders.n_seeds)]
+        lines.append([*places, *skills, str(orders.best), enough, reached, shown(orders.lost)])
     return Table(name, [*header, "score lost by the best"], lines)
 
 

@@ -1,15 +1,25 @@
-"""At which orders Hyena reproduces attention: a table of teachers, and a sentence for each."""
+"""At which orders Hyena reproduces attention: mixing gaps of the teachers, and sentences on the orders."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
-from benchmarks.hyena_vs_mha.students import CONTROL, HYENA, kind_of
-from benchmarks.hyena_vs_mha.summary import Record, Spread, grouped, shown, spread, student_table
+from benchmarks.hyena_vs_mha.students import CONTROL, HYENA, USUAL_ORDER, kind_of
+from benchmarks.hyena_vs_mha.summary import (
+    Record,
+    Spread,
+    grouped,
+    in_seeds,
+    number,
+    place_of,
+    shown,
+    spread,
+    student_table,
+)
 from benchmarks.hyena_vs_mha.tasks import ACCURACY, LEAST_GAP, NEXT_TOKEN
 
 REACHED = 0.85  # skill from which on a student is said to reproduce its teacher
-PLACE = ("data_set", "objective")
+HOW = {False: "equal width", True: "equal weights"}  # what the orders have in common
 
 
 class Gap(NamedTuple):
@@ -26,7 +36,7 @@ class Gap(NamedTuple):
     gap : tuple of float
         By how much attention is better, seed by seed.
     n_seeds : int
-        With both networks.
+        Those for which both scores are known.
     """
 
     place: tuple[str, str]
@@ -38,7 +48,7 @@ class Gap(NamedTuple):
 
     @property
     def is_known(self) -> bool:
-        """Whether both networks were trained."""
+        """Whether there is a seed for which both networks were trained."""
         return not math.isnan(self.gap[0])
 
     @property
@@ -56,8 +66,8 @@ def gap_table(records: Sequence[Record]) -> list[Gap]:
     """Mixing gaps of all teachers, the largest first."""
     teachers = [record for record in records if record["kind"] == "teacher"]
     rows = []
-    for place, group in grouped(teachers, lambda record: tuple(record[name] for name in PLACE)):
-        scores = {mixes: {r["seed"]: r["score"] for r in group if r["mixes"] is mixes} for mixes in (True, False)}
+    for place, group in grouped(teachers, place_of):
+        scores = {mixes: _scores(record for record in group if record["mixes"] is mixes) for mixes in (True, False)}
         unit, both = group[0]["unit"], sorted(scores[True].keys() & scores[False].keys())
         sign = 1 if unit == ACCURACY else -1
         gap = spread(sign * (scores[True][seed] - scores[False][seed]) for seed in both)
@@ -65,8 +75,13 @@ def gap_table(records: Sequence[Record]) -> list[Gap]:
     return sorted(rows, key=lambda row: -row.gap[0] if row.is_known else math.inf)
 
 
+def _scores(records: Iterable[Record]) -> dict[int, float]:
+    """Scores that are finite, by seed."""
+    return {record["seed"]: score for record in records if not math.isnan(score := number(record["score"]))}
+
+
 class Orders(NamedTuple):
-    """Hyena students of one teacher, at equal width or at equal weights.
+    """Hyena students of one teacher, at equal width or at equal weights, with the seeds that all orders have.
 
     Parameters
     ----------
@@ -81,7 +96,7 @@ class Orders(NamedTuple):
     lost : tuple of float
         By how much the score of the best student is worse than that of the teacher.
     n_seeds : int
-        Of the best.
+        Seeds that all orders have.
     """
 
     skills: Mapping[int, Spread]
@@ -91,103 +106,137 @@ class Orders(NamedTuple):
     lost: Spread
     n_seeds: int
 
+    @property
+    def is_compared(self) -> bool:
+        """Whether there are two orders and two seeds."""
+        return len(self.skills) > 1 and not math.isnan(self.error)
+
+    @property
+    def matters(self) -> bool:
+        """Whether the lowest order is worse than the best by more than one standard error."""
+        return self.is_compared and self.enough > min(self.skills)
+
 
 def orders_of(rows: Sequence[Record], place: tuple[str, str], equal_weights: bool = False) -> Orders | None:
     """Hyena students of a teacher, from the rows of `student_table`; None if there is none with a skill.
 
-    Order 2 has the same width and as many weights in both comparisons.
+    Order 2 has the same width and as many weights in both comparisons. One order is no comparison at equal weights.
     """
     own: dict[int, Record] = {}
     for row in rows:
-        if tuple(row[name] for name in PLACE) != place or not row["student"].startswith(HYENA):
+        if place_of(row) != place or not row["student"].startswith(HYENA):
             continue
         kind = kind_of(row["student"])
-        if (kind.has_equal_weights == equal_weights or kind.order == 2) and not math.isnan(row["token_skill"][0]):
+        if (kind.has_equal_weights == equal_weights or kind.order == USUAL_ORDER) and row["by_seed"]["token_skill"]:
             own[kind.order] = row
     if not own or (equal_weights and len(own) < 2):
         return None
-    skills = {order: own[order]["token_skill"] for order in sorted(own)}
+    by_seed = {order: own[order]["by_seed"]["token_skill"] for order in sorted(own)}
+    seeds = sorted(set.intersection(*map(set, by_seed.values())))
+    if not seeds:
+        return None
+    skills = {order: spread(values[seed] for seed in seeds) for order, values in by_seed.items()}
     best = max(skills, key=lambda order: skills[order][0])
     mean, deviation = skills[best]
-    n_seeds = own[best]["n_seeds"]
-    error = deviation / math.sqrt(n_seeds) if n_seeds > 1 else math.nan
+    error = deviation / math.sqrt(len(seeds))
     least = mean if math.isnan(error) else mean - error
     enough = next(order for order in skills if skills[order][0] >= least)
-    return Orders(skills, best, enough, error, own[best]["lost"], n_seeds)
+    lost = spread(own[best]["by_seed"]["lost"].get(seed) for seed in seeds)
+    return Orders(skills, best, enough, error, lost, len(seeds))
 
 
 def order_sentences(records: Sequence[Record]) -> list[str]:
-    """One sentence for each teacher with a large mixing gap, and what the others are."""
+    """Sentences on the orders, a text for each teacher with a large mixing gap.
+
+    Nothing is said to matter, or not to matter, from a single seed.
+    """
     rows = student_table(records)
     sentences = []
-    for gap in (row for row in gap_table(records) if row.is_large):
-        wide, equal = (orders_of(rows, gap.place, weights) for weights in (False, True))
-        if wide is not None:
-            sentences.append(_sentence(gap, wide, equal, rows))
+    for gap in gap_table(records):
+        wide, equal = (orders_of(rows, gap.place, equal_weights) for equal_weights in HOW)
+        if gap.is_large and (wide is not None or equal is not None):
+            sentences.append(f"{title(gap.place)}: {_sentences(gap, wide, equal, rows)}")
     return sentences
 
 
-def _sentence(gap: Gap, wide: Orders, equal: Orders | None, rows: Sequence[Record]) -> str:
-    best = f"order {wide.best} (skill {shown(wide.skills[wide.best], 2)}, {_seeds(wide.n_seeds)})"
-    if math.isnan(wide.error):
-        return f"{title(gap.place)}: the best of orders {_listed(wide.skills)} is {best}; one seed shows no more."
-    if wide.enough == wide.best == min(wide.skills):
-        start = f"order does not matter: {best} is best"
-    elif wide.enough == min(wide.skills):
-        start = f"order does not matter: order {wide.enough} is within one standard error of the best, {best}"
-    else:
-        lower = max(order for order in wide.skills if order < wide.enough)
-        start = f"order matters: {_is_best(wide, best)}, whereas order {lower} has {shown(wide.skills[lower], 2)}"
+def _sentences(gap: Gap, wide: Orders | None, equal: Orders | None, rows: Sequence[Record]) -> str:
+    if equal is not None and wide is not None and len(wide.skills) == 1:  # order 2, which both have
+        wide = None
+    parts = []
+    if wide is not None:
+        parts.append(f"at equal width ({in_seeds(wide.n_seeds)}), {_compared(wide)}")
     if equal is not None:
-        start += "; " + _at_equal_weights(wide, equal)
-    if wide.skills[wide.best][0] < REACHED:
-        others = [row for row in rows if (row["data_set"], row["objective"]) == gap.place and _is_other(row)]
-        start += f"; no order reaches a skill of {REACHED}"
-        better = [row for row in others if row["token_skill"][0] > wide.skills[wide.best][0] + wide.error]
-        if better:
-            row = max(better, key=lambda row: row["token_skill"][0])
-            start += f", but {row['student']} has {shown(row['token_skill'], 2)}"
-    unit = "accuracy" if gap.unit == ACCURACY else "number of bits per byte"
-    return f"{title(gap.place)}: {start}. Its {unit} is {_difference(gap.unit, wide.lost)} that of the teacher."
+        parts.append(f"at equal weights ({in_seeds(equal.n_seeds)}), {_compared(equal)}")
+        if wide is not None and wide.matters and equal.is_compared and not equal.matters:
+            parts[-1] += ", so that the number of weights makes the difference, and not the order"
+    best, how = max(
+        ((orders, how) for orders, how in ((wide, ""), (equal, " at equal weights")) if orders is not None),
+        key=lambda found: found[0].skills[found[0].best][0],
+    )
+    sentences = ["; ".join(parts), *_unreached(gap, best, rows)]
+    if not math.isnan(best.lost[0]):
+        unit = "accuracy" if gap.unit == ACCURACY else "number of bits per byte"
+        chance = " (1 seed)" if math.isnan(best.lost[1]) else ""
+        sentences.append(
+            f"The {unit} of the student of order {best.best}{how} is {_difference(gap.unit, best.lost)} that of its "
+            f"teacher{chance}"
+        )
+    return ". ".join(sentences) + "."
 
 
-def _is_best(wide: Orders, best: str) -> str:
-    if wide.enough == wide.best:
-        return f"{best} is best"
-    return f"order {wide.enough} is the lowest within one standard error of {best}"
+def _compared(orders: Orders) -> str:
+    """How far the skill depends on the order."""
+
+    def skill(order: int) -> str:
+        return f"order {order} (skill {shown(orders.skills[order], 2)})"
+
+    lowest, best, enough = min(orders.skills), orders.best, orders.enough
+    if len(orders.skills) == 1:
+        return f"only {skill(best)} was trained"
+    if math.isnan(orders.error):
+        return f"the best of orders {_listed(orders.skills)} is {skill(best)}, which may be chance"
+    if all(mean >= orders.skills[best][0] - orders.error for mean, _ in orders.skills.values()):
+        return (
+            f"order does not matter: all of orders {_listed(orders.skills)} are within one standard error of the "
+            + (f"best, {skill(best)}")
+        )
+    within = f"is within one standard error of the best, {skill(best)}"
+    if not orders.matters:
+        return f"higher orders bring no gain: {skill(lowest)} {'is best' if lowest == best else within}"
+    lower = max(order for order in orders.skills if order < enough)
+    least = f"{skill(best)} is best" if enough == best else f"order {enough} is the lowest that {within}"
+    return f"order matters: {least}, whereas order {lower} has {shown(orders.skills[lower], 2)}"
 
 
-def _at_equal_weights(wide: Orders, equal: Orders) -> str:
-    """Whether the order or the number of weights makes the difference."""
-    best = equal.skills[equal.best]
-    if equal.enough == min(equal.skills):
-        what = "order does not matter, so that width does" if wide.enough > min(wide.skills) else "neither does it"
-    else:
-        what = f"order {equal.enough} is needed"
-    return f"at equal weights {what} (best: order {equal.best}, {shown(best, 2)})"
+def _unreached(gap: Gap, best: Orders, rows: Sequence[Record]) -> list[str]:
+    """Whether no order imitates the teacher well, and who does it better."""
+    most = best.skills[best.best][0]
+    if math.isnan(best.error) or most >= REACHED:
+        return []
+    better = [
+        row
+        for row in rows
+        if place_of(row) == gap.place and not row["student"].startswith(HYENA) and row["student"] != CONTROL
+        if len(row["by_seed"]["token_skill"]) > 1 and row["token_skill"][0] > most + best.error
+    ]
+    sentence = f"No order reaches a skill of {REACHED}"
+    if better:
+        row = max(better, key=lambda row: row["token_skill"][0])
+        sentence += f", but {row['student']} has {shown(row['token_skill'], 2)}"
+    return [sentence]
 
 
 def _difference(unit: str, lost: Spread) -> str:
     """In words, how the score of a student differs from that of its teacher."""
-    amount = f"{abs(lost[0]):.3f}"
+    mean, deviation = lost
+    amount, around = f"{abs(mean):.3f}", "" if math.isnan(deviation) else f" ± {deviation:.3f}"
     if float(amount) == 0:
-        return "equal to"
-    is_worse = lost[0] > 0
-    direction = "below" if is_worse == (unit == ACCURACY) else "above"
-    deviation = "" if math.isnan(lost[1]) else f" ± {lost[1]:.3f}"
-    return f"{amount}{deviation} {direction}"
+        return "equal to" if deviation < 0.0005 or not around else f"on average equal to (± {deviation:.3f})"
+    return f"{amount}{around} {'below' if (mean > 0) == (unit == ACCURACY) else 'above'}"
 
 
-def _is_other(row: Record) -> bool:
-    return not row["student"].startswith(HYENA) and row["student"] != CONTROL
-
-
-def _listed(orders: Any) -> str:
-    return ", ".join(str(order) for order in orders)
-
-
-def _seeds(n_seeds: int) -> str:
-    return f"{n_seeds} seed{'s' if n_seeds > 1 else ''}"
+def _listed(orders: Iterable[int]) -> str:
+    return ", ".join(map(str, orders))
 
 
 def title(place: tuple[str, str]) -> str:

@@ -11,7 +11,15 @@ from benchmarks.hyena_vs_mha.cost_report import cost_section
 from benchmarks.hyena_vs_mha.figures import PICTURES, all_figures
 from benchmarks.hyena_vs_mha.order_tables import order_tables
 from benchmarks.hyena_vs_mha.orders import title
-from benchmarks.hyena_vs_mha.summary import Record, mean_of_known, shown, student_table, teacher_table
+from benchmarks.hyena_vs_mha.summary import (
+    Record,
+    in_seeds,
+    mean_of_known,
+    place_of,
+    shown,
+    student_table,
+    teacher_table,
+)
 from benchmarks.hyena_vs_mha.tasks import ACCURACY, BITS, LEAST_GAP
 from benchmarks.hyena_vs_mha.verdicts import RULES, verdicts
 from benchmarks.similarity import MEASURES
@@ -52,10 +60,11 @@ def _sections(records, circumstances, pictures):
                 f"in the same way. Orders are compared where it is at least {LEAST_GAP[ACCURACY]:g} in accuracy, or "
                 f"{LEAST_GAP[BITS]:g} bits for each byte. Skill is the fraction of the variance of the teacher's "
                 "tokens, unexplained by a student without mixing, that a student explains. Figures are means and "
-                "standard deviations over seeds of teacher and student, on the test part, by which nothing was chosen. "
-                "“Enough” is the lowest order whose mean skill is within one standard error of the best. At "
-                "equal width, the convolutions of all orders are as wide as the tokens; at equal weights, as wide as "
-                "gives the number of weights of order 2."
+                "standard deviations over seeds of teacher and student, on the test part, which is not used in "
+                "training. “Enough” is the lowest order whose mean skill is within one standard error of the best, if "
+                "there are several seeds; only seeds that all orders have are used. At equal width, the convolutions "
+                "of all orders are as wide as the tokens. At equal weights, their width is chosen so that a student "
+                "has as many weights as that of order 2."
             ],
             pictures=chosen(pictures, "skill", "attention"),
             tables=order_tables(records),
@@ -67,7 +76,7 @@ def _sections(records, circumstances, pictures):
                 "Teachers are networks of multi-head attention, trained on classes, on answers, or on the next byte. "
                 "Students imitate their tokens. Scores are the accuracy of a ridge classifier on the embeddings of "
                 "series, the accuracy of the answers, or bits for each byte. Agreement is the fraction of predictions "
-                "that are those of the teacher; times are of one processor."
+                "that are those of the teacher. Times are processor times of one thread."
             ],
             pictures=chosen(pictures, "pareto"),
             tables=_performance_tables(records),
@@ -76,8 +85,8 @@ def _sections(records, circumstances, pictures):
             "similarity",
             "Representational similarity",
             [
-                "R2 is 1 - squared error / squared deviation from the mean. A high one means little where a student "
-                "that does not mix over time, the control, has it too: skill is 1 - (1 - R2) / (1 - R2 of the control)."
+                "R2 is 1 - squared error / squared deviation from the mean. A high R2 means little if a student that "
+                "does not mix over time, the control, also has it: skill is 1 - (1 - R2) / (1 - R2 of the control)."
             ],
             pictures=chosen(pictures, "measures", "layers"),
             tables=_similarity_tables(records),
@@ -93,12 +102,10 @@ def _performance_tables(records):
     students = student_table(records)
     tables = []
     for teacher in teacher_table(records):
-        place = teacher["data_set"], teacher["objective"]
+        place = place_of(teacher)
         rows = [["attention", *_performance(teacher)]]
-        rows += [
-            [row["student"], *_performance(row)] for row in students if (row["data_set"], row["objective"]) == place
-        ]
-        tables.append(Table(f"{title(place)}, {teacher['unit']}, {_seeds(teacher)}", header, rows))
+        rows += [[row["student"], *_performance(row)] for row in students if place_of(row) == place]
+        tables.append(Table(f"{title(place)}, {teacher['unit']}, {in_seeds(teacher['n_seeds'])}", header, rows))
     return tables
 
 
@@ -113,9 +120,9 @@ def _performance(row):
 def _similarity_tables(records):
     tables = []
     students = student_table(records)
-    for place in dict.fromkeys((row["data_set"], row["objective"]) for row in students):
-        own = [row for row in students if (row["data_set"], row["objective"]) == place]
-        words = f"{title(place)}, {_seeds(own[0])}"
+    for place in dict.fromkeys(map(place_of, students)):
+        own = [row for row in students if place_of(row) == place]
+        words = f"{title(place)}, {in_seeds(max(row['n_seeds'] for row in own))}"
         figures = {
             "token_r2": "R2, tokens",
             "token_skill": "skill, tokens",
@@ -137,9 +144,9 @@ def _health_tables(records):
     header = ["student", "largest norm of a gradient", "size of the last tokens, start", "after training"]
     tables = []
     students = [record for record in records if record["kind"] == "student"]
-    for place in dict.fromkeys((record["data_set"], record["objective"]) for record in students):
+    for place in dict.fromkeys(map(place_of, students)):
         rows = []
-        own = [record for record in students if (record["data_set"], record["objective"]) == place]
+        own = [record for record in students if place_of(record) == place]
         for name in dict.fromkeys(record["student"] for record in own):
             health = [record["health"] for record in own if record["student"] == name]
             largest = _finite([one["largest_gradient_norm"] for one in health], max, ".3g")
@@ -152,10 +159,6 @@ def _health_tables(records):
 def _finite(values, summary, form):
     """What sums up values; None among them is a value that was not finite."""
     return "not finite" if None in values else format(summary(values), form)
-
-
-def _seeds(row):
-    return f"{row['n_seeds']} seed{'s' if row['n_seeds'] > 1 else ''}"
 
 
 def _facts(records, circumstances):
@@ -173,7 +176,7 @@ def _what(records, circumstances):
 
 def _sizes(record):
     if record["n_train"] == 0:
-        return f"sequences of {record['n_timepoints']} tokens, {record['n_test']} of them to compare networks"
+        return f"sequences of {record['n_timepoints']} tokens, {record['n_test']} of them to compare representations"
     return (
         f"{record['n_train']} training and {record['n_test']} test series of {record['n_channels']} channels and up to "
         f"{record['n_timepoints']} points"

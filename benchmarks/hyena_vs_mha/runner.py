@@ -61,13 +61,17 @@ def run(config: Config) -> list[Record]:
 
 
 def phases(config: Config) -> tuple[list[Teacher], list[Student], list[Cost]]:
-    """All cells, in the order in which they are run: all combinations with one seed come before those with the next."""
+    """All cells, in the order in which they are run.
+
+    Teachers come before those without mixing, and students of equal weights last. Within each of these, all
+    combinations with one seed come before those with the next.
+    """
     kinds = {"s4": "S4D", "gru": "GRU", "control": CONTROL}
     hyenas = [f"{HYENA} {order}" for order in config.orders] if "hyena" in config.students else []
     others = [kinds[name] for name in config.students if name != "hyena"]
     wide = hyenas if "width" in config.matches else []
     equal = [f"{name}{EQUAL_WEIGHTS}" for name in hyenas] if "weights" in config.matches else []
-    if wide and f"{HYENA} {USUAL_ORDER}" in wide:  # it has the same width and as many weights in both
+    if wide and f"{HYENA} {USUAL_ORDER}" in wide:  # the same student in both comparisons
         equal = [name for name in equal if name != f"{HYENA} {USUAL_ORDER}{EQUAL_WEIGHTS}"]
     teachers = [
         Teacher(name, data_of(name, config.data).checksum, objective, seed, config.teacher_epochs)

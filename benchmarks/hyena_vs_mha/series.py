@@ -37,7 +37,7 @@ OTHERS = {"s4": S4EmbeddingTransformer, "recurrent": RecurrentEmbeddingTransform
 
 
 class SeriesModels:
-    """Networks on the series of a task, which `cells` measures; a model is a fitted embedder.
+    """Networks on the series of a task, which `trainings` measures; a model is a fitted embedder.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What teachers are trained on: series, sequences of tokens, and a text."""
+"""Tasks that teachers are trained on: series, sequences of tokens, and a text."""
 
 import functools
 import hashlib
@@ -21,13 +21,13 @@ from sigfeat.datasets import (
     make_selective_copying,
 )
 
-ACCURACY, BITS = "accuracy", "bits"  # what a network is judged by
+ACCURACY, BITS = "accuracy", "bits"  # units of scores; bits per byte, of which fewer are better
 NEXT_TOKEN = "next token"  # objective of all teachers on tokens
-LEAST_GAP = {ACCURACY: 0.10, BITS: 0.10}  # mixing gap from which on a teacher says something about mixers
+LEAST_GAP = {ACCURACY: 0.10, BITS: 0.10}  # smallest mixing gap from which orders are compared
 EASY_EPOCHS, STUDENT_EPOCHS = 15, 15  # as the transformers' defaults
 TOKEN_EPOCHS = 12  # of students on tokens
 USUAL_FILTER = 9  # points that are embedded together, as by default
-TRAINING, TEST = range(2)  # kinds of draws
+TRAINING, TEST, VALIDATION, DISTILLATION = range(4)  # kinds of draws
 
 
 class Data(NamedTuple):
@@ -59,6 +59,8 @@ class SeriesTask:
         Neighbouring points that teachers embed together. With 1, only the mixers mix over time.
     student_epochs : int, default=15
         Of the training of students.
+    unit : {"accuracy", "bits"}, default="accuracy"
+        Of scores.
     """
 
     draw: Callable[[Path | None], tuple[Any, Any, Any, Any]]
@@ -94,6 +96,10 @@ class TokensTask:
         Learning rate of teachers.
     student_epochs : int, default=12
         Of the training of students.
+    unit : {"accuracy", "bits"}, default="accuracy"
+        Of scores.
+    n_test : int, default=512
+        Test sequences.
     """
 
     make: Callable[..., TokenTask]
@@ -121,7 +127,7 @@ class TokensTask:
 
 @dataclass(frozen=True)
 class TextTask:
-    """The next byte of a text, of which the last tenth is the test part."""
+    """The next byte of a text, of which the last tenth is the test part; see `TokensTask` for the parameters."""
 
     max_epochs: int
     length: int = 256

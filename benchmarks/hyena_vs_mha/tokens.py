@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.hyena_vs_mha.students import expansion, kind_of
-from benchmarks.hyena_vs_mha.tasks import TRAINING, Data, TextTask, TokensTask
+from benchmarks.hyena_vs_mha.tasks import DISTILLATION, TRAINING, VALIDATION, Data, TextTask, TokensTask
 from benchmarks.sequence_tasks.training import NOT_ASKED, accuracy, train
 from sigfeat.datasets import TokenTask
 from sigfeat.nn import (
@@ -29,11 +29,12 @@ from sigfeat.nn import (
 SHAPE: dict[str, Any] = {"d_model": 64, "n_layers": 2, "d_ff": 128}
 STEPS_PER_EPOCH = 20
 SEQUENCES = 128  # that are compared, and windows of the text
+HELD_OUT = 256  # sequences by which the training of a teacher is followed
 STUDENT_LR = 0.003
 
 
 class TokenModels:
-    """Networks on the sequences of a task, which `cells` measures; a model is a `HyenaLM`.
+    """Networks on the sequences of a task, which `trainings` measures; a model is a `HyenaLM`.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ class TokenModels:
             return model.eval()
         source = np.random.RandomState([seed, TRAINING])
         n_steps = epochs * STEPS_PER_EPOCH
-        held_out = self.task.draw(256, [seed, 2])
+        held_out = self.task.draw(HELD_OUT, [seed, VALIDATION])
         train(
             model,
             lambda: self.task.draw(self.task.batch_size, source, training=True),
@@ -168,4 +169,4 @@ class TokenModels:
     def _sequences(self, seed: int, max_epochs: int) -> np.ndarray:
         """As many sequences as the distillation takes, so that none is seen twice."""
         n_sequences = max_epochs * STEPS_PER_EPOCH * self.task.batch_size
-        return self.task.draw(n_sequences, [seed, 3], training=True).tokens
+        return self.task.draw(n_sequences, [seed, DISTILLATION], training=True).tokens

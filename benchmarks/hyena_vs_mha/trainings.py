@@ -43,7 +43,7 @@ class Teacher:
 
 @dataclass(frozen=True)
 class Student:
-    """One that imitates a teacher."""
+    """A network with another mixer, which imitates a teacher."""
 
     teacher: Teacher
     student: str
@@ -134,7 +134,7 @@ def student_record(cell: Student, store: Store, folder: Path | None) -> Record:
 
 
 def _attention(network, student, models, teacher):
-    """Error of the student against what attention does."""
+    """Error of the student against properties of the weights of attention."""
     n_heads, length = network.blocks[0].mixer.n_heads, models.shape()["n_timepoints"]
     inputs, mask = models.sample(teacher, rows_of(SERIES, length, n_heads))
     found = against_error(properties(network, inputs, mask), errors(student, network, inputs, mask))

@@ -27,6 +27,7 @@ PALETTE = (  # the first six of Okabe and Ito
 VARIABLES = {INK: "currentColor", GRID: "var(--grid)"} | {
     colour: f"var(--colour-{k + 1})" for k, colour in enumerate(PALETTE)
 }
+COLUMNS = 4  # of figures with many panels
 LOOK: dict[str, Any] = {  # of all pictures
     "font.family": "sans-serif",
     "font.size": 10,
@@ -102,3 +103,21 @@ def grid(n_rows: int, n_columns: int, height: float) -> tuple[Figure, Any]:
     """A figure as wide as a page, and its places, an array (n_rows, n_columns); height of a row in inches."""
     figure = Figure(figsize=(10, height * n_rows), layout="constrained")
     return figure, figure.subplots(n_rows, n_columns, squeeze=False)
+
+
+def panels(n_panels: int, n_lines: int, height: float) -> tuple[Figure, Any]:
+    """A figure, and its places, an array (n_lines, n_panels); a line continues below after `COLUMNS` panels."""
+    n_columns = min(COLUMNS, n_panels)
+    n_rows = -(-n_panels // n_columns)
+    figure, axes = grid(n_lines * n_rows, n_columns, height)
+    lines = axes.reshape(n_lines, n_rows * n_columns)
+    for place in lines[:, n_panels:].flat:
+        place.remove()
+    return figure, lines[:, :n_panels]
+
+
+def with_legend(figure: Figure) -> Figure:
+    """The same figure with one legend for all its places."""
+    looks = {name: look for place in figure.axes for look, name in zip(*place.get_legend_handles_labels(), strict=True)}
+    figure.legend(list(looks.values()), list(looks), loc="outside right center")
+    return figure
