@@ -28,7 +28,7 @@ PRESETS = {
     "--max_epochs 8 --repeat 3 --lengths 512 2048 8192 16384 --attention_up_to 8192 --batch 1 --limit 28",
     "full": "--tasks pointer recall induction text UWaveGestureLibrary Libras NATOPS "
     "--orders 1 2 3 4 8 --matches width weights --objectives supervised --seeds 3 --repeat 5 "
-    "--lengths 256 1024 4096 8192 16384 32768 65536 --attention_up_to 32768 --batch 4 --limit 60",
+    "--lengths 256 1024 4096 8192 16384 32768 65536 --attention_up_to 32768 --batch 1 --limit 60",
 }
 
 
@@ -68,6 +68,8 @@ class Config:
         Seconds after which the first run of a mixer is given up.
     n_jobs : int
         Teachers and students that are trained at once, each on one thread. Costs are measured one by one.
+    report : bool
+        Whether nothing is run, and the report is of what was finished.
     tracker : {"csv", "tensorboard", "wandb"}
         Where runs are logged besides the files in `out`.
     out : Path
@@ -89,6 +91,7 @@ class Config:
     repeat: int
     limit: float
     n_jobs: int
+    report: bool
     tracker: str
     out: Path
 
@@ -139,6 +142,7 @@ def _parser():
     parser.add_argument("--repeat", type=at_least(1), metavar="N", help="rounds in which each cost is measured")
     parser.add_argument("--limit", type=above_zero, metavar="SECONDS", help="longest first run of a mixer")
     parser.add_argument("--n_jobs", type=int, default=2, metavar="N", help="trainings at once (default: 2)")
+    parser.add_argument("--report", action="store_true", help="run nothing, write the report of what is finished")
     add_tracker(parser)
     return parser
 

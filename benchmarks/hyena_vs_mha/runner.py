@@ -19,6 +19,7 @@ from benchmarks.study.files import write
 from benchmarks.study.records import Record, file_name, write_results
 from benchmarks.study.trackers import TRACKERS, log
 
+NOT_SETTINGS = ("data", "out", "tracker", "n_jobs", "report")  # of the config
 PROJECT = "sigfeat-hyena-vs-mha"
 
 
@@ -37,14 +38,15 @@ def run(config: Config) -> list[Record]:
     """
     store = Store(config.out)
     teachers, students, costs = phases(config)
-    about = circumstances() | {"config": runner.settings(config, without=("data", "out", "tracker", "n_jobs"))}
+    about = circumstances() | {"config": runner.settings(config, without=NOT_SETTINGS)}
     left = [cell for cell in students if store.read(cell) is None]
     needed = {cell.teacher for cell in left}
     first = [cell for cell in teachers if store.read(cell) is None or (cell in needed and not store.has_teacher(cell))]
     last = [cell for cell in costs if store.read(cell) is None]
     cells = [*teachers, *students, *costs]
     measure = functools.partial(measured, store=store, folder=config.data)
-    runner.run_cells(len(cells), [(first, config.n_jobs), (left, config.n_jobs), (last, 1)], measure)
+    if not config.report:
+        runner.run_cells(len(cells), [(first, config.n_jobs), (left, config.n_jobs), (last, 1)], measure)
     found = store.found(cells)
     records = [row for record in found.values() for row in rows(record)]
     write_results(records, about, config.out)
