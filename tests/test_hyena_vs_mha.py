@@ -207,7 +207,7 @@ def test_further_orders_and_seeds_only_add_cells(panels, config):
 
     before = cells_of()
     assert before < cells_of(seeds=2, lengths=(8, 16))
-    teachers, students, costs = runner.phases(dataclasses.replace(config, max_epochs=2))
+    teachers, students, costs = runner.phases(dataclasses.replace(config, max_epochs=2, teacher_epochs=2))
     of_costs = {file_name(cell) for cell in costs}
     more = cells_of(orders=(1, 2))
     assert before - more == of_costs  # all mixers take turns: another one needs new rounds

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.hyena_vs_mha import series, tasks, tokens, trainings
+from benchmarks.hyena_vs_mha import series, tasks, tokens
 from benchmarks.hyena_vs_mha.attention_map import GROUPS, PROPERTIES, against_error, errors, properties, rows_of
 from benchmarks.hyena_vs_mha.students import OTHERS, USUAL_ORDER, StudentKind, expansion, kind_of
 from benchmarks.hyena_vs_mha.tasks import ACCURACY, SYNTHETIC, SeriesTask, TextTask, data_of, task_of
 from benchmarks.hyena_vs_mha.trainings import Store, Student, Teacher, models_of, student_record, teacher_record
-from sigfeat.nn import Encoder, EncoderSpec, HyenaLM, LanguageModelConfig, layer_tokens
+from sigfeat.nn import Encoder, EncoderSpec, LanguageModelConfig, layer_tokens, param_count
 
 N_SERIES, LENGTH, TEXT = 24, 24, 3000
 
@@ -28,7 +28,6 @@ def small(task):
         return dataclasses.replace(task, draw=draw)
     if isinstance(task, TextTask):
         return dataclasses.replace(task, length=LENGTH)
-    # keys and values of the task have to fit in
     return dataclasses.replace(task, length=2 * LENGTH, n_test=16)
 
 
@@ -64,8 +63,8 @@ def test_unknown_students(name):
 @pytest.mark.parametrize("order", [1, 3, 4, 8])
 def test_equal_weights_are_equal(order):
     def count(order, width):
-        mixer = LanguageModelConfig(mixer="hyena", n_tokens=8, context=16, order=order, expansion=width, **tokens.SHAPE)
-        return sum(weight.numel() for weight in HyenaLM(mixer).blocks.parameters())
+        shape = {"n_tokens": 8, "context": 16} | tokens.SHAPE
+        return param_count(LanguageModelConfig(mixer="hyena", order=order, expansion=width, **shape))
 
     width = expansion(StudentKind("hyena", order, True), count, tokens.SHAPE["d_model"])
     usual = count(USUAL_ORDER, 1.0)
@@ -92,7 +91,7 @@ def test_a_task_from_data_to_student(name, small_tasks, tmp_path):
     record = teacher_record(cell, store, None)
     assert (record["kind"], record["data_set"], record["unit"], record["mixes"]) == ("teacher", name, task.unit, True)
     assert np.isfinite(record["score"])
-    assert record["n_test"] >= 16
+    assert record["n_test"] >= 8
     without = dataclasses.replace(cell, mixes=False)
     assert teacher_record(without, store, None)["mixes"] is False
     assert store.has_teacher(cell)
@@ -211,9 +210,8 @@ def test_weights_that_follow_the_input(of):
 
 
 def test_errors_by_hand():
-    torch.manual_seed(0)
     teacher = Encoder(EncoderSpec("attention", 1), generator=torch.Generator().manual_seed(0)).eval()
-    inputs = torch.randn(3, 7, 1)
+    inputs = torch.randn(3, 7, 1, generator=torch.Generator().manual_seed(0))
     np.testing.assert_allclose(errors(teacher, teacher, inputs, None), np.zeros(21))
     student = Encoder(EncoderSpec("pointwise", 1), generator=torch.Generator().manual_seed(1)).eval()
     found = errors(student, teacher, inputs, None)
@@ -222,7 +220,7 @@ def test_errors_by_hand():
             net.norm(layer_tokens(net, inputs, None)[-1]).flatten(0, 1).double() for net in (teacher, student)
         )
     variance = ((wanted - wanted.mean(0)) ** 2).sum(1).mean()
-    np.testing.assert_allclose(found, ((own - wanted) ** 2).sum(1) / variance)
+    np.testing.assert_allclose(found, ((own - wanted) ** 2).sum(1) / variance, rtol=1e-6)
 
 
 def test_errors_against_properties():
@@ -240,14 +238,3 @@ def test_number_of_series_whose_weights_are_computed():
     assert rows_of(32, 1000, 4) == 5
     assert rows_of(32, 100_000, 4) == 2
     assert rows_of(1, 100, 4) == 2
-
-
-def test_gradients_and_sizes_of_tokens(small_tasks, tmp_path):
-    cell = Teacher("memory", data_of("memory", None).checksum, tasks.NEXT_TOKEN, 0, 1)
-    store = Store(tmp_path)
-    teacher_record(cell, store, None)
-    health = student_record(Student(cell, "control", 1), store, None)["health"]
-    assert np.shape(health["signal"])[0] == 2
-    assert len(health["step"]) == len(health["loss"]) == len(health["gradient_norm"]) <= trainings.MOMENTS
-    whole = np.array(health["gradient_norm"])
-    assert (np.linalg.norm(health["block_gradient_norms"], axis=0) <= whole * 1.001).all()
