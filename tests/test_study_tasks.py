@@ -73,6 +73,16 @@ def test_equal_weights_are_equal(order):
     assert (width > 1) == (order < USUAL_ORDER)
 
 
+def test_the_nearest_width():
+    """Each channel has 22 weights; 3.5 channels are as near to 3 as to 4, and there are at most 255."""
+    kind = StudentKind("hyena", 4, True)
+
+    def found(wanted):
+        return 64 * expansion(kind, lambda order, width: wanted if order == USUAL_ORDER else 22 * 64 * width, 64)
+
+    assert [found(wanted) for wanted in (22, 0, 22 * 3.4, 22 * 3.5, 22 * 3.6, 1e9)] == [1, 1, 3, 3, 4, 255]
+
+
 def test_width_is_one_otherwise():
     for kind in (StudentKind("hyena", 8), StudentKind("hyena", USUAL_ORDER, True)):
         assert expansion(kind, lambda order, width: 1 / 0, 64) == 1
