@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from benchmarks.data import chosen_sets
-from benchmarks.hyena_vs_mha import cells, runner
+from benchmarks.hyena_vs_mha import cells, runner, series, tasks, trainings
 from benchmarks.hyena_vs_mha.cells import Store, Student
 from benchmarks.hyena_vs_mha.config import FULL_TIME, QUICK_TIME, Config, from_arguments
 from benchmarks.hyena_vs_mha.cost import EXPLICIT, FUSED, TASKS, known
+from benchmarks.hyena_vs_mha.tasks import SYNTHETIC
 from benchmarks.study.records import file_name
 from sigfeat import MHAEmbedder
 from tests.pages import ROOT
@@ -20,7 +21,7 @@ LENGTHS = (15, 12)  # of the series of both classes
 
 
 @pytest.fixture
-def series(monkeypatch):
+def panels(monkeypatch):
     """A data set of series of unequal lengths in place of files."""
 
     def load(name, part, folder):
@@ -29,10 +30,13 @@ def series(monkeypatch):
         X[1::2, :, LENGTHS[1] :] = np.nan
         return X, y
 
-    monkeypatch.setattr(cells, "load", load)
-    cells.data.cache_clear()
+    monkeypatch.setattr(tasks, "load", load)
+    kept = (tasks.data_of, trainings.models_of)
+    for function in kept:
+        function.cache_clear()
     yield
-    cells.data.cache_clear()
+    for function in kept:
+        function.cache_clear()
 
 
 @pytest.fixture
@@ -48,11 +52,13 @@ def reports(monkeypatch):
 def config(tmp_path, reports):
     return Config(
         data=None,
-        sets=("A",),
+        tasks=("A",),
         objectives=("random",),
         students=("hyena", "control"),
         orders=(2,),
+        matches=("width",),
         seeds=1,
+        teacher_epochs=1,
         max_epochs=1,
         lengths=(8,),
         attention_up_to=100,
@@ -97,20 +103,24 @@ def measured(monkeypatch):
     return names
 
 
-def test_records_and_files(series, config, no_costs, reports):
+def test_records_and_files(panels, config, no_costs, reports):
     config = dataclasses.replace(config, objectives=("supervised",), students=("hyena", "s4", "gru"))
     records = runner.run(config)
     teachers, students, costs = ([r for r in records if r["kind"] == kind] for kind in ("teacher", "student", "cost"))
-    assert [(r["objective"], r["n_train"], r["n_channels"], r["n_timepoints"]) for r in teachers] == [
-        ("supervised", 14, 2, 15)
+    assert [(r["mixes"], r["n_train"], r["n_channels"], r["n_timepoints"]) for r in teachers] == [
+        (True, 14, 2, 15),
+        (False, 14, 2, 15),
     ]
+    assert {(r["data_set"], r["objective"], r["unit"]) for r in teachers} == {("A", "supervised", "accuracy")}
     assert [r["student"] for r in students] == ["Hyena order 2", "S4D", "GRU"]
     assert no_costs == [((FUSED, EXPLICIT, *(record["student"] for record in students)), 8, task) for task in TASKS]
     assert [(record["name"], record["task"]) for record in costs] == [
         (name, task) for names, _, task in no_costs for name in names
     ]
     for record in students:
-        assert set(record["accuracy"]) == set(record["agreement"]) == {"ridge", "logistic"}
+        assert 0 <= record["score"] <= 1
+        assert 0 <= record["agreement"] <= 1
+        assert set(record["attention"]) == {"entropy", "distance", "dependence"}
         assert np.shape(record["layers"]) == (3, 3)
         health = record["health"]
         assert health["step"] == list(range(1, 21))
@@ -124,47 +134,80 @@ def test_records_and_files(series, config, no_costs, reports):
     assert reports == [(records, found["circumstances"], config.out)]
 
 
-def test_figures_of_a_student_are_those_of_the_embedders(series, config, no_costs, monkeypatch):
+def test_figures_of_a_student_are_those_of_the_embedders(panels, config, no_costs, monkeypatch):
     config = dataclasses.replace(config, students=("control",))
     fitted = []
-    unfitted = cells._unfitted
-    monkeypatch.setattr(cells, "_unfitted", lambda *rest: fitted.append(unfitted(*rest)) or fitted[-1])
+    distil = series.SeriesModels.distil
+    monkeypatch.setattr(
+        series.SeriesModels, "distil", lambda *rest: fitted.append((rest[0], distil(*rest))) or fitted[-1][1]
+    )
     record = next(record for record in runner.run(config) if record["kind"] == "student")
-    student = fitted[0]
+    models, student = fitted[0]
     assert student.encoder_.spec.mixer == "pointwise"
-    X_test, y_test = cells.load("A", "TEST", None)
+    X_test, y_test = tasks.load("A", "TEST", None)
     found = student.fidelity(X_test)
     assert record["fidelity"]["token_r2"] == pytest.approx(found["token_r2"], rel=1e-5)
-    by_class = cells._predictions(student, *cells.load("A", "TRAIN", None), X_test)["ridge"]
-    assert record["accuracy"]["ridge"] == pytest.approx(np.mean(by_class == y_test), rel=1e-5)
+    score, by_class = models.judge(student)
+    assert record["score"] == pytest.approx(np.mean(by_class == y_test), rel=1e-5) == pytest.approx(score, rel=1e-5)
     tokens = student.tokens(X_test)
-    series, mask = cells._standardised(student, X_test)
+    inputs, mask = models.sample(student, 14)
     assert mask.sum() == 7 * sum(LENGTHS)
     with torch.no_grad():
-        own = student.encoder_(series, mask).numpy().transpose(0, 2, 1)
-    np.testing.assert_allclose(own[0], tokens[0], atol=1e-5)
-    np.testing.assert_allclose(own[1, :, : LENGTHS[1]], tokens[1, :, : LENGTHS[1]], atol=1e-5)
+        own = student.encoder_(inputs, mask).numpy().transpose(0, 2, 1)
+    for row, of_test in enumerate(np.random.default_rng(0).permutation(14)):
+        length = LENGTHS[of_test % 2]
+        np.testing.assert_allclose(own[row, :, :length], tokens[of_test, :, :length], atol=1e-5)
 
 
-def test_a_study_that_was_stopped_goes_on(series, config, no_costs, measured):
+def test_a_study_that_was_stopped_goes_on(panels, config, no_costs, measured):
     measured.stop_after = 2
     with pytest.raises(KeyboardInterrupt):
         runner.run(config)
     measured.stop_after = None
     records = runner.run(config)
-    assert len(measured) == len(set(measured)) == 1 + 2 + 2
-    assert len(records) == 1 + 2 + 2 * 3
+    assert len(measured) == len(set(measured)) == 2 + 2 + 2
+    assert len(records) == 2 + 2 + 2 * 3
     assert runner.run(config) == records
-    assert len(measured) == 1 + 2 + 2
+    assert len(measured) == 2 + 2 + 2
 
 
-def test_further_orders_and_seeds_only_add_cells(series, config):
+@pytest.mark.parametrize("students", [(), ("hyena",), ("hyena", "control")])
+@pytest.mark.parametrize("matches", [("width",), ("weights",), ("width", "weights")])
+def test_order_of_cells(panels, config, students, matches):
+    """Teachers, controls, and students of equal weights last; order 2 is the same student in both comparisons."""
+    config = dataclasses.replace(
+        config, tasks=("A", "recall"), students=students, orders=(1, 2), matches=matches, seeds=2, max_epochs=None
+    )
+    teachers, found, costs = runner.phases(config)
+    wide = ["Hyena order 1", "Hyena order 2"] if "hyena" in students and "width" in matches else []
+    equal = ["Hyena order 1, equal weights", "Hyena order 2, equal weights"]
+    equal = equal[: 1 if wide else 2] if "hyena" in students and "weights" in matches else []
+    first = [*wide, *(["control"] if "control" in students else [])]
+    cells_of_teachers = [(task, seed) for seed in (0, 1) for task in ("A", "recall")]
+    assert [(cell.task, cell.seed, cell.mixes) for cell in teachers] == [
+        (*cell, mixes) for mixes in (True, False) for cell in cells_of_teachers
+    ]
+    assert [(cell.teacher.task, cell.teacher.seed, cell.student) for cell in found] == [
+        (*cell, name) for names in (first, equal) for cell in cells_of_teachers for name in names
+    ]
+    assert {cell.objective for cell in teachers} == {"random", "next token"}
+    assert {cell.max_epochs for cell in found} <= {
+        tasks.task_of("A").student_epochs,
+        SYNTHETIC["recall"].student_epochs,
+    }
+    assert all(cell.teacher.mixes for cell in found)
+    assert {cell.mixers for cell in costs} == {
+        (FUSED, EXPLICIT, *(["Hyena order 1", "Hyena order 2"] if "hyena" in students else []))
+    }
+
+
+def test_further_orders_and_seeds_only_add_cells(panels, config):
     def cells_of(**changed):
         return {file_name(cell) for kind in runner.phases(dataclasses.replace(config, **changed)) for cell in kind}
 
     before = cells_of()
     assert before < cells_of(seeds=2, lengths=(8, 16))
-    teachers, students, costs = runner.phases(dataclasses.replace(config, max_epochs=2))
+    teachers, students, costs = runner.phases(dataclasses.replace(config, max_epochs=2, teacher_epochs=2))
     of_costs = {file_name(cell) for cell in costs}
     more = cells_of(orders=(1, 2))
     assert before - more == of_costs  # all mixers take turns: another one needs new rounds
@@ -175,7 +218,7 @@ def test_further_orders_and_seeds_only_add_cells(series, config):
     assert all(name.replace("-", "").isalnum() for name in before)
 
 
-def test_slow_mixers_are_left_out_at_great_lengths(series, config, no_costs):
+def test_slow_mixers_are_left_out_at_great_lengths(panels, config, no_costs):
     config = dataclasses.replace(config, lengths=(8, 16), attention_up_to=8)
     records = [record for record in runner.run(config) if record["kind"] == "cost"]
     found = {(record["name"], record["length"]): record.get("failure") for record in records}
@@ -183,7 +226,7 @@ def test_slow_mixers_are_left_out_at_great_lengths(series, config, no_costs):
     assert no_costs[-1] == (("Hyena order 2",), 16, "training")
 
 
-def test_lost_teachers_and_broken_records_are_made_again(series, config, no_costs, measured):
+def test_lost_teachers_and_broken_records_are_made_again(panels, config, no_costs, measured):
     config = dataclasses.replace(config, students=("control",))
     before = runner.run(config)
     teachers, students, _ = runner.phases(config)
@@ -191,27 +234,29 @@ def test_lost_teachers_and_broken_records_are_made_again(series, config, no_cost
     for path in (config.out / "teachers").glob("*/*"):
         path.write_bytes(b"")
     store.path(students[0]).write_text("{")
-    assert store.teacher(teachers[0]) is None
+    models = trainings.models_of("A", None)
+    assert store.teacher(teachers[0], models) is None
     del measured[:]
     after = runner.run(config)
     assert measured == [str(teachers[0]), str(students[0])]
-    assert after[1]["similarity"] == before[1]["similarity"]
-    assert isinstance(store.teacher(teachers[0]), MHAEmbedder)
+    assert after[2]["similarity"] == before[2]["similarity"]
+    assert isinstance(store.teacher(teachers[0], models), MHAEmbedder)
+    assert [store.has_teacher(cell) for cell in teachers] == [True, False]  # those without mixing are not needed again
 
 
-def test_a_teacher_that_fails_and_its_students_are_left_out(series, config, no_costs, monkeypatch, capsys):
+def test_a_teacher_that_fails_and_its_students_are_left_out(panels, config, no_costs, monkeypatch, capsys):
     class Failing(MHAEmbedder):
         def fit(self, X, y=None):
             raise ValueError("training diverged")
 
-    monkeypatch.setattr(cells, "MHAEmbedder", Failing)
-    assert {record["kind"] for record in runner.run(config)} == {"cost"}
+    monkeypatch.setattr(series, "MHAEmbedder", Failing)
+    assert [record.get("mixes") for record in runner.run(config) if record["kind"] != "cost"] == [False]
     failures = capsys.readouterr().err
     assert "A random seed 0 attention: not measured: training diverged" in failures
     assert "A random seed 0 control: not measured: there is no A random seed 0 attention" in failures
 
 
-def test_runs_are_logged_once(series, config, no_costs, monkeypatch):
+def test_runs_are_logged_once(panels, config, no_costs, monkeypatch):
     logged, pictures = [], []
 
     class Noting(runner.TRACKERS["wandb"]):
@@ -224,14 +269,14 @@ def test_runs_are_logged_once(series, config, no_costs, monkeypatch):
     monkeypatch.setitem(runner.TRACKERS, "wandb", Noting)
     config = dataclasses.replace(config, tracker="wandb", students=("control",))
     runner.run(config)
-    assert len(logged) == 2
-    _, settings, values, curves, steps = logged[1]
+    assert len(logged) == 3
+    _, settings, values, curves, steps = logged[2]
     assert (settings["student"], settings["seed"], settings["max_epochs"]) == ("control", 0, 1)
-    assert {"fidelity/token_r2", "accuracy/ridge", "similarity/linear CKA/value", "seconds"} <= set(values)
+    assert {"fidelity/token_r2", "score", "similarity/linear CKA/value", "seconds"} <= set(values)
     assert all(len(curve) == len(steps) == 20 for curve in curves.values())
-    assert pictures == [{"number of records": 2 + 2 * 2}]
+    assert pictures == [{"number of records": 3 + 2 * 2}]
     runner.run(config)
-    assert len(logged) == 2
+    assert len(logged) == 3
 
 
 @pytest.fixture
@@ -255,13 +300,31 @@ def test_sets_of_a_folder(folder):
 
 
 def test_a_folder_without_names_of_sets(folder, capsys):
-    assert from_arguments(["--full", "--data", str(folder)]).sets == ("BasicMotions",)
-    assert capsys.readouterr().err == f"data sets from {folder}: BasicMotions\n"
-    assert from_arguments(["--data", str(folder), "--sets", "Cars"]).sets == ("Cars",)
+    (folder / "BasicMotions").rename(folder / "ERing")
+    for part in ("TRAIN", "TEST"):
+        (folder / "ERing" / f"BasicMotions_{part}.ts").rename(folder / "ERing" / f"ERing_{part}.ts")
+    synthetic = ("pointer", "recall", "induction", "copying", "text")
+    assert from_arguments(["--full", "--data", str(folder)]).tasks == (*synthetic, "ERing")
+    assert capsys.readouterr().err == f"data sets from {folder}: ERing\n"
+    assert from_arguments(["--data", str(folder)]).tasks == ("memory", "Apples", "Cars", "Dogs")
+    assert capsys.readouterr().err == f"data sets from {folder}: Apples, Cars, Dogs\n"
+    assert from_arguments(["--data", str(folder), "--tasks", "Cars", "text"]).tasks == ("Cars", "text")
     assert capsys.readouterr().err == ""
     with pytest.raises(SystemExit):
         from_arguments(["--data", str(folder / "Half")])
     assert f"--data {folder / 'Half'}: there is no data set" in capsys.readouterr().err
+
+
+def test_presets_without_a_folder(capsys):
+    """Data sets that sktime does not ship are left out, and it is reported."""
+    assert from_arguments([]).tasks == ("memory", "BasicMotions")
+    assert capsys.readouterr().err == ""
+    full = from_arguments(["--full"])
+    assert set(full.tasks) <= set(SYNTHETIC)
+    assert (full.max_epochs, full.teacher_epochs, full.matches) == (None, None, ("width", "weights"))
+    assert "without --data DIR, there is no data set UWaveGestureLibrary" in capsys.readouterr().err
+    assert from_arguments(["--students"]).students == ()
+    assert from_arguments(["--teacher_epochs", "3", "--max_epochs", "2"]).teacher_epochs == 3
 
 
 def test_times_are_the_same_everywhere(capsys):
@@ -282,8 +345,12 @@ def test_arguments_go_over_a_file_and_a_file_over_a_preset(tmp_path):
     assert (config.orders, config.seeds, config.students, str(config.out)) == ((2, 5), 2, ("hyena",), "somewhere")
     assert config.limit == 1.5
     full = from_arguments(["--full"])
-    assert (config.sets, config.lengths, config.max_epochs) == (full.sets, full.lengths, full.max_epochs)
+    assert (config.tasks, config.lengths, config.max_epochs) == (full.tasks, full.lengths, full.max_epochs)
     assert from_arguments([]) == from_arguments(["--quick"])
+    path.write_text('tasks = ["text", "A"]\nmatches = ["weights"]\nstudents = []\nteacher_epochs = 4\n')
+    config = from_arguments(["--config", str(path)])
+    assert (config.tasks, config.matches, config.students) == (("text", "A"), ("weights",), ())
+    assert (config.teacher_epochs, config.max_epochs) == (4, None)
 
 
 @pytest.mark.parametrize(
@@ -291,6 +358,8 @@ def test_arguments_go_over_a_file_and_a_file_over_a_preset(tmp_path):
     [
         (["--orders", "0"], "argument --orders: must be at least 1, got 0"),
         (["--students", "rnn"], "argument --students: invalid choice: 'rnn'"),
+        (["--matches", "length"], "argument --matches: invalid choice: 'length'"),
+        (["--sets", "A"], "unrecognized arguments: --sets A"),
         (["--limit", "0"], "argument --limit: must be above 0, got 0"),
         (["--config", "nowhere.toml"], "--config nowhere.toml cannot be read"),
         (["--depth", "3"], "unrecognized arguments: --depth 3"),

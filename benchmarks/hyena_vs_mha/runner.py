@@ -75,8 +75,9 @@ def phases(config: Config) -> tuple[list[Teacher], list[Student], list[Cost]]:
     equal = [f"{name}{EQUAL_WEIGHTS}" for name in hyenas] if "weights" in config.matches else []
     if wide and f"{HYENA} {USUAL_ORDER}" in wide:  # the same student in both comparisons
         equal = [name for name in equal if name != f"{HYENA} {USUAL_ORDER}{EQUAL_WEIGHTS}"]
+    checksums = {name: data_of(name, config.data).checksum for name in config.tasks}
     teachers = [
-        Teacher(name, data_of(name, config.data).checksum, objective, seed, config.teacher_epochs)
+        Teacher(name, checksums[name], objective, seed, config.teacher_epochs)
         for seed in range(config.seeds)
         for name in config.tasks
         for objective in (config.objectives if isinstance(task_of(name), SeriesTask) else (NEXT_TOKEN,))

@@ -64,7 +64,8 @@ class SeriesModels:
         """Keep a teacher."""
         model.save(path)
 
-    def load(self, path: Path) -> MHAEmbedder:
+    @staticmethod
+    def load(path: Path) -> MHAEmbedder:
         """A teacher that was kept."""
         return MHAEmbedder.load(path)
 

@@ -1,5 +1,7 @@
 """Students by their names."""
 
+import bisect
+import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,7 +39,7 @@ def expansion(kind: StudentKind, count: Callable[[int, float], int], d_model: in
     kind : StudentKind
         A Hyena.
     count : callable
-        Number of weights for an order and an expansion.
+        Number of weights for an order and an expansion, which increases with the expansion.
     d_model : int
         Width of the tokens.
     """
@@ -45,4 +47,7 @@ def expansion(kind: StudentKind, count: Callable[[int, float], int], d_model: in
         return 1.0
     wanted = count(USUAL_ORDER, 1.0)
     widths = range(1, 4 * d_model)
-    return min(widths, key=lambda width: abs(count(kind.order, width / d_model) - wanted)) / d_model
+    weights = functools.cache(lambda width: count(kind.order, width / d_model))
+    above = bisect.bisect_left(widths, wanted, key=weights)  # a wider Hyena has more weights
+    nearest = widths[max(above - 1, 0) : above + 1]
+    return min(nearest, key=lambda width: abs(weights(width) - wanted)) / d_model

@@ -84,7 +84,8 @@ class TokenModels:
         """Keep a teacher."""
         model.save(path)
 
-    def load(self, path: Path) -> HyenaLM:
+    @staticmethod
+    def load(path: Path) -> HyenaLM:
         """A teacher that was kept."""
         return HyenaLM.load(path)
 

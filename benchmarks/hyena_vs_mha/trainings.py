@@ -57,14 +57,14 @@ class Store(Records):
     """Records of finished cells and the teachers, in a folder."""
 
     def teacher(self, cell: Teacher, models: Any) -> Any:
-        """A trained teacher, or None."""
+        """A trained teacher, or None if there is none that can be loaded."""
         with contextlib.suppress(OSError, ValueError):
             return models.load(self._weights(cell))
         return None
 
     def has_teacher(self, cell: Teacher) -> bool:
-        """Whether a trained teacher is kept."""
-        return self._weights(cell).is_dir()
+        """Whether a trained teacher is kept, and can be loaded."""
+        return self.teacher(cell, _kind(cell.task)) is not None
 
     def keep_teacher(self, cell: Teacher, models: Any, teacher: Any) -> None:
         """Keep a trained teacher."""
@@ -79,9 +79,11 @@ class Store(Records):
 @functools.lru_cache(maxsize=2)
 def models_of(task: str, folder: Path | None) -> SeriesModels | TokenModels:
     """How networks are trained and judged on a task."""
-    found = task_of(task)
-    kind = SeriesModels if isinstance(found, SeriesTask) else TokenModels
-    return kind(found, data_of(task, folder))
+    return _kind(task)(task_of(task), data_of(task, folder))
+
+
+def _kind(task: str) -> Any:
+    return SeriesModels if isinstance(task_of(task), SeriesTask) else TokenModels
 
 
 def teacher_record(cell: Teacher, store: Store, folder: Path | None) -> Record:
