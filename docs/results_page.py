@@ -31,6 +31,7 @@ TABLES = {  # file: title, and the command that measures it and, with --table, p
     "pointer.json": ("The pointer task", "benchmarks.pointer"),
     "language_model.json": ("Language models", "benchmarks.language_model"),
     "streaming_inference.json": ("Language models, token by token and at length", "benchmarks.streaming_inference"),
+    "long_series.json": ("Students on longer series than in training", "benchmarks.long_series"),
     "kernels.json": ("Speed of the compiled loops", "benchmarks.speed"),
     "gpu.json": ("On a GPU", "benchmarks.gpu"),
 }

@@ -244,3 +244,19 @@ for path in PATHS.values():
 """
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}  # the loops are compiled anew, with the longer table
     subprocess.run([sys.executable, "-c", script], check=True, env=environment, cwd=Path(__file__).parents[1])
+
+
+@pytest.mark.parametrize("pooling", trainable_poolings())
+def test_the_work_for_tokens_does_not_grow_with_the_number_of_windows(pooling, monkeypatch):
+    looked_at = []
+
+    def counted(values, *args, **options):
+        looked_at.append(values.shape[-1])
+        return pooled_tensor(values, *args, **options)
+
+    monkeypatch.setattr("sigfeat.nn.pooling.pooled", counted)
+    tokens = torch.from_numpy(np.random.default_rng(0).normal(size=(2, 1000, 3)))
+    bounds = torch.tensor([[10 * k, 10 * k + 10] for k in range(100)]).expand(2, 100, 2)
+    found = pool_tokens(tokens, bounds, pooling)
+    assert sum(looked_at) == 1000
+    np.testing.assert_array_equal(found[:, 7:8], pool_tokens(tokens[:, 70:80], torch.tensor([[[0, 10]]] * 2), pooling))

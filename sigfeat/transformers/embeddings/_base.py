@@ -16,7 +16,7 @@ from sigfeat._devices import Device
 from sigfeat._validation import CallbackSupportMixin, Interval, RandomState, StrOptions, check_is_fitted
 from sigfeat.nn.devices import check_device, thread_limit
 from sigfeat.nn.encoder import Encoder, EncoderSpec, n_parameters
-from sigfeat.nn.layers import inside, real_points
+from sigfeat.nn.layers import real_points
 from sigfeat.nn.mixers.spectra import forget_spectra
 from sigfeat.nn.pooling import pool_tokens
 from sigfeat.nn.training.loop import Objective, train
@@ -128,12 +128,15 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
         check_output_size(len(X), width * longest, X.dtype, f"tokens of {type(self).__name__}", remedy=REMEDY)
         panel = np.full((len(X), width, longest), np.nan, dtype=X.dtype)
         with np.errstate(over="ignore"), self._computing():  # `_check_tokens` reports an overflow
-            for rows, series, own, mask in self._batches(X, lengths):
-                real = inside(own, series.shape[1])
-                tokens = self.encoder_(series, mask).masked_fill(~real, 0.0)
-                values = tokens.transpose(1, 2).cpu().numpy().astype(X.dtype)
+            for rows, series, _, mask in self._batches(X, lengths):
+                tokens = self.encoder_(series, mask)
+                if mask is not None:
+                    tokens = tokens.masked_fill(~mask[..., None], 0.0)
+                values = tokens.transpose(1, 2).cpu().numpy().astype(X.dtype, copy=False)
                 self._check_tokens(values)
-                panel[rows, :, : series.shape[1]] = np.where(real.transpose(1, 2).cpu().numpy(), values, np.nan)
+                if mask is not None:
+                    values = np.where(mask[:, None].cpu().numpy(), values, np.nan)
+                panel[rows, :, : series.shape[1]] = values
         return panel
 
     def save(self, path: str | Path) -> None:
