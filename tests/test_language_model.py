@@ -289,6 +289,13 @@ def test_wrong_files(tmp_path):
         with pytest.raises(ValueError, match="model.json cannot be loaded"):
             HyenaLM.load(folder)
     document = json.loads(good)
+    values.write_text(json.dumps(document | {"version": 1}))
+    with pytest.raises(ValueError, match="model.json cannot be loaded: format version must be 2, got 1"):
+        HyenaLM.load(folder)
+    unknown = document | {"config": document["config"] | {"positions": "learnt"}}
+    values.write_text(json.dumps(unknown))
+    with pytest.raises(ValueError, match="model.json cannot be loaded: positions must be one of .*, got 'learnt'"):
+        HyenaLM.load(folder)
     document["config"]["d_model"] = 8
     values.write_text(json.dumps(document))
     with pytest.raises(ValueError, match="it does not fit model.json"):
