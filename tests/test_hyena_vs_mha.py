@@ -213,7 +213,7 @@ def test_further_orders_and_seeds_only_add_cells(panels, config):
     assert before - more == of_costs  # all mixers take turns: another one needs new rounds
     assert not before & {file_name(cell) for cell in (*teachers, *students)}
     assert before >= {file_name(cell) for cell in costs}
-    other = Student(dataclasses.replace(teachers[0], data="another checksum"), "control")
+    other = Student(dataclasses.replace(teachers[0], data="another checksum"), "control", 1)
     assert file_name(other) not in before
     assert all(name.replace("-", "").isalnum() for name in before)
 

@@ -152,9 +152,9 @@ def test_a_language_model_without_mixing(small_tasks):
     inputs = torch.from_numpy(models.data.test[:2].copy())
     changed = inputs.clone()
     changed[:, :-1] = changed[:, :-1].flip(1)
+    mixing = models.teach(tasks.NEXT_TOKEN, 0, True, 1)
     with torch.no_grad():
         torch.testing.assert_close(model(changed)[:, -1], model(inputs)[:, -1])
-        mixing = models.teach(tasks.NEXT_TOKEN, 0, True, 1)
         assert not torch.allclose(mixing(changed)[:, -1], mixing(inputs)[:, -1])
 
 
