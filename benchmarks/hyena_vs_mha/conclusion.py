@@ -131,10 +131,11 @@ def _of_rivals(place: tuple[str, str], rows: Sequence[Record]) -> list[str]:
     single = math.isnan(gain[1])
     if not (gain[0] > 0 if single else gain[0] > gain[1]):
         return []
+    seeds = best["by_seed"]["token_r2"].keys() & rival["by_seed"]["token_r2"].keys()
+    theirs, ours = (shown(spread(row["by_seed"]["token_r2"][seed] for seed in seeds), 4) for row in (rival, best))
     return [
-        f"{title(place)}: Hyena loses to {rival['student']}, which explains {shown(rival['token_r2'], 4)} of the "
-        f"variance of the tokens ({best['student']}: {shown(best['token_r2'], 4)})"
-        f"{'; with one seed, this may be chance' if single else ''}."
+        f"{title(place)}: Hyena loses to {rival['student']}, which explains {theirs} of the variance of the tokens "
+        f"({best['student']}: {ours}, {in_seeds(len(seeds))}{'; this may be chance' if single else ''})."
     ]
 
 

@@ -48,7 +48,7 @@ def _skills(found: dict[Gap, Orders], name: str) -> Table:
     lines = []
     for gap, orders in found.items():
         skills = [shown(orders.skills[order], 2) if order in orders.skills else "" for order in all_orders]
-        reached = next((str(order) for order, skill in orders.skills.items() if skill[0] >= REACHED), "none")
+        reached = next((str(order) for order, skill in orders.skills.items() if round(skill[0], 2) >= REACHED), "none")
         enough = str(orders.enough) if orders.is_compared else ""
         places = [title(gap.place), shown(gap.gap, 2), str(orders.n_seeds)]
         lines.append([*places, *skills, str(orders.best), enough, reached, shown(orders.lost)])

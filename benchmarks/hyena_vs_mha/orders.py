@@ -211,7 +211,7 @@ def _compared(orders: Orders) -> str:
 def _unreached(gap: Gap, best: Orders, rows: Sequence[Record]) -> list[str]:
     """Whether no order imitates the teacher well, and who does it better."""
     most = best.skills[best.best][0]
-    if math.isnan(best.error) or most >= REACHED:
+    if math.isnan(best.error) or round(most, 2) >= REACHED:
         return []
     better = [
         row
