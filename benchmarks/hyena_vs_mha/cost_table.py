@@ -192,7 +192,8 @@ def crossover(lengths: Sequence[int], seconds: ArrayLike, of_reference: ArrayLik
 def as_time(ratio: float, other: str = "") -> str:
     """In words, the time of one mixer beside that of another, which takes so many times as long."""
     if ratio < 1:
-        return f"{digits(1 / ratio)} times as long{f' as {other}' if other else ''}"
+        times = "about as long" if digits(1 / ratio) == "1" else f"{digits(1 / ratio)} times as long"
+        return f"{times}{f' as {other}' if other else ''}"
     return f"{_part(ratio)} of the time{f' of {other}' if other else ''}"
 
 
