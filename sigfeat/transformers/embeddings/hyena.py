@@ -134,7 +134,7 @@ class HyenaEmbeddingTransformer(DistilledEmbedder):
 
     Notes
     -----
-    Padding does not change the features of a series. The filters do not depend on the length of a series. However, their
+    Padding does not change the features of a series. The filters do not depend on the length of a series, but their
     values at lags longer than all series of `fit` were never trained: split much longer series into parts. Time
     O(n_timepoints (d_model + log n_timepoints) d_model order n_layers) for each series, by fast Fourier transforms.
 
