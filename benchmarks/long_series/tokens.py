@@ -73,7 +73,7 @@ def _outputs(model: HyenaLM, test: TokenTask) -> tuple[Tensor, NDArray[np.int64]
     n_together = max(1, TOKENS_AT_ONCE // tokens.shape[1])
     with torch.no_grad():
         last = torch.cat([model.norm(layer_tokens(model, part)[-1]) for part in tokens.split(n_together)])
-        return last, model.head(last[asked]).argmax(-1).numpy()
+        return last, model.head(last[asked][None])[0].argmax(-1).numpy()
 
 
 def _compared(outputs: dict[str, tuple[Tensor, NDArray[np.int64]]], network: str, test: TokenTask) -> Record:
