@@ -51,7 +51,7 @@ def test_tables_are_made_from_what_is_written(tiny, monkeypatch, capsys):
     assert [part["length"] for part in results["memory 0"]["records"]] == [16] * 4 + [32] * 4
     for text in (
         "| crops of 512 |",
-        "| one pass |",
+        " one pass |",
         "Hyena order 2, short filters",
         "Accuracy by chance: memory 0.125",
     ):
