@@ -89,10 +89,10 @@ def test_a_student_that_equals_its_teacher(mixer):
 def test_terms():
     """The loss is the weighted sum of its terms, and each of them is what its definition says."""
     student, teacher = model_of("hyena"), teacher_of()
-    names = ("tokens", "pooled", "mixers", "logits")
-    none = dict.fromkeys(names, 0)
+    names = ("tokens", "pooled", "logits")
+    none = dict.fromkeys((*names, "forced"), 0)
     alone = {name: loss_of(objective_of(student, teacher, **(none | {name: 1}))) for name in names}
-    weights = {"tokens": 0.5, "pooled": 2, "mixers": 3, "logits": 7}
+    weights = {"tokens": 0.5, "pooled": 2, "logits": 7, "forced": 0}
     whole = sum(weights[name] * alone[name] for name in names)
     assert loss_of(objective_of(student, teacher, **weights)) == pytest.approx(whole, rel=1e-5)
     tokens = torch.tensor(list(ROUND * 4)).unfold(0, 32, 1)[:4]
@@ -107,28 +107,44 @@ def test_terms():
     goal, found = goal.mean(1), found.mean(1)
     variance = (goal - goal.mean(0)).square().mean()
     assert alone["pooled"] == pytest.approx(float((found - goal).square().mean() / variance), rel=1e-3)
-    mixers = objective_of(student, teacher, **(none | {"mixers": 1}))
-    mixers.progress = 0.75
-    assert loss_of(mixers) == pytest.approx(alone["mixers"] / 4, rel=1e-5)
+    forced = objective_of(student, teacher, **(weights | {"forced": 0.5}))
+    tokens_of_teacher = layer_tokens(teacher, tokens)[:-1]
+    with torch.no_grad():
+        distances = [
+            _relative(*(block.mix(x, None) for block in blocks))
+            for x, *blocks in zip(tokens_of_teacher, teacher.blocks, student.blocks, strict=True)
+        ]
+    assert loss_of(forced) == pytest.approx(np.mean(distances), rel=1e-3)
+    forced.progress = 0.5
+    assert loss_of(forced) == pytest.approx(whole, rel=1e-5)
     objective = objective_of(student, teacher, **weights).eval()
     assert loss_of(objective) == pytest.approx(alone["logits"], rel=1e-5)
+
+
+def _relative(goal, found):
+    return float((found - goal).square().mean() / (goal - goal.mean((0, 1))).square().mean())
 
 
 def test_networks_of_other_sizes():
     """The terms that do not apply are omitted."""
     teacher = teacher_of()
     deeper = objective_of(model_of("hyena", n_layers=3), teacher)
-    assert loss_of(deeper) == pytest.approx(loss_of(objective_of(deeper.trained, teacher, mixers=0)))
+    assert loss_of(deeper) == pytest.approx(loss_of(objective_of(deeper.trained, teacher, forced=0)))
     wider = objective_of(model_of("hyena", d_model=24), teacher)
-    alone = objective_of(wider.trained, teacher, tokens=0, pooled=0, mixers=0)
+    alone = objective_of(wider.trained, teacher, tokens=0, pooled=0, forced=0)
     assert loss_of(wider) == pytest.approx(loss_of(alone))
 
 
-@pytest.mark.parametrize("name", ["tokens", "pooled", "mixers", "logits"])
+@pytest.mark.parametrize("name", ["tokens", "pooled", "logits", "forced"])
 @pytest.mark.parametrize("weight", [-1.0, np.nan, np.inf])
 def test_wrong_weights(name, weight):
     with pytest.raises(ValueError, match=f"{name} must be a finite number from 0 up, got {weight}"):
         DistillationWeights(**{name: weight})
+
+
+def test_the_first_part_is_at_most_all():
+    with pytest.raises(ValueError, match="forced must be at most 1, got 1.5"):
+        DistillationWeights(forced=1.5)
 
 
 def test_weights_of_the_terms_of_encoders():
@@ -139,8 +155,8 @@ def test_weights_of_the_terms_of_encoders():
         objective = Distillation(student, teacher, "mean", seeded(), DistillationWeights(**weights)).train()
         return objective(series, lengths).item()
 
-    alone = [loss(**(dict.fromkeys(("tokens", "pooled", "mixers"), 0) | {name: 1})) for name in ("tokens", "pooled")]
-    assert loss(mixers=0, pooled=1, logits=9) == pytest.approx(sum(alone), rel=1e-5)
+    alone = [loss(**(dict.fromkeys(("tokens", "pooled", "forced"), 0) | {name: 1})) for name in ("tokens", "pooled")]
+    assert loss(forced=0, pooled=1, logits=9) == pytest.approx(sum(alone), rel=1e-5)
 
 
 # ---------------------------------------------------------------------------------------------------- weights

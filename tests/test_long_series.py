@@ -58,7 +58,7 @@ def test_tables_are_made_from_what_is_written(tiny, monkeypatch, capsys):
         assert text in printed
     run(monkeypatch, "--table", tiny)
     assert capsys.readouterr().out == printed
-    monkeypatch.setattr(command, "recording_records", None)
+    monkeypatch.setattr(command, "recording_records", pytest.fail)
     run(monkeypatch, "--quick", "--resume", "--out", tiny)
     assert json.loads(tiny.read_text())["results"] == results
 
