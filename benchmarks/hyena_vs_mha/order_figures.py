@@ -48,6 +48,7 @@ def _skills(place, gap: Gap, rows: Sequence[Record]) -> None:
     place.set(xscale="log", xlabel="order of Hyena", title=f"{title(gap.place)}: skill")
     place.set_xticks(sorted(shown), [str(order) for order in sorted(shown)])
     place.minorticks_off()
+    place.set_ylim(min(0.0, place.get_ylim()[0]), 1.0)  # all teachers on one scale
 
 
 def errors_of_attention(records: Sequence[Record]) -> Figure | None:
