@@ -45,6 +45,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
+PAIRS = ((ATTENTION, CONTROL), (WIDE, WIDE_CONTROL))
+
+
 class WithoutMixing(MHAEmbedder):
     """The network of `MHAEmbedder` in which no token depends on another, except through the embedding of points."""
 
@@ -101,7 +104,7 @@ def measured(name: str, variant: str, seed: int, X: np.ndarray, y: np.ndarray) -
 
 
 def table(records: list[dict[str, Any]]) -> str:
-    """Markdown: accuracies of all variants, and the mixing gap; the largest gap first."""
+    """Markdown: accuracies of all variants, and both mixing gaps; the largest gap with neighbours first."""
     rows = []
     for name in dict.fromkeys(row["data_set"] for row in records):
         own = [row for row in records if row["data_set"] == name]
@@ -109,12 +112,12 @@ def table(records: list[dict[str, Any]]) -> str:
             variant: statistics.mean(row["accuracy"] for row in own if row["variant"] == variant)
             for variant in dict.fromkeys(row["variant"] for row in own)
         }
-        if {ATTENTION, CONTROL} <= means.keys():
-            gap = means[ATTENTION] - means[CONTROL]
-            cells = [f"{means[variant]:.3f}" if variant in means else "" for variant in VARIANTS]
-            rows.append((gap, [name, f"{own[0]['n_channels']} x {own[0]['n_timepoints']}", f"{gap:+.3f}", *cells]))
-    rows.sort(key=lambda row: -row[0])
-    header = ["data set", "channels x steps", "mixing gap", *VARIANTS]
+        gaps = [means.get(one, np.nan) - means.get(other, np.nan) for one, other in PAIRS]
+        cells = ["" if np.isnan(gap) else f"{gap:+.3f}" for gap in gaps]
+        cells += [f"{means[variant]:.3f}" if variant in means else "" for variant in VARIANTS]
+        rows.append((gaps[1], [name, f"{own[0]['n_channels']} x {own[0]['n_timepoints']}", *cells]))
+    rows.sort(key=lambda row: -np.nan_to_num(row[0], nan=-1.0))
+    header = ["data set", "channels x steps", "gap", "gap, neighbours", *VARIANTS]
     return markdown_table(header, [cells for _, cells in rows])
 
 
