@@ -134,7 +134,7 @@ def fidelity():
         axes.text(1.01, y, f"skill {skill:.2f}".replace("0.", "."), va="center", transform=axes.get_yaxis_transform())
     axes.set(yticks=range(len(found)), yticklabels=found, xlabel="$R^2$ of the tokens of attention", xlim=(None, 1))
     axes.invert_yaxis()
-    axes.legend(loc="lower left")
+    figure.legend(loc="outside upper center", ncols=2)
     return figure
 
 
