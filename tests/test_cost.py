@@ -60,7 +60,7 @@ def test_training_takes_three_times_the_products(name):
     module, x = mixer(name), tokens().requires_grad_()
     by_torch = counted(lambda: module(x).sum().backward())
     # but for the gradients of the lags, and of the first state of a GRU, which nobody asks for
-    assert by_torch == pytest.approx(operations(name, LENGTH, "training")["matrix"], rel=0.01)
+    assert by_torch == pytest.approx(operations(name, LENGTH, "training")["matrix"], rel=0.015)
 
 
 def test_operations_by_hand():
@@ -72,7 +72,7 @@ def test_operations_by_hand():
     # 8 points are padded to 16, whose transform takes 2.5 16 log2(16) = 160 and has 9 frequencies
     hyena = operations("Hyena order 3", 8, batch=1, width=2)
     assert hyena["transform"] == 3 * 2 * 2 * 160
-    assert hyena["elementwise"] == 14 * 8 * 2 + 6 * 3 * 2 * 9
+    assert hyena["elementwise"] == 28 * 8 * 2 + 6 * 3 * 2 * 9
     trained = operations("Hyena order 3", 8, "training", batch=1, width=2)
     assert trained["transform"] == 3 * (3 * 2 * 2 + 3 * 2) * 160
     assert flops(cost.S4D, 8) == sum(operations(cost.S4D, 8).values())

@@ -66,6 +66,7 @@ def config(tmp_path, reports):
         repeat=1,
         limit=60.0,
         n_jobs=1,
+        report=False,
         tracker="csv",
         out=tmp_path / "study",
     )
@@ -300,12 +301,12 @@ def test_sets_of_a_folder(folder):
 
 
 def test_a_folder_without_names_of_sets(folder, capsys):
-    (folder / "BasicMotions").rename(folder / "ERing")
+    (folder / "BasicMotions").rename(folder / "Libras")
     for part in ("TRAIN", "TEST"):
-        (folder / "ERing" / f"BasicMotions_{part}.ts").rename(folder / "ERing" / f"ERing_{part}.ts")
-    synthetic = ("pointer", "recall", "induction", "copying", "text")
-    assert from_arguments(["--full", "--data", str(folder)]).tasks == (*synthetic, "ERing")
-    assert capsys.readouterr().err == f"data sets from {folder}: ERing\n"
+        (folder / "Libras" / f"BasicMotions_{part}.ts").rename(folder / "Libras" / f"Libras_{part}.ts")
+    synthetic = ("pointer", "recall", "induction", "text")
+    assert from_arguments(["--full", "--data", str(folder)]).tasks == (*synthetic, "Libras")
+    assert capsys.readouterr().err == f"data sets from {folder}: Libras\n"
     assert from_arguments(["--data", str(folder)]).tasks == ("memory", "Apples", "Cars", "Dogs")
     assert capsys.readouterr().err == f"data sets from {folder}: Apples, Cars, Dogs\n"
     assert from_arguments(["--data", str(folder), "--tasks", "Cars", "text"]).tasks == ("Cars", "text")

@@ -74,7 +74,7 @@ def test_one_seed_is_said_to_be_chance():
     words = " ".join(conclusion(skilled({"Hyena order 1": (0.8,), "Hyena order 2": (0.9,), "GRU": (0.95,)})))
     assert "the best of orders 1, 2 is order 2 (skill 0.90), which may be chance" in words
     assert "Hyena loses to GRU, which explains 0.9500 of the variance" in words
-    assert "with one seed, this may be chance" in words
+    assert "1 seed; this may be chance" in words
     assert "matter" not in words
 
 

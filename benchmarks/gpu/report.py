@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.gpu.device import MEMORY, TIME
-from benchmarks.hyena_vs_mha.cost import FUSED, crossover
+from benchmarks.hyena_vs_mha.cost import FUSED
+from benchmarks.hyena_vs_mha.cost_table import crossover
 from benchmarks.measure import markdown_table
 
 NO_RECORD = "No record of a GPU is committed yet; `make gpu` measures one."

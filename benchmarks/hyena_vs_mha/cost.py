@@ -120,7 +120,7 @@ def flops(
     part               matrix products                   real transforms        elementwise
     ================== ================================= ====================== =====================================
     attention          8 T D^2 + 4 T L D                 0                      5 T D + 5 T H L
-    Hyena              2 T D^2 (3 (N + 1) + 1)           2 N B D                (4 N + 2) T D + 6 N B D F
+    Hyena              2 T D^2 (N + 2)                   2 N B D                (7 N + 7) T D + 6 N B D F
     filters of Hyena   2 (2 L - 1) (17 64 + 64^2         N D                    (2 L - 1) (283 + 6 N D) + N D F
                        + 64 N D)
     S4D                4 T D^2                           2 B D                  5 T D + 6 B D F
@@ -220,9 +220,10 @@ def _attention_operations(batch, length, width, heads):
 
 def _hyena_operations(order, batch, length, width):
     tokens, channels = batch * length, batch * width
-    matrix = 2 * tokens * width**2 * (SHORT_FILTER * (order + 1) + 1)
+    matrix = 2 * tokens * width**2 * (order + 2)
+    filtered = 2 * SHORT_FILTER * (order + 1) + order + 1
     products = 6 * order * channels * _n_frequencies(length)
-    return np.array([matrix, 2 * order * channels * _transform(length), (4 * order + 2) * tokens * width + products])
+    return np.array([matrix, 2 * order * channels * _transform(length), filtered * tokens * width + products])
 
 
 def _hyena_filter_operations(order, length, width):
