@@ -1,5 +1,7 @@
 """Trackers: what is logged is in the files that they write."""
 
+import time
+
 import pytest
 from matplotlib.figure import Figure
 
@@ -48,6 +50,15 @@ def test_tensorboard_reads_what_was_logged(tmp_path):
     assert report.Tags()["images"] == ["line"]
 
 
+def written(path, words):
+    """Bytes of a file, which a process of wandb may write after the end of a run; after ten seconds as they are."""
+    for _ in range(100):
+        if words in path.read_bytes():
+            break
+        time.sleep(0.1)
+    return path.read_bytes()
+
+
 def test_weights_and_biases_without_a_network(tmp_path, monkeypatch):
     """A file for each run, in which the names of everything logged are found, and the picture as a file."""
     monkeypatch.delenv("WANDB_MODE", raising=False)
@@ -55,8 +66,8 @@ def test_weights_and_biases_without_a_network(tmp_path, monkeypatch):
     tracker.run(**RUN)
     tracker.pictures({"line": picture()})
     first, second = sorted(tmp_path.glob("wandb/offline-run-*/run-*.wandb"), key=lambda path: path.stat().st_mtime_ns)
-    logged = first.read_bytes()
+    logged = written(first, b"one run")
     for words in (b"one run", b"Hyena order 2", b"loss", b"gradient_norm", b"fidelity/token_r2"):
         assert words in logged
-    assert b"report" in second.read_bytes()
+    assert b"report" in written(second, b"report")
     assert len(list(second.parent.glob("files/media/images/line_*.png"))) == 1
