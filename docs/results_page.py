@@ -30,7 +30,7 @@ TABLES = {  # file: title, and the command that measures it and, with --table, p
     "default_fit.json": ("Time of a default fit of a student", "benchmarks.default_fit"),
     "pointer.json": ("The pointer task", "benchmarks.pointer"),
     "language_model.json": ("Language models", "benchmarks.language_model"),
-    "language_model_256.json": ("Language models with a context of 256", "benchmarks.language_model --context 256"),
+    "language_model_256.json": ("Language models with a context of 256", "benchmarks.language_model"),
     "streaming_inference.json": ("Language models, token by token and at length", "benchmarks.streaming_inference"),
     "long_series.json": ("Students on longer series than in training", "benchmarks.long_series"),
     "kernels.json": ("Speed of the compiled loops", "benchmarks.speed"),
