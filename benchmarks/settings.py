@@ -12,13 +12,12 @@ import time
 from pathlib import Path
 
 import numpy as np
-from sklearn.linear_model import RidgeClassifierCV
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from benchmarks.data import load
 from benchmarks.measure import circumstances, markdown_table, thread_limit
+from benchmarks.ridge import ridge_classifier
 from sigfeat import AddTime, ISSTransformer, PathDevelopmentTransformer
 
 RESULTS = Path(__file__).parent / "results"
@@ -126,7 +125,7 @@ MODELS = {"iss": (ISS_SETTINGS, _iss), "development": (DEVELOPMENT_SETTINGS, _de
 def _cross_validate(X, y, features):
     if features.fit(X[:2]).get_feature_names_out().size > MAX_FEATURES:
         return None
-    model = make_pipeline(features, StandardScaler(), RidgeClassifierCV(np.logspace(-3, 3, 10)))
+    model = ridge_classifier(features)
     smallest_class = min(np.unique(y, return_counts=True)[1])
     folds = StratifiedKFold(min(3, int(smallest_class)), shuffle=True, random_state=0)
     return round(float(cross_val_score(model, X, y, cv=folds).mean()), 4)

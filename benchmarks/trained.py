@@ -11,13 +11,11 @@ import time
 from pathlib import Path
 
 import numpy as np
-from sklearn.linear_model import RidgeClassifierCV
 from sklearn.model_selection import StratifiedKFold
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from benchmarks.data import load
 from benchmarks.measure import circumstances, markdown_table, thread_limit
+from benchmarks.ridge import ridge_classifier
 from sigfeat import PathDevelopmentTransformer
 
 RESULTS = Path(__file__).parent / "results" / "trained.json"
@@ -93,7 +91,7 @@ def _record(size, name, train, test, n_seeds):
 
 def _model(size, group, mode, seed):
     development = PathDevelopmentTransformer(group, fit_mode=mode, random_state=seed, **SIZES[size])
-    return make_pipeline(development, StandardScaler(), RidgeClassifierCV(np.logspace(-3, 3, 10)))
+    return ridge_classifier(development)
 
 
 def _cross_validate(model, X, y, seed):

@@ -38,7 +38,7 @@ def properties(network: Any, inputs: Tensor, mask: Tensor | None) -> dict[str, n
         "dependence" on the input: total variation distance, in [0, 1], of the weights to their mean over all series at
         the same position. It is 0 for weights that a filter can have.
     """
-    real = torch.ones(inputs.shape[:2], dtype=torch.bool) if mask is None else mask
+    real = real_tokens(inputs, mask)
     steps = torch.arange(inputs.shape[1])
     lags = (steps[:, None] - steps).abs().float()
     found: dict[str, list[Tensor]] = {name: [] for name in PROPERTIES}
@@ -54,15 +54,23 @@ def properties(network: Any, inputs: Tensor, mask: Tensor | None) -> dict[str, n
 @torch.no_grad()
 def errors(student: nn.Module, teacher: nn.Module, inputs: Tensor, mask: Tensor | None) -> np.ndarray:
     """Squared error of each real token after the last norm, divided by the mean variance of the teacher's."""
-    wanted, found = (_last(network, inputs, mask).double() for network in (teacher, student))
-    real = torch.ones(inputs.shape[:2], dtype=torch.bool) if mask is None else mask
+    wanted, found = (last_tokens(network, inputs, mask).double() for network in (teacher, student))
+    real = real_tokens(inputs, mask)
     wanted, found = wanted[real], found[real]
     error = (wanted - found).square().sum(-1) / (wanted - wanted.mean(0)).square().sum(-1).mean()
     return error.numpy()
 
 
-def _last(network, inputs, mask):
-    return network.norm(layer_tokens(network, inputs, mask)[-1])
+@torch.no_grad()
+def last_tokens(network: Any, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Tokens of a network after its last norm."""
+    tokens: Tensor = network.norm(layer_tokens(network, inputs, mask)[-1])
+    return tokens
+
+
+def real_tokens(inputs: Tensor, mask: Tensor | None) -> Tensor:
+    """Which tokens (batch, length) are not padding."""
+    return torch.ones(inputs.shape[:2], dtype=torch.bool) if mask is None else mask
 
 
 def against_error(found: dict[str, np.ndarray], error: np.ndarray) -> dict[str, dict[str, Any]]:

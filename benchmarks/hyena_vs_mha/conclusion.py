@@ -14,6 +14,7 @@ from benchmarks.hyena_vs_mha.summary import (
     Spread,
     in_seeds,
     judged_hyena,
+    judged_records,
     place_of,
     shown,
     spread,
@@ -143,16 +144,15 @@ def _of_attention(records: Sequence[Record], large: Sequence[tuple[str, str]]) -
     """What attention does where the student of order 2, or of the lowest order, has large errors."""
     sentences = []
     for place in large:
-        own = [record for record in records if record["kind"] == "student" and place_of(record) == place]
-        judged = judged_hyena(record["student"] for record in own)
-        attention = [record["attention"] for record in own if record["student"] == judged]
+        own = judged_records(records, place)
+        attention = [record["attention"] for record in own]
         found = {name: spread(one[name]["rank_correlation"] for one in attention) for name in PROPERTIES}
         related = [name for name, (mean, deviation) in found.items() if abs(mean) >= WEAK and not abs(mean) < deviation]
         if related:
             parts = [f"{SPOKEN[name]} ({_signed(found[name])})" for name in related]
             sentences.append(
-                f"{title(place)}: the error of {judged} at a token is correlated with {', '.join(parts)} (rank "
-                f"correlations, {in_seeds(len(attention))})."
+                f"{title(place)}: the error of {own[0]['student']} at a token is correlated with {', '.join(parts)} "
+                f"(rank correlations, {in_seeds(len(attention))})."
             )
     return sentences
 

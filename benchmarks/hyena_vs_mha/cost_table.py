@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from benchmarks.hyena_vs_mha.cost import EXPLICIT, FUSED, TASKS
 from benchmarks.hyena_vs_mha.students import HYENA
-from benchmarks.hyena_vs_mha.summary import grouped, order_of
+from benchmarks.hyena_vs_mha.summary import grouped, number, order_of
 from benchmarks.study.records import Record
 
 LONG = 8192  # steps from which on a sequence counts as long
@@ -94,8 +94,8 @@ def cost_table(records: Sequence[Record]) -> list[Record]:
                 "seconds": [spreads[length].median if length in spreads else math.nan for length in lengths],
                 "low": [spreads[length].low if length in spreads else math.nan for length in lengths],
                 "high": [spreads[length].high if length in spreads else math.nan for length in lengths],
-                "peak_bytes": [_number(found.get(length, {}).get("peak_bytes")) for length in lengths],
-                "flops": [_number(found.get(length, {}).get("flops")) for length in lengths],
+                "peak_bytes": [number(found.get(length, {}).get("peak_bytes")) for length in lengths],
+                "flops": [number(found.get(length, {}).get("flops")) for length in lengths],
                 "runs": runs,
                 "failures": {length: record["failure"] for length, record in found.items() if "failure" in record},
                 "growth": last_growth(runs),
@@ -239,7 +239,3 @@ def _part(ratio):
 def _of_peaks(own, other):
     found = zip(own["lengths"], own["peak_bytes"], other["peak_bytes"], strict=True)
     return {length: theirs / ours for length, ours, theirs in found if ours > 0 and theirs > 0}
-
-
-def _number(value):
-    return math.nan if value is None else float(value)

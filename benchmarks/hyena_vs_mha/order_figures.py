@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from benchmarks.hyena_vs_mha.attention_map import PROPERTIES
 from benchmarks.hyena_vs_mha.orders import HOW, Gap, gap_table, orders_of, title
 from benchmarks.hyena_vs_mha.students import OTHERS
-from benchmarks.hyena_vs_mha.summary import Record, judged_hyena, place_of, student_table
+from benchmarks.hyena_vs_mha.summary import Record, judged_records, place_of, student_table
 from benchmarks.study.pictures import PALETTE, grid, panels, with_legend
 
 LABELS = {
@@ -54,7 +54,7 @@ def _skills(place, gap: Gap, rows: Sequence[Record]) -> None:
 def errors_of_attention(records: Sequence[Record]) -> Figure | None:
     """Error of the student of order 2, or of the lowest order, against three properties of attention's weights."""
     gaps = [gap for gap in gap_table(records) if gap.is_large]
-    lines = {gap.place: own for gap in gaps if (own := _judged(records, gap.place))}
+    lines = {gap.place: own for gap in gaps if (own := judged_records(records, gap.place))}
     if not lines:
         return None
     figure, (places,) = grid(1, len(PROPERTIES), height=3.2)
@@ -70,10 +70,3 @@ def errors_of_attention(records: Sequence[Record]) -> Figure | None:
     places[1].set(xscale="log")
     places[-1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
-
-
-def _judged(records, place):
-    """Records of the Hyena of order 2 at equal width, or of the lowest order, for one teacher."""
-    own = [record for record in records if record["kind"] == "student" and place_of(record) == place]
-    judged = judged_hyena(record["student"] for record in own)
-    return [record for record in own if record["student"] == judged]

@@ -17,14 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.linear_model import RidgeClassifierCV
 from sklearn.model_selection import StratifiedShuffleSplit
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from benchmarks.archive.sets import names
 from benchmarks.data import load
 from benchmarks.measure import circumstances, markdown_table, thread_limit
+from benchmarks.ridge import ridge_classifier
 from benchmarks.study.files import write
 from sigfeat import MHAEmbedder
 
@@ -96,7 +94,7 @@ def measured(name: str, variant: str, seed: int, X: np.ndarray, y: np.ndarray) -
     start = time.process_time()
     embedder.fit(X[training], y[training])
     seconds = time.process_time() - start
-    classifier = make_pipeline(StandardScaler(), RidgeClassifierCV(np.logspace(-3, 3, 10)))
+    classifier = ridge_classifier()
     classifier.fit(embedder.transform(X[training]), y[training])
     accuracy = classifier.score(embedder.transform(X[held_out]), y[held_out])
     shape = {"n_channels": X.shape[1], "n_timepoints": X.shape[2], "n_held_out": len(held_out)}

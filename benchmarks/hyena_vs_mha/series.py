@@ -8,14 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import RidgeClassifierCV
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from benchmarks.hyena_vs_mha.screening import WithoutMixing
 from benchmarks.hyena_vs_mha.students import expansion, kind_of
 from benchmarks.hyena_vs_mha.tasks import LONG_SERIES, Data, SeriesTask
+from benchmarks.ridge import ridge_classifier
 from sigfeat import (
     HyenaEmbeddingTransformer,
     MHAEmbedder,
@@ -87,7 +85,7 @@ class SeriesModels:
 
     def judge(self, model: MHAEmbedder) -> tuple[float, np.ndarray]:
         """Accuracy of a ridge classifier on the embeddings, and its predictions for the test part."""
-        classifier = make_pipeline(StandardScaler(), RidgeClassifierCV(np.logspace(-3, 3, 10)))
+        classifier = ridge_classifier()
         found = classifier.fit(model.transform(self.data.train), self.data.y).predict(model.transform(self.data.test))
         return float(np.mean(found == self.data.y_test)), found
 

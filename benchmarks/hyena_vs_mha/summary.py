@@ -72,6 +72,13 @@ def judged_hyena(names: Iterable[str]) -> str | None:
     return f"{HYENA} {USUAL_ORDER if USUAL_ORDER in orders else min(orders)}" if orders else None
 
 
+def judged_records(records: Sequence[Record], place: tuple[str, str]) -> list[Record]:
+    """Records of the student that stands for Hyena, with one teacher; none if there is no Hyena."""
+    own = [record for record in records if record["kind"] == "student" and place_of(record) == place]
+    judged = judged_hyena(record["student"] for record in own)
+    return [record for record in own if record["student"] == judged]
+
+
 def place_of(row: Record) -> tuple[str, str]:
     """Data set or task of a row or a record, and the objective of its teacher."""
     return row["data_set"], row["objective"]

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.hyena_vs_mha.attention_map import last_tokens
 from benchmarks.hyena_vs_mha.students import expansion, kind_of
 from benchmarks.hyena_vs_mha.tasks import DISTILLATION, TRAINING, VALIDATION, Data, TextTask, TokensTask
 from benchmarks.sequence_tasks.training import NOT_ASKED, accuracy, train
@@ -20,7 +21,6 @@ from sigfeat.nn import (
     copy_weights,
     distil_language_model,
     language_fidelity,
-    layer_tokens,
     param_count,
     text_loss,
     train_language_model,
@@ -133,8 +133,7 @@ class TokenModels:
 
     def pooled(self, model: HyenaLM) -> np.ndarray:
         """Mean tokens of the test sequences."""
-        tokens = model.norm(layer_tokens(model, torch.from_numpy(self._inputs()))[-1])
-        return tokens.mean(1).detach().double().numpy()
+        return last_tokens(model, torch.from_numpy(self._inputs())).mean(1).double().numpy()
 
     def network(self, model: HyenaLM) -> Any:
         """The torch module."""

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from skorch.callbacks import Callback
 
-from benchmarks.hyena_vs_mha.attention_map import against_error, errors, properties, rows_of
+from benchmarks.hyena_vs_mha.attention_map import against_error, errors, properties, real_tokens, rows_of
 from benchmarks.hyena_vs_mha.series import SeriesModels
 from benchmarks.hyena_vs_mha.tasks import SeriesTask, data_of, task_of
 from benchmarks.hyena_vs_mha.tokens import TokenModels
@@ -163,7 +163,7 @@ def _transform_seconds(models, model):
 def _layers(network, inputs, mask):
     """Some tokens before the first block and after each block, one array (n_tokens, d_model) for each."""
     layers = layer_tokens(network, inputs, mask)
-    real = torch.ones(layers[0].shape[:2], dtype=torch.bool) if mask is None else mask
+    real = real_tokens(inputs, mask)
     kept = np.random.default_rng(0).permutation(int(real.sum()))[:TOKENS]
     return [layer[real].double().numpy()[kept] for layer in layers]
 
@@ -209,6 +209,6 @@ class Health(Callback):  # type: ignore[misc]  # skorch has no types
     def _measure(self, network):
         start = time.process_time()
         layers = layer_tokens(network, self.inputs, self.mask)
-        real = torch.ones(layers[0].shape[:2], dtype=torch.bool) if self.mask is None else self.mask
+        real = real_tokens(self.inputs, self.mask)
         self.signal.append([float(layer[real].square().mean().sqrt()) for layer in layers])
         self.seconds += time.process_time() - start

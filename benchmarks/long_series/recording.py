@@ -10,14 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import RidgeClassifierCV
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from benchmarks.data import load
 from benchmarks.long_series.costs import LONGEST_WAIT, MODULE, STEMS
 from benchmarks.long_series.limits import with_short_filters
 from benchmarks.long_series.tokens import SHORT_FILTERS, STUDENTS, TEACHER
+from benchmarks.ridge import ridge_classifier
 from benchmarks.study import apart
 from benchmarks.study.records import Record
 from sigfeat import HyenaEmbeddingTransformer, MHAEmbedder, S4EmbeddingTransformer
@@ -129,7 +127,7 @@ def _uses(embedders: dict[str, Any], training: Recording, tests: dict[int, Recor
     ways = [(TEACHER, CROPS, list(tests)), (TEACHER, ONE_PASS, [shortest])]
     ways += [(network, CROPS, [shortest]) for network in STUDENTS]
     ways += [(network, ONE_PASS, list(tests)) for network in embedders if network != TEACHER]
-    classifier = _classifier().fit(summary(training.values), training.activities)
+    classifier = ridge_classifier().fit(summary(training.values), training.activities)
     records: list[Record] = [
         {
             "network": RAW,
@@ -142,16 +140,12 @@ def _uses(embedders: dict[str, Any], training: Recording, tests: dict[int, Recor
     for network, way, lengths in ways:
         embed = functools.partial(in_crops if way == CROPS else at_once, embedders[network])
         tokens = {n: embed(tests[n].values) for n in lengths}
-        classifier = _classifier().fit(means(embed(training.values)), training.activities)
+        classifier = ridge_classifier().fit(means(embed(training.values)), training.activities)
         for n, found in tokens.items():
             record = {"network": network, "way": way, "length": n, "r2_of_crops": r2(found, goals[n])}
             record["accuracy"] = float(classifier.score(means(found), tests[n].activities))
             records.append(record | ({"r2_of_one_pass": r2(found, whole)} if n == shortest else {}))
     return records
-
-
-def _classifier() -> Any:
-    return make_pipeline(StandardScaler(), RidgeClassifierCV(np.logspace(-3, 3, 10)))
 
 
 def _costs(embedders: dict[str, Any], sizes: Sizes) -> list[Record]:

@@ -8,13 +8,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from benchmarks.hyena_vs_mha.attention_map import last_tokens
 from benchmarks.hyena_vs_mha.tasks import NEXT_TOKEN, SYNTHETIC, TokensTask
 from benchmarks.hyena_vs_mha.tokens import TokenModels
 from benchmarks.long_series.limits import with_short_filters
 from benchmarks.sequence_tasks.training import NOT_ASKED
 from benchmarks.study.records import Record
 from sigfeat.datasets import TokenTask
-from sigfeat.nn import HyenaLM, fidelity, layer_tokens
+from sigfeat.nn import HyenaLM, fidelity
 
 TEACHER, STUDENTS = "attention", ("Hyena order 2", "S4D")
 SHORT_FILTERS = ", short filters"  # no longer than in training
@@ -72,7 +73,7 @@ def _outputs(model: HyenaLM, test: TokenTask) -> tuple[Tensor, NDArray[np.int64]
     tokens, asked = torch.from_numpy(test.tokens), torch.from_numpy(test.targets != NOT_ASKED)
     n_together = max(1, TOKENS_AT_ONCE // tokens.shape[1])
     with torch.no_grad():
-        last = torch.cat([model.norm(layer_tokens(model, part)[-1]) for part in tokens.split(n_together)])
+        last = torch.cat([last_tokens(model, part) for part in tokens.split(n_together)])
         return last, model.head(last[asked][None])[0].argmax(-1).numpy()
 
 

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sigfeat.nn.fidelity import fidelity
+from sigfeat.nn.fidelity import fidelity, layer_tokens
 from sigfeat.nn.language.model import HyenaLM
 from sigfeat.nn.language.windows import (
     Windows,
@@ -90,10 +90,11 @@ def distil_language_model(
     device: torch.device | str = "cpu",
     verbose: bool | None = None,
 ) -> dict[str, NDArray[Any]]:
-    """Train a language model in place to reproduce a teacher, by AdamW.
+    """Train a language model in place to reproduce a teacher.
 
-    The student learns the tokens of the teacher after the last norm, the outputs of its mixers, and its distributions
-    of the next token. The loss is the sum of the terms of `DistillationWeights`. The student gets the running average
+    The student first learns the outputs of the mixers of the teacher, and then its tokens after the last norm and its
+    distributions of the next token, as `DistillationWeights` describes. The optimizer is AdamW with orthogonal steps
+    for the matrices inside the blocks. The student gets the running average
     of its weights, from the epoch with the lowest validation loss. It starts from the weights that it has: with
     `copy_weights`, from those of the teacher.
 
@@ -122,7 +123,7 @@ def distil_language_model(
         Fraction of the text at its end, or of the sequences, the last ones, that is not trained on and is the
         validation set; 0 for none.
     weight_decay : float, default=0.0
-        Decoupled weight decay.
+        Decoupled weight decay of all weights except the matrices inside the blocks.
     seed : int, default=0
         Seed of the windows and of dropout.
     callbacks : sequence of skorch.callbacks.Callback, default=()
@@ -266,10 +267,7 @@ def language_fidelity(
 
 def _evaluated(model: HyenaLM, tokens: Int[Tensor, "batch length"]) -> tuple[Tensor, Tensor]:
     """Tokens after the last norm, and logits."""
-    x = model.first_tokens(tokens.to(model.embedding.weight.device))
-    for block in model.blocks:
-        x = block(x)
-    last = model.norm(x)
+    last = model.norm(layer_tokens(model, tokens.to(model.embedding.weight.device))[-1])
     return last, model.head(last)
 
 

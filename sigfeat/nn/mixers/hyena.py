@@ -302,14 +302,18 @@ class Hyena(nn.Module):
         taps = self.filters(lags).unflatten(0, self.skip.shape) / self.order
         return torch.where(lags == 0, taps + self.skip[..., None], taps)
 
+    def short_filter(self) -> tuple[Float[Tensor, "projected width"], Float[Tensor, " projected"]]:
+        """Taps and bias of the short convolutions, which yield the values v and directly the gates 1 + x_n / N."""
+        is_gate = torch.arange(len(self.short_taps), device=self.skip.device) >= self.skip.shape[1]
+        scale = torch.ones_like(self.short_bias).masked_fill(is_gate, 1 / self.order)
+        return self.short_taps * scale[:, None], self.short_bias * scale + is_gate
+
     def _project(self, x: Float[Tensor, "batch length d_model"]) -> Float[Tensor, "batch projected length"]:
         """Values v and gates 1 + x_n / N: projections, each followed by its short convolution."""
-        d_inner, width = self.skip.shape[1], self.short_taps.shape[1]
-        is_gate = torch.arange(len(self.short_taps), device=x.device) >= d_inner
-        scale = torch.ones_like(self.short_bias).masked_fill(is_gate, 1 / self.order)
         projected = self.in_projection(x).transpose(1, 2).contiguous()
-        before, _ = padding(width, self.causal)
-        return short_convolve(projected, self.short_taps * scale[:, None], self.short_bias * scale + is_gate, before)
+        taps, bias = self.short_filter()
+        before, _ = padding(taps.shape[1], self.causal)
+        return short_convolve(projected, taps, bias, before)
 
     def _spectra(self, length: int, n_fft: int) -> Complex[Tensor, "order d_inner frequencies"]:
         return self.spectra.get(
@@ -334,13 +338,7 @@ class _HyenaState:
         # kept as tensors: looking up the parts of a module takes as long as a small matrix product
         self.in_weight = mixer.in_projection.weight
         self.out_weights = mixer.out_projection.weight, mixer.out_projection.bias
-        # the short convolution yields the gates 1 + x / N directly
-        scale = mixer.skip.new_full((mixer.order + 1, 1), 1 / mixer.order)
-        scale[0] = 1.0
-        scale = scale.repeat_interleave(mixer.skip.shape[1], dim=0)
-        bias = mixer.short_bias * scale[:, 0]
-        bias[mixer.skip.shape[1] :] += 1.0
-        self.short = ShortConvolution(mixer.short_taps * scale, bias, batch)
+        self.short = ShortConvolution(*mixer.short_filter(), batch)
         self.taps = mixer.skip.new_empty(*mixer.skip.shape, 0)
         self.long = [self._convolution(n, batch, convolution) for n in range(mixer.order)]
 

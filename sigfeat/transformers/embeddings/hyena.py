@@ -7,6 +7,7 @@ from typing import Any
 from sigfeat._devices import Device
 from sigfeat._validation import Interval, RandomState
 from sigfeat.nn.encoder import EncoderSpec
+from sigfeat.nn.mixers.projection import check_width
 from sigfeat.nn.mixers.spec import LARGEST_EXPANSION
 from sigfeat.pooling import Windows
 from sigfeat.transformers.embeddings.student import DistilledEmbedder, StudentMixer
@@ -18,8 +19,7 @@ def _needed_timepoints(spec: EncoderSpec) -> int:
 
 
 def _check(spec: EncoderSpec) -> None:
-    if not spec.causal and spec.short_filter % 2 == 0:
-        raise ValueError(f"short_filter must be odd unless causal, got {spec.short_filter}")
+    check_width("short_filter", spec.short_filter, spec.causal)
 
 
 class HyenaEmbeddingTransformer(DistilledEmbedder):
