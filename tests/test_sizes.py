@@ -118,6 +118,18 @@ TOO_LARGE = {  # of 1 GiB
         (4, 3, 10),
         "with d_model=1000000, .* smaller d_model",
     ),
+    "embedding of neighbours": (
+        MHAEmbedder(embedding_filter=10**9 + 1),
+        (4, 3, 10),
+        "MHAEmbedder with d_model=64, n_layers=2, d_ff=128, embedding_filter=1000000001 would",
+    ),
+    "short filter": (MHAEmbedder(short_filter=10**8 + 1), (4, 3, 10), "d_ff=128, short_filter=100000001 would"),
+    "order of Hyena": (HyenaEmbeddingTransformer(UNTRAINED, order=10**7), (4, 3, 10), "order=10000000 would"),
+    "width of Hyena": (
+        HyenaEmbeddingTransformer(UNTRAINED, expansion=50_000.0),
+        (4, 3, 10),
+        r"expansion=50000\.0 would",
+    ),
     "S4": (S4EmbeddingTransformer(UNTRAINED, d_state=10**9), (4, 3, 10), "S4EmbeddingTransformer with d_model="),
     "windows of embeddings": (
         MHAEmbedder(fit_mode="random", windows=("dyadic", 16)),

@@ -1,6 +1,7 @@
 """Base class of the embedders: tokens of series by an encoder, pooled to features."""
 
 import contextlib
+import math
 from collections.abc import Iterator, Sequence
 from numbers import Integral, Real
 from pathlib import Path
@@ -45,6 +46,8 @@ FITTED_ATTRIBUTES = (
     "_windows",
     "_endings",
 )
+FURTHER_SIZES = ("embedding_filter", "short_filter", "order", "expansion")
+LARGE = 100  # value from which on a message names these too
 REMEDY = "take a smaller d_model or fewer windows"
 COPIES_OF_WEIGHTS = 5  # weights, gradients, averages, and the two moments of the optimizer
 
@@ -239,9 +242,9 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
             )
         together.check_same("X", X)
         spec = self._spec(X.shape[1])
-        n_weights = spec.n_layers * spec.d_model * (3 * spec.d_model + 2 * spec.d_ff + spec.d_state)
-        workspace = COPIES_OF_WEIGHTS * n_weights * np.dtype(self.dtype or X.dtype).itemsize
-        what = f"{type(self).__name__} with d_model={spec.d_model}, n_layers={spec.n_layers}, d_ff={spec.d_ff}"
+        workspace = COPIES_OF_WEIGHTS * _rough_n_weights(spec) * np.dtype(self.dtype or X.dtype).itemsize
+        named = ["d_model", "n_layers", "d_ff", *(name for name in FURTHER_SIZES if getattr(spec, name) > LARGE)]
+        what = f"{type(self).__name__} with {', '.join(f'{name}={getattr(spec, name)}' for name in named)}"
         check_fitted_size(len(X), self.output_size(), X.dtype, what, workspace, REMEDY)
         return X, lengths
 
@@ -283,7 +286,9 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
     ) -> Iterator[tuple[NDArray[np.int64], Tensor, Tensor, Tensor | None]]:
         """Batches of series of similar lengths: rows, standardised series, lengths and mask."""
         where = self._where()
-        width = max(self.encoder_.spec.d_ff, (2 + self.encoder_.spec.order) * self.encoder_.spec.d_model)
+        spec = self.encoder_.spec
+        widths = spec.d_ff, (2 + spec.order) * spec.expansion * spec.d_model, spec.n_channels * spec.embedding_filter
+        width = math.ceil(max(widths))
         ordered, first = np.argsort(lengths, kind="stable"), 0
         bytes_of_each = lengths[ordered] * width * self._compute_dtype.itemsize
         while first < len(ordered):
@@ -358,6 +363,15 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
     def _feature_names(self) -> list[str]:
         n_components = self._n_features_out // len(self._endings)
         return [f"{self._label}[{k + 1}]{ending}" for k in range(n_components) for ending in self._endings]
+
+
+def _rough_n_weights(spec: EncoderSpec) -> int:
+    """Number of weights, more or less, of an encoder with any mixer."""
+    projected = math.ceil((spec.order + 1) * spec.expansion * spec.d_model)  # that of order 2 is that of attention
+    of_block = projected * (spec.d_model + spec.short_filter + spec.filter_width) + spec.d_model * (
+        2 * spec.d_ff + spec.d_state
+    )
+    return spec.d_model * spec.n_channels * spec.embedding_filter + spec.n_layers * of_block
 
 
 def recommended_epochs(n_samples: int, n_timepoints: int, max_epochs: int) -> dict[str, int]:
