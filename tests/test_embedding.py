@@ -196,6 +196,17 @@ def test_recommended_settings_grow_with_the_data():
 # -------------------------------------------------------------------------------------------------- features
 
 
+def test_hyena_does_not_reach_farther_than_the_longest_series_of_fit():
+    """Its filters were not trained at larger lags: 14 steps, once, and 1 of the short filter of each convolution."""
+    student = hyena(untrained(embedding_filter=1), order=1).fit(panel(length=15))
+    X = panel(2, length=100)
+    before = student.tokens(X)
+    X[:, :, 50:] += 10.0
+    after = student.tokens(X)
+    np.testing.assert_allclose(after[:, :, :35], before[:, :, :35], rtol=0, atol=1e-5)
+    assert not np.allclose(after[:, :, 35:50], before[:, :, 35:50], rtol=0, atol=1e-3)
+
+
 @pytest.mark.parametrize("pooling", ["mean", "end", "max"])
 def test_windows_pool_the_tokens_of_one_pass(pooling):
     series = ragged(lengths=(9, 14, 12, 3))

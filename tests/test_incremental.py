@@ -30,6 +30,8 @@ CASES = {
         {},
     ),
     "attention alibi, no filter": ({"mixer": "attention", "positions": "alibi", "n_heads": 8, "short_filter": 1}, {}),
+    "hyena, filters that end": ({"filter_length": 40, "order": 3}, {}),
+    "hyena, filters that end, direct": ({"filter_length": 40}, {"convolution": "direct"}),
     "hyena wide, modal": ({"expansion": 1.7, "filter": "modal", "n_modes": 4, "order": 3}, {}),
     "recurrent": ({"mixer": "recurrent"}, {}),
     "pointwise": ({"mixer": "pointwise"}, {}),

@@ -177,7 +177,7 @@ def test_json_is_strict_and_says_what_it_is(folder):
     text = (folder / "estimator.json").read_bytes().decode("ascii")
     document = json.loads(text, parse_constant=pytest.fail)
     assert document["format"] == "sigfeat estimator"
-    assert document["version"] == 2
+    assert document["version"] == 3
     assert document["estimator"]["class"] == "Fake"
     assert "encoder_.blocks.1.mixer.in_projection.weight" in load((folder / "weights.safetensors").read_bytes())
 

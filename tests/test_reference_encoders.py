@@ -210,6 +210,12 @@ def test_implicit_filter():
     check(found, [[1 + FLOOR] * 2, [window, window * (1 + wave)], [window, window * (1 - wave)]])
 
 
+def test_implicit_filter_that_ends():
+    found = implicit_filter(np.array([0, 3, -3, 4, -4, 9]), filter_weights(0.0), time_scale=8.0, length=4)[:, 0]
+    window = math.exp(-3 / 8) + FLOOR
+    check(found, [1 + FLOOR, window, window, 0, 0, 0])
+
+
 @pytest.mark.parametrize("band", [1, 2])
 @pytest.mark.parametrize("phase", [0, 1])
 def test_bands_of_the_lag(band, phase):

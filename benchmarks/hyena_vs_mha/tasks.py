@@ -158,14 +158,18 @@ def _pointer(length: int, n_train: int, n_jumps: int = 1) -> Callable[[Path | No
 SYNTHETIC: Mapping[str, Task] = MappingProxyType(
     {
         "pointer": SeriesTask(_pointer(100, 1000), max_epochs=50, embedding_filter=9, student_epochs=30),
-        "pointer-500": SeriesTask(_pointer(500, 1000), max_epochs=50, embedding_filter=9),
+        "pointer-500": SeriesTask(_pointer(500, 1000), max_epochs=50, embedding_filter=33),
         "recall": TokensTask(
-            make_associative_recall, {"n_keys": 10, "n_values": 10}, max_epochs=25, in_training={"dense": True}
+            make_associative_recall,
+            {"n_keys": 10, "n_values": 10},
+            max_epochs=25,
+            in_training={"dense": True},
+            student_epochs=100,
         ),
-        "induction": TokensTask(make_induction, {"n_values": 16}, max_epochs=65),
+        "induction": TokensTask(make_induction, {"n_values": 16}, max_epochs=65, student_epochs=100),
         "copying": TokensTask(make_selective_copying, {"n_copied": 4, "n_values": 8}, max_epochs=125),
         "memory": TokensTask(make_memory, {"n_values": 8, "n_distractors": 8}, max_epochs=15),
-        "text": TextTask(max_epochs=40),
+        "text": TextTask(max_epochs=40, student_epochs=60),
     }
 )
 LONG_SERIES = 400  # steps from which on batches are smaller

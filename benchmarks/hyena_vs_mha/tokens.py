@@ -94,7 +94,8 @@ class TokenModels:
         kind = kind_of(student)
 
         def config(order, width):
-            changed = {"order": order, "expansion": width, "time_scale": float(self.task.length)}
+            length = self.task.length
+            changed = {"order": order, "expansion": width, "time_scale": float(length), "filter_length": length}
             if kind.mixer != "hyena":
                 changed = {}
             return dataclasses.replace(teacher.config, mixer=kind.mixer, **changed)

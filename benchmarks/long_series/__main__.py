@@ -7,8 +7,8 @@
 One thread, float32. The first part distils language models on sequences of synthetic tasks, and evaluates teacher and
 students on sequences of up to 16 times the length. The second part distils embedders on crops of a recording of several
 activities, and embeds long recordings of other series in one pass. Time and memory of a pass are measured in processes
-of their own. A network with short filters is a student of Hyena whose filters are 0 at lags that the distillation has
-not seen; it is not trained again.
+of their own. A network with endless filters is the student of Hyena whose filters go on at lags that the distillation
+has not seen; it is not trained again.
 """
 
 import argparse

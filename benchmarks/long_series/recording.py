@@ -13,8 +13,8 @@ from sklearn.frozen import FrozenEstimator
 
 from benchmarks.data import load
 from benchmarks.long_series.costs import LONGEST_WAIT, MODULE, STEMS
-from benchmarks.long_series.limits import with_short_filters
-from benchmarks.long_series.tokens import SHORT_FILTERS, STUDENTS, TEACHER
+from benchmarks.long_series.limits import with_endless_filters
+from benchmarks.long_series.tokens import ENDLESS_FILTERS, STUDENTS, TEACHER
 from benchmarks.ridge import ridge_classifier
 from benchmarks.study import apart
 from benchmarks.study.records import Record
@@ -111,9 +111,9 @@ def recording_records(seed: int, sizes: Sizes, with_costs: bool) -> dict[str, li
     embedders = {TEACHER: teacher, **dict(zip(STUDENTS, (hyena, s4), strict=True))}
     costs = _costs(embedders, sizes) if with_costs else []
     tests = {n: recording_of("TEST", n, TEST_SEED + seed) for n in sizes.lengths}
-    short = copy.deepcopy(hyena)
-    short.encoder_ = with_short_filters(hyena.encoder_, CROP)
-    embedders[STUDENTS[0] + SHORT_FILTERS] = short
+    endless = copy.deepcopy(hyena)
+    endless.encoder_ = with_endless_filters(hyena.encoder_)
+    embedders[STUDENTS[0] + ENDLESS_FILTERS] = endless
     uses = _uses(embedders, training, tests)
     return {"uses": [{"seed": seed, **record} for record in uses], "costs": costs}
 

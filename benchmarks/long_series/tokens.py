@@ -11,14 +11,14 @@ from torch import Tensor
 from benchmarks.hyena_vs_mha.attention_map import last_tokens
 from benchmarks.hyena_vs_mha.tasks import NEXT_TOKEN, SYNTHETIC, TokensTask
 from benchmarks.hyena_vs_mha.tokens import TokenModels
-from benchmarks.long_series.limits import with_short_filters
+from benchmarks.long_series.limits import with_endless_filters
 from benchmarks.sequence_tasks.training import NOT_ASKED
 from benchmarks.study.records import Record
 from sigfeat.datasets import TokenTask
 from sigfeat.nn import HyenaLM, fidelity
 
 TEACHER, STUDENTS = "attention", ("Hyena order 2", "S4D")
-SHORT_FILTERS = ", short filters"  # no longer than in training
+ENDLESS_FILTERS = ", endless filters"  # longer than in training
 TEST = 9  # kind of draws
 TOKENS_AT_ONCE = 1 << 14
 
@@ -61,7 +61,7 @@ def token_records(
         test = task.draw(n_sequences, [seed, TEST], length=length)
         networks = {TEACHER: teacher, **students}
         networks = {network: of_longer_context(model, length) for network, model in networks.items()}
-        networks[STUDENTS[0] + SHORT_FILTERS] = with_short_filters(networks[STUDENTS[0]], task.length)
+        networks[STUDENTS[0] + ENDLESS_FILTERS] = with_endless_filters(networks[STUDENTS[0]])
         cell = {"task": name, "seed": seed, "factor": factor, "length": length, "chance": test.chance}
         outputs = {network: _outputs(model, test) for network, model in networks.items()}
         records += [{**cell, "network": network, **_compared(outputs, network, test)} for network in networks]

@@ -43,7 +43,7 @@ class EncoderSpec(BlockSpec):
         embedded points, whatever the mixer.
     short_filter : int, default=3
         Width of the short convolution of the projections of attention and of Hyena.
-    order, filter_width, filter_bands, time_scale, gate_norm, expansion, filter, n_modes
+    order, filter_width, filter_bands, filter_length, time_scale, gate_norm, expansion, filter, n_modes
         Settings of Hyena; see `sigfeat.nn.Hyena`.
     d_state, kind
         Settings of S4; see `sigfeat.nn.S4`.

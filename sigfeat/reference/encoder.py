@@ -148,7 +148,12 @@ MIXERS: Mapping[str, Callable[[NDArray[Any], Mapping[str, NDArray[Any]], Any], N
         x, weights, n_heads=spec.n_heads, causal=spec.causal, positions=spec.positions
     ),
     "hyena": lambda x, weights, spec: hyena(
-        x, weights, causal=spec.causal, time_scale=spec.time_scale, gate_norm=spec.gate_norm
+        x,
+        weights,
+        causal=spec.causal,
+        time_scale=spec.time_scale,
+        gate_norm=spec.gate_norm,
+        filter_length=spec.filter_length,
     ),
     "s4": lambda x, weights, spec: s4(x, weights),
     "recurrent": lambda x, weights, spec: recurrent(x, weights, causal=spec.causal),

@@ -11,11 +11,13 @@ from sigfeat.reference.layers import linear, part
 FLOOR = 0.05  # smallest value of the window
 
 
-def implicit_filter(lags: NDArray[Any], weights: Mapping[str, NDArray[Any]], *, time_scale: float) -> NDArray[Any]:
+def implicit_filter(
+    lags: NDArray[Any], weights: Mapping[str, NDArray[Any]], *, time_scale: float, length: int | None = None
+) -> NDArray[Any]:
     """Taps of filters that are a neural network of the lag, times a window that decays.
 
     With t = lag / time_scale:  h(t) = (exp(-a |t|) + FLOOR) MLP(t, cos(pi t), ..., cos(pi b t), sin(pi t), ...,
-    sin(pi b t)), where each filter has its own a > 0 and its own output of the network.
+    sin(pi b t)), where each filter has its own a > 0 and its own output of the network. From |lag| = length on, h is 0.
 
     Parameters
     ----------
@@ -25,6 +27,8 @@ def implicit_filter(lags: NDArray[Any], weights: Mapping[str, NDArray[Any]], *, 
         As `sigfeat.nn.mixers.hyena.ImplicitFilter` names them.
     time_scale : float
         Lag, in steps, that corresponds to t = 1.
+    length : int or None, default=None
+        Number of lags of the filters; None for no end.
 
     Returns
     -------
@@ -52,7 +56,8 @@ def implicit_filter(lags: NDArray[Any], weights: Mapping[str, NDArray[Any]], *, 
     hidden = np.sin(linear(hidden, part(weights, "layers.0.")))
     hidden = np.sin(linear(hidden, part(weights, "layers.1.")))
     window = np.exp(-np.exp(weights["log_decay"]) * np.abs(t)) + FLOOR
-    return window * linear(hidden, part(weights, "layers.2."))
+    taps = window * linear(hidden, part(weights, "layers.2."))
+    return taps if length is None else np.where(np.abs(lags)[:, np.newaxis] < length, taps, 0.0)
 
 
 def modal_filter(lags: NDArray[Any], weights: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
@@ -160,7 +165,13 @@ def long_convolution(z: NDArray[Any], h: NDArray[Any]) -> NDArray[Any]:
 
 
 def hyena(
-    x: NDArray[Any], weights: Mapping[str, NDArray[Any]], *, causal: bool, time_scale: float, gate_norm: bool
+    x: NDArray[Any],
+    weights: Mapping[str, NDArray[Any]],
+    *,
+    causal: bool,
+    time_scale: float,
+    gate_norm: bool,
+    filter_length: int | None = None,
 ) -> NDArray[Any]:
     """Tokens of one series, mixed over time by long convolutions with gates between them.
 
@@ -182,6 +193,8 @@ def hyena(
         Lag, in steps, that the filters see as 1.
     gate_norm : bool
         Whether each z_{n+1} is divided by sqrt(mean of its squares over the width + 1e-6).
+    filter_length : int or None, default=None
+        Number of lags of implicit filters; None for no end.
 
     Returns
     -------
@@ -223,7 +236,7 @@ def hyena(
     if "filters.residue" in weights:
         taps = modal_filter(np.maximum(lags, 0), part(weights, "filters."))
     else:
-        taps = implicit_filter(lags, part(weights, "filters."), time_scale=time_scale)
+        taps = implicit_filter(lags, part(weights, "filters."), time_scale=time_scale, length=filter_length)
     if causal:
         taps[lags < 0] = 0
     filters = np.split(taps, order, axis=1)

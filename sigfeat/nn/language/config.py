@@ -30,7 +30,7 @@ class LanguageModelConfig(BlockSpec):
         embedded tokens, whatever the mixer.
     short_filter : int, default=3
         Width of the short convolution of the projections of attention and of Hyena.
-    order, filter_width, filter_bands, gate_norm, expansion, filter, n_modes
+    order, filter_width, filter_bands, filter_length, gate_norm, expansion, filter, n_modes
         Settings of Hyena; see `sigfeat.nn.Hyena`. The default of `filter_bands` is 16.
     time_scale : float or None, default=None
         Lag, in tokens, that Hyena's filters see as 1. For implicit filters None means `filter_bands`, so that the

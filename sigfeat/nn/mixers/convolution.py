@@ -10,9 +10,12 @@ from torch import Tensor
 MAX_FFT_VALUES = 1 << 24  # values that are transformed together if no gradient is needed
 
 
-def fft_length(length: int) -> int:
-    """Length of a fast transform in which series of `length` points, and lags below `length`, do not wrap around."""
-    return int(next_fast_len(2 * length, real=True))
+def fft_length(length: int, n_lags: int | None = None) -> int:
+    """Length of a fast transform in which series of `length` points do not wrap around.
+
+    Lags are below `n_lags` in both directions; None for `length`.
+    """
+    return int(next_fast_len(length + (length if n_lags is None else n_lags), real=True))
 
 
 def filter_spectrum(

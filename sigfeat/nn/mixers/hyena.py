@@ -42,6 +42,9 @@ class HyenaFilter:
         Lag, in steps, that the filters see as 1.
     n_modes : int, default=16
         Number of oscillations in each modal filter.
+    length : int or None, default=None
+        Number of lags, forwards and backwards, from which on implicit filters are 0; None for no end. Nothing is
+        known about a filter at lags that did not occur in training.
     """
 
     kind: str = "implicit"
@@ -49,6 +52,7 @@ class HyenaFilter:
     n_bands: int = 8
     time_scale: float = 100.0
     n_modes: int = 16
+    length: int | None = None
 
 
 IMPLICIT = HyenaFilter()
@@ -58,7 +62,7 @@ class ImplicitFilter(nn.Module):
     """Filters that are a neural network of the lag, times a window that decays.
 
     h(t) = (exp(-a |t|) + floor) MLP(t, cos(pi b t), sin(pi b t), ...), with t = lag / `time_scale`, and
-    learnt a > 0 for each filter.
+    learnt a > 0 for each filter. At lags from `length` on, in both directions, it is 0.
 
     Parameters
     ----------
@@ -76,6 +80,8 @@ class ImplicitFilter(nn.Module):
         Of the weights.
     floor : float, default=FLOOR
         Value of the window at large lags.
+    length : int or None, default=None
+        Number of lags of the filters; None for no end.
 
     References
     ----------
@@ -95,9 +101,10 @@ class ImplicitFilter(nn.Module):
         generator: torch.Generator,
         dtype: torch.dtype,
         floor: float = FLOOR,
+        length: int | None = None,
     ) -> None:
         super().__init__()
-        self.time_scale, self.n_bands, self.floor = time_scale, n_bands, floor
+        self.time_scale, self.n_bands, self.floor, self.length = time_scale, n_bands, floor, length
         self.layers = nn.ModuleList(
             [
                 linear(1 + 2 * n_bands, width, gain=1.4, generator=generator, dtype=dtype),
@@ -117,11 +124,14 @@ class ImplicitFilter(nn.Module):
             hidden = layer(hidden).sin()
         window = torch.exp(-self.log_decay.exp() * t.abs()) + self.floor
         taps: Tensor = self.layers[-1](hidden) * window
+        if self.length is not None:
+            taps = taps.masked_fill(lags[:, None].abs() >= self.length, 0.0)
         return taps.T
 
 
 def _implicit(n_filters: int, filter: HyenaFilter, generator: torch.Generator, dtype: torch.dtype) -> ImplicitFilter:
-    return ImplicitFilter(n_filters, filter.width, filter.n_bands, filter.time_scale, generator=generator, dtype=dtype)
+    shape = n_filters, filter.width, filter.n_bands, filter.time_scale
+    return ImplicitFilter(*shape, generator=generator, dtype=dtype, length=filter.length)
 
 
 def _modal(n_filters: int, filter: HyenaFilter, generator: torch.Generator, dtype: torch.dtype) -> ModalFilter:
@@ -214,6 +224,8 @@ class Hyena(nn.Module):
             raise ValueError(f"filter must be one of {', '.join(FILTERS)}, got {filter.kind!r}")
         if filter.kind in ONLY_CAUSAL and not causal:
             raise ValueError(f"filter must be implicit unless causal, got {filter.kind!r}")
+        if filter.length is not None and filter.length < 1:
+            raise ValueError(f"length of filters must be at least 1, got {filter.length}")
         self.order, self.causal, self.gate_norm, self.filter_kind = order, causal, gate_norm, filter.kind
         d_inner = max(1, round(expansion * d_model))
         n_projected = (order + 1) * d_inner
@@ -238,7 +250,14 @@ class Hyena(nn.Module):
             order=spec.order,
             causal=causal,
             short_filter=spec.short_filter,
-            filter=HyenaFilter(spec.filter, spec.filter_width, spec.filter_bands, float(spec.time_scale), spec.n_modes),
+            filter=HyenaFilter(
+                spec.filter,
+                spec.filter_width,
+                spec.filter_bands,
+                float(spec.time_scale),
+                spec.n_modes,
+                spec.filter_length,
+            ),
             gate_norm=spec.gate_norm,
             expansion=spec.expansion,
             generator=generator,
@@ -256,7 +275,7 @@ class Hyena(nn.Module):
         if mask is not None:  # the gates are masked too, so that each z is 0 after the end
             z = z * mask[:, None]
             gates = [gate * mask[:, None] for gate in gates]
-        n_fft = fft_length(length)
+        n_fft = fft_length(length, self._n_lags(length))
         spectra = self._spectra(length, n_fft)
         for gate, spectrum in zip(gates, spectra, strict=True):
             z = gate * convolve(z, spectrum, n_fft)
@@ -315,19 +334,24 @@ class Hyena(nn.Module):
         before, _ = padding(taps.shape[1], self.causal)
         return short_convolve(projected, taps, bias, before)
 
+    def _n_lags(self, length: int) -> int:
+        """Number of lags, in each direction, that matter for series of a length."""
+        longest = self.filters.length if isinstance(self.filters, ImplicitFilter) else None
+        return length if longest is None else min(length, longest)
+
     def _spectra(self, length: int, n_fft: int) -> Complex[Tensor, "order d_inner frequencies"]:
         return self.spectra.get(
-            [*self.filters.parameters(), self.skip], length, lambda: self._build_spectra(length, n_fft)
+            [*self.filters.parameters(), self.skip], length, lambda: self._build_spectra(self._n_lags(length), n_fft)
         )
 
-    def _build_spectra(self, length: int, n_fft: int) -> Complex[Tensor, "order d_inner frequencies"]:
-        first = 0 if self.causal else 1 - length
-        lags = torch.arange(first, length, device=self.skip.device).to(self.skip.dtype)
+    def _build_spectra(self, n_lags: int, n_fft: int) -> Complex[Tensor, "order d_inner frequencies"]:
+        first = 0 if self.causal else 1 - n_lags
+        lags = torch.arange(first, n_lags, device=self.skip.device).to(self.skip.dtype)
         with torch.autocast(self.skip.device.type, enabled=False):  # transforms need at least single precision
             taps = self.filters(lags).unflatten(0, self.skip.shape) / self.order
-            back = None if self.causal else taps[..., : length - 1].flip(-1)
+            back = None if self.causal else taps[..., : n_lags - 1].flip(-1)
             # the skip connection is a tap at lag 0, whose spectrum is constant
-            return filter_spectrum(taps[..., -length:], back, n_fft) + self.skip[..., None]
+            return filter_spectrum(taps[..., -n_lags:], back, n_fft) + self.skip[..., None]
 
 
 class _HyenaState:

@@ -31,6 +31,8 @@ class BlockSpec:
         Width of the short convolution of the projections of Hyena and of attention; 1 for none in attention.
     filter_width, filter_bands : int, default=64, 8
         Hidden width, and number of frequencies, of the network of Hyena's implicit filters.
+    filter_length : int or None, default=None
+        Number of lags, forwards and backwards, from which on Hyena's implicit filters are 0; None for no end.
     time_scale : float or None, default=100.0
         Lag, in steps, that Hyena's filters see as 1. A language model replaces None by a value for its context.
     gate_norm : bool, default=False
@@ -58,6 +60,7 @@ class BlockSpec:
     short_filter: int = 3
     filter_width: int = 64
     filter_bands: int = 8
+    filter_length: int | None = None
     time_scale: float | None = 100.0
     gate_norm: bool = False
     expansion: float = 1.0

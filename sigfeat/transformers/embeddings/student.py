@@ -97,7 +97,8 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
         self._compute_dtype = np.dtype(self.dtype or X.dtype)
         self.mean_, self.scale_, self.pooling_ = teacher.mean_, teacher.scale_, teacher.pooling_
         example = copy.deepcopy(teacher.encoder_).to(dtype=self._torch_dtype())
-        spec = dataclasses.replace(self._spec(X.shape[1]), time_scale=float(lengths.max()))
+        longest = int(lengths.max())  # filters are not known at larger lags
+        spec = dataclasses.replace(self._spec(X.shape[1]), time_scale=float(longest), filter_length=longest)
         student, history = self._distil(spec, example, X, lengths, validation, seed, context)
         if self.control:  # without callbacks: checkpoints and loggers are for the student only
             aimless = dataclasses.replace(spec, mixer="pointwise")

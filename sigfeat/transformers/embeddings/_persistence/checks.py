@@ -6,7 +6,7 @@ import math
 import re
 import reprlib
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -78,8 +78,9 @@ def check_fields(node: Any, types: Mapping[str, Any], place: str) -> dict[str, A
         found = reprlib.repr(sorted(node) if type(node) is dict else node)
         raise ValueError(f"{place} must have the fields {', '.join(types)}, got {found}")
     for name, kind in types.items():
-        if type(node[name]) is not kind:
-            raise ValueError(f"{name} of {place} must be of type {kind.__name__}, got {reprlib.repr(node[name])}")
+        if type(node[name]) not in (get_args(kind) or (kind,)):
+            wanted = getattr(kind, "__name__", str(kind))
+            raise ValueError(f"{name} of {place} must be of type {wanted}, got {reprlib.repr(node[name])}")
     fields: dict[str, Any] = node
     return fields
 
@@ -94,6 +95,7 @@ def check_spec(node: Any, place: str) -> dict[str, Any]:
         "dropout": 0 <= node["dropout"] < 1,
         "positions": node["positions"] in POSITIONS,
         "expansion": 0 < node["expansion"] < LARGEST_EXPANSION,
+        "filter_length": node["filter_length"] is None or 0 < node["filter_length"] < 2**31,
         "time_scale": 0 < node["time_scale"] < math.inf,
         "n_heads": 0 < node["n_heads"] < 2**31
         and (node["mixer"] != "attention" or node["d_model"] % node["n_heads"] == 0),

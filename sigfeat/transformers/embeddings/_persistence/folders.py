@@ -21,7 +21,7 @@ from sigfeat.transformers.embeddings._persistence.checks import check_fields
 from sigfeat.transformers.embeddings._persistence.reader import Reader
 from sigfeat.transformers.embeddings._persistence.writer import Writer
 
-FORMAT, VERSION = "sigfeat estimator", 2
+FORMAT, VERSION = "sigfeat estimator", 3
 VALUES, WEIGHTS = "estimator.json", "weights.safetensors"
 HEADER = {"format": str, "version": int, "sigfeat": str, "estimator": dict, "weights": str, "sha256": str}
 
