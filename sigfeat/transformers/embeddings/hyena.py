@@ -27,8 +27,8 @@ class HyenaEmbeddingTransformer(DistilledEmbedder):
 
     Attention compares all pairs of tokens. Hyena instead alternates long convolutions and products with projections
     x_1, ..., x_N of the tokens: z_1 = v, z_{n+1} = (1 + x_n / N) . (h_n * z_n). A small network computes the filters
-    from the lag, so that they are as long as the series. The encoder is trained by distillation, to reproduce the
-    tokens of a teacher.
+    from the lag, so that they are as long as the longest series of `fit`. The encoder is trained by distillation, to
+    reproduce the tokens of a teacher.
 
     Parameters
     ----------
@@ -134,8 +134,9 @@ class HyenaEmbeddingTransformer(DistilledEmbedder):
 
     Notes
     -----
-    Padding does not change the features of a series. The filters do not depend on the length of a series, but their
-    values at lags longer than all series of `fit` were never trained: split much longer series into parts. Time
+    Padding does not change the features of a series. The filters do not depend on the length of a series, and are 0 at
+    lags that no series of `fit` has. Series that are much longer than those can therefore be embedded in one pass, but
+    points that are further apart than this do not see each other. Time
     O(n_timepoints (d_model + log n_timepoints) d_model order n_layers) for each series, by fast Fourier transforms.
 
     Features are named ``hyena2[3]|mean``: order 2, component 3 of the tokens, their mean; with windows
