@@ -90,8 +90,8 @@ class TokensTask:
         Of the training of teachers, of 20 steps.
     length : int, default=128
         Tokens of a sequence.
-    batch_size : int, default=16
-        Sequences of a step.
+    batch_size, student_batch_size : int, default=16
+        Sequences of a step of teachers and of students.
     lr : float, default=0.005
         Learning rate of teachers.
     student_epochs : int, default=12
@@ -108,6 +108,7 @@ class TokensTask:
     in_training: Mapping[str, Any] = field(default_factory=dict)
     length: int = 128
     batch_size: int = 16
+    student_batch_size: int = 16
     lr: float = 0.005
     student_epochs: int = TOKEN_EPOCHS
     unit: str = ACCURACY
@@ -132,6 +133,7 @@ class TextTask:
     max_epochs: int
     length: int = 256
     batch_size: int = 8
+    student_batch_size: int = 8
     lr: float = 0.01
     student_epochs: int = 15
     unit: str = BITS
@@ -166,7 +168,7 @@ SYNTHETIC: Mapping[str, Task] = MappingProxyType(
             in_training={"dense": True},
             student_epochs=100,
         ),
-        "induction": TokensTask(make_induction, {"n_values": 16}, max_epochs=65, student_epochs=100),
+        "induction": TokensTask(make_induction, {"n_values": 16}, max_epochs=65, batch_size=32, student_epochs=100),
         "copying": TokensTask(make_selective_copying, {"n_copied": 4, "n_values": 8}, max_epochs=125),
         "memory": TokensTask(make_memory, {"n_values": 8, "n_distractors": 8}, max_epochs=15),
         "text": TextTask(max_epochs=40, student_epochs=60),

@@ -109,7 +109,7 @@ class TokenModels:
             teacher,
             self.data.train if self.is_text else self._sequences(seed, max_epochs),
             max_epochs=max_epochs,
-            batch_size=self.task.batch_size,
+            batch_size=self.task.student_batch_size,
             lr=STUDENT_LR,
             validation_fraction=0.0,
             seed=seed,
@@ -169,5 +169,5 @@ class TokenModels:
 
     def _sequences(self, seed: int, max_epochs: int) -> np.ndarray:
         """As many sequences as the distillation takes, so that none is seen twice."""
-        n_sequences = max_epochs * STEPS_PER_EPOCH * self.task.batch_size
+        n_sequences = max_epochs * STEPS_PER_EPOCH * self.task.student_batch_size
         return self.task.draw(n_sequences, [seed, DISTILLATION], training=True).tokens
