@@ -1,13 +1,15 @@
 """The tasks, teachers and students of the study of Hyena against attention, in small versions."""
 
 import dataclasses
+import json
+import sys
 from types import MappingProxyType
 
 import numpy as np
 import pytest
 import torch
 
-from benchmarks.hyena_vs_mha import series, tasks, tokens
+from benchmarks.hyena_vs_mha import budgets, series, tasks, tokens
 from benchmarks.hyena_vs_mha.attention_map import GROUPS, PROPERTIES, against_error, errors, properties, rows_of
 from benchmarks.hyena_vs_mha.students import OTHERS, USUAL_ORDER, StudentKind, expansion, kind_of
 from benchmarks.hyena_vs_mha.tasks import ACCURACY, SYNTHETIC, SeriesTask, TextTask, data_of, task_of
@@ -120,6 +122,30 @@ def test_a_task_from_data_to_student(name, small_tasks, tmp_path):
     assert np.shape(record["layers"])[0] == len(record["health"]["signal"][0])
     with pytest.raises(ValueError, match=f"there is no {name} {objective} seed 1 attention"):
         student_record(Student(dataclasses.replace(cell, seed=1), "GRU", 1), store, None)
+
+
+def test_budgets_take_the_teachers_of_the_study(small_tasks, tmp_path, monkeypatch, capsys):
+    file, trained = tmp_path / "budgets.json", []
+    command = ["budgets", "--tasks", "memory", "--out", str(tmp_path), "--results", str(file), "--n_jobs", "1"]
+    monkeypatch.setattr(sys, "argv", [*command, "--factors", "0.25", "0.5"])
+    teacher_record(
+        Teacher("memory", data_of("memory", None).checksum, tasks.NEXT_TOKEN, 0, None), Store(tmp_path), None
+    )
+    budgets.main()
+    header, _, row = capsys.readouterr().out.splitlines()
+    assert [cell.strip() for cell in header.strip("|").split("|")][2:] == [
+        "R2 x0.25",
+        "R2 x0.5",
+        "score x0.25",
+        "score x0.5",
+    ]
+    assert [cell.strip() for cell in row.strip("|").split("|")][:2] == ["memory", "12"]
+    records = json.loads(file.read_text())["records"]
+    assert [record["max_epochs"] for record in records] == [3, 6]
+    assert records[0]["token_r2"] != records[1]["token_r2"]
+    monkeypatch.setattr(budgets, "measured", lambda cell, *where: trained.append(cell))
+    budgets.main()
+    assert not trained
 
 
 def test_units_and_names():
