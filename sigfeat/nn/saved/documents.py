@@ -104,7 +104,7 @@ class SavedKind:
         if version != self.version:
             whose = ""
             if type(version) is int:
-                whose = f": an {'older' if version < self.version else 'newer'} sigfeat saved it"
+                whose = f": {'an older' if version < self.version else 'a newer'} sigfeat saved it"
             raise ValueError(f"format version must be {self.version}, got {reprlib.repr(version)}{whose}")
         fields = {"format": str, "version": int, "sigfeat": str, self.content: dict, "weights": str, "sha256": str}
         expected = check_fields(document, fields, "it").pop("sha256")
