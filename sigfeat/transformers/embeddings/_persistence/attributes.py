@@ -140,8 +140,10 @@ def _are_endings(value: Any, estimator: Any) -> bool:
 
 
 def _is_output_config(value: Any, estimator: Any) -> bool:
-    return type(value) is dict and value.keys() <= {"transform"} and all(
-        type(container) is str and container in CONTAINERS for container in value.values()
+    return (
+        type(value) is dict
+        and value.keys() <= {"transform"}
+        and all(type(container) is str and container in CONTAINERS for container in value.values())
     )
 
 
@@ -149,7 +151,9 @@ def _is_history(value: Any, estimator: Any) -> bool:
     return (
         type(value) is dict
         and value.keys() <= set(HISTORY)
-        and all(type(losses) is np.ndarray and losses.dtype.kind == "f" and losses.ndim == 1 for losses in value.values())
+        and all(
+            type(losses) is np.ndarray and losses.dtype.kind == "f" and losses.ndim == 1 for losses in value.values()
+        )
     )
 
 

@@ -129,5 +129,7 @@ class Writer:
             if tensor.dtype not in ENCODER_DTYPES:
                 raise cannot_save(f"{place}.{name}", f"tensor of {tensor.dtype}")
         empty_encoder(encoder.spec, weights, place)
-        self.arrays |= {f"{place}.{name}": np.array(tensor.cpu().numpy(), order="C") for name, tensor in weights.items()}
+        self.arrays |= {
+            f"{place}.{name}": np.array(tensor.cpu().numpy(), order="C") for name, tensor in weights.items()
+        }
         return written
