@@ -1,5 +1,6 @@
 """What cannot be saved is named, and damaged and forged files are refused in one sentence."""
 
+import functools
 import hashlib
 import json
 
@@ -368,9 +369,7 @@ def test_forged_classes(saved):
 
 @pytest.mark.parametrize("depth", [190, 600])
 def test_deep_values(depth, saved):
-    deep = []
-    for _ in range(depth):
-        deep = [deep]
+    deep = functools.reduce(lambda inner, _: [inner], range(depth), [])
     if depth == 190:  # with the levels above
         forge(saved, set_at(EXTRA + "list", deep))
         assert load_estimator(Fake, saved).extra["list"]

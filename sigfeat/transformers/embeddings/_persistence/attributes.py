@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 
+from sigfeat._messages import plain
 from sigfeat.nn.encoder import Encoder
 from sigfeat.pooling import MAX_DYADIC_DEPTH, trainable_poolings
 
@@ -64,7 +65,7 @@ def check_attributes(estimator: Any, attributes: Mapping[str, Any], place: str) 
         known = {name: known[name] for name in attributes}
     for name, attribute in known.items():
         if name in attributes and not attribute.allows(attributes[name], estimator):
-            found = reprlib.repr(attributes[name])
+            found = " ".join(reprlib.repr(plain(attributes[name])).split())  # of networks too, in one line
             raise ValueError(f"attribute {name} of {place or 'it'} must be {attribute.what}, got {found}")
         if name not in attributes and not attribute.optional:
             raise ValueError(f"{place or 'it'} has no attribute {name!r} of {type(estimator).__name__}")
