@@ -154,7 +154,8 @@ class HyenaLM(nn.Module):
     def load(cls, folder: str | Path, device: torch.device | str = "cpu") -> "HyenaLM":
         """Load a model that `save` wrote, in evaluation mode; no code in the files is executed.
 
-        Checksums, settings, and the names, sizes and values of all weights are checked before the model is built.
+        Checksums, settings, and the names, sizes and values of all weights are checked. If a `save` was killed while it
+        replaced the folder, the model that was there before is restored.
 
         Parameters
         ----------
