@@ -1,4 +1,4 @@
-"""Random damage and forgery of saved estimators and of `.ts` files: right, or refused in one sentence.
+"""Random damage and forgery of saved models and of `.ts` files: right, or refused in one sentence.
 
 Run `python -m tests.fuzz_files --cases 20000`. Cases depend on the seed alone, so a run can be repeated.
 """
@@ -8,6 +8,7 @@ import copy
 import hashlib
 import json
 import random
+import resource
 import shutil
 import sys
 import tempfile
@@ -17,14 +18,36 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import torch
 from safetensors.numpy import load, save
 
 from sigfeat import HyenaEmbeddingTransformer, MHAEmbedder, RecurrentEmbeddingTransformer, S4EmbeddingTransformer
+from sigfeat.nn import HyenaLM, LanguageModelConfig
 
 SEED = 0
-VALUES, WEIGHTS = "estimator.json", "weights.safetensors"
+WEIGHTS = "weights.safetensors"
 SMALL = {"d_model": 4, "n_layers": 1, "d_ff": 5, "max_epochs": 1, "batch_size": 4}
-ODD = [None, True, -1, 0, 2**31, 2**63, 10**400, 1e308, -0.5, "", "nan", "x" * 999, "../..", "<f8", [], [[]], {}]
+ODD = [
+    None,
+    True,
+    -1,
+    0,
+    20_000,
+    10**8,
+    2**31,
+    2**63,
+    10**400,
+    1e308,
+    -0.5,
+    "",
+    "nan",
+    "x" * 999,
+    "../..",
+    "<f8",
+    [],
+    [[]],
+    {},
+]
 ODD += [{"dict": {"x": 1}}, {"array": "<f8"}, {"tuple": []}, {"estimator": {}}, {"scalar": "|O"}, {"same": "teacher"}]
 HEADER = "@problemName B\n@timeStamps false\n@missing false\n@univariate false\n@dimensions 2\n@equalLength false\n"
 HEADER += "@classLabel true a b\n@data\n"
@@ -64,6 +87,24 @@ def saved_estimators(folder):
     return [(type(estimator), folder / str(i), estimator.transform(X)) for i, estimator in enumerate(estimators)], X
 
 
+def saved_language_models(folder):
+    """Folders of language models with mixers that are built differently, and the tokens that they are asked for."""
+    tokens, saved = torch.arange(6)[None], []
+    small = {"n_tokens": 7, "context": 9, "d_model": 4, "n_layers": 2, "d_ff": 5, "n_heads": 2, "filter_width": 3}
+    for changed in ({}, {"mixer": "attention"}, {"mixer": "s4", "kind": "dplr", "d_state": 4}, {"filter": "modal"}):
+        model = HyenaLM(LanguageModelConfig(**small | changed), generator=torch.Generator().manual_seed(0)).eval()
+        place = folder / f"model{len(saved)}"
+        model.save(place)
+        saved.append((HyenaLM, place, model(tokens).detach().numpy()))
+    return saved, tokens
+
+
+def values_in(folder):
+    """File of the document of a saved model, and the name of its content."""
+    file = folder / "model.json"
+    return (file, "config") if "model" in folder.name else (folder / "estimator.json", "estimator")
+
+
 # ------------------------------------------------------------------------------------------------------ damage
 
 
@@ -99,9 +140,9 @@ def nodes(document):
     return found
 
 
-def forged_values(document, rng):
+def forged_values(document, content, rng):
     """A document in which some value is another, with a checksum that says that all is well."""
-    everything = nodes(document["estimator"])
+    everything = nodes(document[content])
     for _ in range(rng.choice([1, 1, 1, 2, 5])):
         node = rng.choice([node for node in everything if node])
         key = rng.choice(list(node)) if isinstance(node, dict) else rng.randrange(len(node))
@@ -144,10 +185,11 @@ def forged_weights(weights, rng):
     return weights
 
 
-def damage_estimator(folder, others, rng):
-    """Change something in the folder of a saved estimator."""
+def damage_saved(folder, others, rng):
+    """Change something in the folder of a saved model."""
     kind = rng.choice(["bytes", "values", "values", "weights", "swap", "missing", "fields"])
-    file = folder / rng.choice([VALUES, WEIGHTS])
+    values, content = values_in(folder)
+    file = rng.choice([values, folder / WEIGHTS])
     if kind == "bytes":
         file.write_bytes(damaged_bytes(file.read_bytes(), rng))
     elif kind == "swap":
@@ -157,10 +199,10 @@ def damage_estimator(folder, others, rng):
         if rng.random() < 0.5:
             file.mkdir()
     else:
-        document, data = json.loads((folder / VALUES).read_bytes()), (folder / WEIGHTS).read_bytes()
+        document, data = json.loads(values.read_bytes()), (folder / WEIGHTS).read_bytes()
         try:
             if kind == "values":
-                document = forged_values(document, rng)
+                document = forged_values(document, content, rng)
             elif kind == "weights":
                 data = save(forged_weights(load(data), rng))
             else:
@@ -169,9 +211,9 @@ def damage_estimator(folder, others, rng):
             document["weights"] = hashlib.sha256(data).hexdigest()
             document.pop("sha256", None)
             document["sha256"] = hashlib.sha256(json.dumps(document, separators=(",", ":")).encode()).hexdigest()
-            (folder / VALUES).write_text(json.dumps(document, indent=1))
+            values.write_text(json.dumps(document, indent=1))
         except RecursionError:  # too deep to be written as JSON
-            (folder / VALUES).write_text("[" * 100_000)
+            values.write_text("[" * 100_000)
 
 
 def damaged_text(rng):
@@ -211,15 +253,14 @@ def check_sentence(error, *names):
     assert any(str(name) in text for name in names), f"{text} names none of {names}"
 
 
-def estimator_case(saved, X, folder, rng):
-    """Damage a copy of a saved estimator and load it; whether it was refused."""
+def saved_case(saved, X, folder, rng):
+    """Damage a copy of a saved model and load it; whether it was refused."""
     cls, source, expected = rng.choice(saved)
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(source, folder)
-    damage_estimator(folder, [path for _, path, _ in saved], rng)
-    unchanged = all(
-        (folder / n).is_file() and (folder / n).read_bytes() == (source / n).read_bytes() for n in (VALUES, WEIGHTS)
-    )
+    damage_saved(folder, [path for _, path, _ in saved], rng)
+    names = (values_in(folder)[0].name, WEIGHTS)
+    unchanged = all((folder / n).is_file() and (folder / n).read_bytes() == (source / n).read_bytes() for n in names)
     try:
         loaded = cls.load(folder)
     except (ValueError, FileNotFoundError) as error:
@@ -228,7 +269,8 @@ def estimator_case(saved, X, folder, rng):
         check_sentence(error, folder)
         return True
     if unchanged:
-        np.testing.assert_array_equal(loaded.transform(X), expected)
+        found = loaded(X).detach().numpy() if cls is HyenaLM else loaded.transform(X)
+        np.testing.assert_array_equal(found, expected)
     return False
 
 
@@ -255,24 +297,34 @@ def text_case(folder, rng):
     return False
 
 
-def run(n_cases, seed=SEED):
-    """Numbers of cases and refusals; raises an AssertionError, or what came instead of a sentence, with the case."""
-    counts = {"estimators": [0, 0], "ts": [0, 0]}
+def run(n_cases, seed=SEED, costs=None):
+    """Numbers of cases and refusals; raises an AssertionError, or what came instead of a sentence, with the case.
+
+    If `costs` is a dict, it receives the longest time of the processor and the growth of memory for each kind.
+    """
+    counts = {"estimators": [0, 0], "language models": [0, 0], "ts": [0, 0]}
     with tempfile.TemporaryDirectory() as name, warnings.catch_warnings():
         warnings.simplefilter("error")
         folder = Path(name)
-        saved, X = saved_estimators(folder)
+        cases = {
+            "estimators": (*saved_estimators(folder), folder / "work"),
+            "language models": (*saved_language_models(folder), folder / "work_model"),
+        }
         for case in range(n_cases):
             rng = random.Random(f"{seed} {case}")
-            kind = "estimators" if case % 2 else "ts"
+            kind = list(counts)[case % len(counts)]
+            start, memory = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             try:
-                work = folder / "work"
-                refused = estimator_case(saved, X, work, rng) if case % 2 else text_case(folder / "texts", rng)
+                refused = saved_case(*cases[kind], rng) if kind in cases else text_case(folder / "texts", rng)
             except Exception as error:
                 error.add_note(f"case {case} of seed {seed}, {kind}")
                 raise
             counts[kind][0] += 1
             counts[kind][1] += refused
+            if costs is not None:
+                seconds, kib = costs.get(kind, (0.0, 0))
+                grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory
+                costs[kind] = max(seconds, time.process_time() - start), kib + grown
     return counts
 
 
@@ -281,14 +333,15 @@ def main():
     parser.add_argument("--cases", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=SEED)
     arguments = parser.parse_args()
-    start = time.perf_counter()
+    start, costs = time.perf_counter(), {}
     try:
-        counts = run(arguments.cases, arguments.seed)
+        counts = run(arguments.cases, arguments.seed, costs)
     except Exception:
         traceback.print_exc()
         sys.exit(1)
     for kind, (n_cases, refused) in counts.items():
-        print(f"{kind}: {n_cases} cases, {refused} refused")
+        seconds, kib = costs[kind]
+        print(f"{kind}: {n_cases} cases, {refused} refused, at most {seconds:.3f} s each, {kib / 1024:.0f} MiB in all")
     print(f"{time.perf_counter() - start:.0f} s")
 
 

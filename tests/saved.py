@@ -7,6 +7,7 @@ from sklearn.frozen import FrozenEstimator
 from sigfeat.nn.encoder import Encoder, EncoderSpec
 from sigfeat.transformers._contract.base import PanelTransformer
 from sigfeat.transformers.embeddings._persistence import load_estimator, save_estimator
+from sigfeat.transformers.embeddings._persistence.attributes import Attribute
 
 SMALL = {"d_model": 4, "n_layers": 2, "d_ff": 5, "d_out": 3, "n_heads": 2, "d_state": 4, "filter_width": 3}
 SPECS = [
@@ -22,9 +23,16 @@ SPECS = [
 STUDENT = {"max_epochs": 1, "batch_size": 4}
 
 
+ANYTHING = Attribute("anything", lambda value, estimator: True)
+
+
 class Fake(PanelTransformer):
     """An embedder as far as saving is concerned; `extra` becomes a fitted attribute."""
 
+    _saved_attributes = {
+        "n_channels_": Attribute("2", lambda value, estimator: value == 2),
+        **dict.fromkeys(("extra_", "teacher_", "encoder_"), ANYTHING),
+    }
     _fitted_mark = "encoder_"
     _parameter_constraints = {
         "mixer": [str],

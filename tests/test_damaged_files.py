@@ -24,7 +24,8 @@ LOADERS = {
 
 
 def test_random_damage_is_refused_in_a_sentence():
-    counts = fuzz_files.run(400)
+    counts = fuzz_files.run(600)
+    assert set(counts) == {"estimators", "language models", "ts"}
     for n_cases, refused in counts.values():
         assert n_cases == 200
         assert 80 < refused < 200

@@ -1,5 +1,6 @@
 """What cannot be saved is named, and damaged and forged files are refused in one sentence."""
 
+import functools
 import hashlib
 import json
 
@@ -13,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 import sigfeat.transformers.embeddings._persistence.reader as reader
 import sigfeat.transformers.embeddings._persistence.writer as writer
+from sigfeat import MHAEmbedder
 from sigfeat.nn.encoder import EncoderSpec
 from sigfeat.transformers._contract.base import FeatureTransformer, PanelTransformer
 from sigfeat.transformers.embeddings._persistence import load_estimator, save_estimator
@@ -87,7 +89,7 @@ def test_estimators_that_cannot_be_saved(folder):
         save_estimator(estimator, folder)
     estimator = fitted()
     estimator.transform = 1
-    with pytest.raises(ValueError, match="'transform' is an attribute of the class Fake"):
+    with pytest.raises(ValueError, match="it has an unknown attribute 'transform' of Fake"):
         save_estimator(estimator, folder)
     assert not folder.exists()
 
@@ -214,7 +216,7 @@ PARAMETERS = "estimator/parameters/"
 ATTRIBUTES = "estimator/attributes/"
 EXTRA = "estimator/parameters/extra/dict/"
 SPEC = "estimator/attributes/encoder_/encoder/"
-OTHER = {"class": "AddTime", "parameters": {"unit": "step"}, "attributes": {}}
+OTHER = {"class": "MHAEmbedder", "parameters": MHAEmbedder().get_params(), "attributes": {}}
 HUGE = {"shape": [0, 2**70], "values": []}
 FORGED_VALUES = [
     ("format", "other", "its format is not 'sigfeat estimator'"),
@@ -226,11 +228,12 @@ FORGED_VALUES = [
     ("more", 1, "it must have the fields format, .* got .*more"),
     ("weights", None, "weights of it must be of type str, got None"),
     ("estimator", [], r"estimator of it must be of type dict, got \[\]"),
-    ("estimator", OTHER, "of class AddTime"),
+    ("estimator", OTHER, "of class MHAEmbedder"),
+    ("estimator/class", "StandardizeChannels", "there is no class 'StandardizeChannels'"),
     ("estimator/class", ..., "it must have the fields class, parameters, attributes"),
     ("estimator/class", "os.system", "there is no class 'os.system'"),
     ("estimator/class", "to_panel", "there is no class 'to_panel'"),
-    ("estimator/class", "AddTime", "it has an unknown parameter 'callbacks' of AddTime"),
+    ("estimator/class", "MHAEmbedder", "it has no parameter 'batch_size' of MHAEmbedder"),
     (PARAMETERS + "lr", 1, "it has an unknown parameter 'lr' of Fake"),
     (PARAMETERS + "device", ..., "it has no parameter 'device' of Fake"),
     (PARAMETERS + "mixer", 1, "The 'mixer' parameter of Fake must be"),
@@ -238,12 +241,15 @@ FORGED_VALUES = [
     (PARAMETERS + "teacher/estimator/parameters/estimator", 1, "must hold a transformer of sigfeat"),
     (PARAMETERS + "teacher", {"same": ""}, "teacher must be the same as an earlier estimator, got ''"),
     (PARAMETERS + "teacher", {"same": []}, "teacher must be the same as an earlier estimator"),
-    (ATTRIBUTES + "device", "cpu", "'device' is an attribute of the class Fake"),
-    (ATTRIBUTES + "transform", 1, "'transform' is an attribute of the class Fake"),
-    (ATTRIBUTES + "__class__", 1, "'__class__' is an attribute of the class Fake"),
-    (ATTRIBUTES + "_parameter_constraints", {"dict": {}}, "is an attribute of the class Fake"),
+    (ATTRIBUTES + "device", "cpu", "it has an unknown attribute 'device' of Fake"),
+    (ATTRIBUTES + "transform", 1, "it has an unknown attribute 'transform' of Fake"),
+    (ATTRIBUTES + "__class__", 1, "it has an unknown attribute '__class__' of Fake"),
+    (ATTRIBUTES + "_parameter_constraints", {"dict": {}}, "unknown attribute '_parameter_constraints'"),
     (ATTRIBUTES + "teacher_/same", "nobody", "teacher_ must be the same as an earlier estimator"),
-    (ATTRIBUTES + "encoder_", ..., "not fitted"),
+    (ATTRIBUTES + "more_", 1, "it has an unknown attribute 'more_' of Fake"),
+    (ATTRIBUTES + "n_channels_", 3, "attribute n_channels_ of it must be 2, got 3"),
+    (ATTRIBUTES + "encoder_", ..., "it has no attribute 'encoder_' of Fake"),
+    ("estimator/attributes", {}, "not fitted"),
     (ATTRIBUTES + "encoder_", {"array": "<f4"}, "tensor encoder_ is missing"),
     (EXTRA + "list", {}, "extra.list must be a value of a known kind, got {}"),
     (EXTRA + "list", {"eval": "1"}, "extra.list must be a value of a known kind"),
@@ -279,7 +285,7 @@ FORGED_VALUES = [
     (SPEC + "d_model", 2**31 - 2, "encoder_"),
     (SPEC + "d_ff", 10**100, "d_ff of encoder_ is out of range"),
     (SPEC + "n_layers", 10**9, "encoder_ is too large for its .* tensors"),
-    (SPEC + "n_layers", 1, "tensor encoder_.blocks.1.* belongs to no part of the encoder"),
+    (SPEC + "n_layers", 1, "tensor encoder_.blocks.1.* belongs to no part of the network"),
     (SPEC + "n_layers", 3, "tensor encoder_.blocks.2.* is missing"),
     (SPEC + "n_channels", 3, r"tensor encoder_.embedding.weight must be .*\(4, 3\), got .*\(4, 2\)"),
     (SPEC + "n_heads", 3, "n_heads of encoder_ is out of range, got 3"),
@@ -288,7 +294,7 @@ FORGED_VALUES = [
     (SPEC + "expansion", 0.0, "expansion of encoder_ is out of range, got 0.0"),
     (SPEC + "expansion", float(2**16), "expansion of encoder_ is out of range"),
     (SPEC + "embedding_filter", 0, "embedding_filter of encoder_ is out of range, got 0"),
-    (SPEC + "embedding_filter", 2, "encoder_ has no encoder: embedding_filter must be odd unless causal, got 2"),
+    (SPEC + "embedding_filter", 2, "encoder_ is of no network: embedding_filter must be odd unless causal, got 2"),
     (SPEC + "embedding_filter", 3, r"tensor encoder_.embedding.weight must be .*\(4, 6\), got .*\(4, 2\)"),
     (SPEC + "filter_length", 0, "filter_length of encoder_ is out of range, got 0"),
     (SPEC + "filter_length", 2**31, "filter_length of encoder_ is out of range"),
@@ -316,10 +322,10 @@ FORGED_ARRAYS = [
     (lambda arrays: arrays.pop(NORM), f"tensor {NORM} is missing"),
     (lambda arrays: arrays.pop("extra.array"), r"tensor extra.array is missing"),
     (weight("more", np.zeros(1)), r"weights\.safetensors has a tensor more that belongs to nothing in estimator\.json"),
-    (weight("encoder_.more", np.zeros(1, "f4")), "tensor encoder_.more belongs to no part of the encoder"),
+    (weight("encoder_.more", np.zeros(1, "f4")), "tensor encoder_.more belongs to no part of the network"),
     (weight(NORM, np.zeros(5, "f4")), rf"tensor {NORM} must be float32 of shape \(4,\), got float32 of shape \(5,\)"),
     (weight(NORM, np.zeros(4, "i4")), rf"tensor {NORM} must be float32 of shape \(4,\), got int32"),
-    (weight(NORM, np.zeros(4, "f8")), "must be float64 of shape .* got float32"),
+    (weight(NORM, np.zeros(4, "f8")), rf"tensor {NORM} must be float32 of shape \(4,\), got float64"),
     (weight(NORM, np.array([0, 1, np.inf, 0], "f4")), f"tensor {NORM} must be finite"),
     (weight("teacher.estimator." + NORM, np.full(4, np.nan, "f4")), "tensor teacher.estimator.*must be finite"),
     (
@@ -361,12 +367,15 @@ def test_forged_classes(saved):
     assert type(load_estimator(PanelTransformer, saved)) is Fake
 
 
-def test_deep_values(saved):
-    deep = []
-    for _ in range(600):
-        deep = [deep]
+@pytest.mark.parametrize("depth", [190, 600])
+def test_deep_values(depth, saved):
+    deep = functools.reduce(lambda inner, _: [inner], range(depth), [])
+    if depth == 190:  # with the levels above
+        forge(saved, set_at(EXTRA + "list", deep))
+        assert load_estimator(Fake, saved).extra["list"]
+        deep = [[[[[[[[[[deep]]]]]]]]]]
     forge(saved, set_at(EXTRA + "list", deep))
-    assert_refused(saved, "cannot be loaded: maximum recursion depth")
+    assert_refused(saved, "cannot be loaded: its values are nested deeper than 200 levels")
 
 
 def places(node, above=""):

@@ -21,7 +21,7 @@ THREADED = [transformer for transformer in FEATURES if "n_jobs" in transformer.g
 @each(THREADED)
 def test_more_threads_than_cpus_are_no_more_than_cpus(transformer):
     X = padded(ragged())
-    expected, many = clone(transformer), clone(transformer).set_params(n_jobs=10**8)
+    expected, many = clone(transformer), clone(transformer).set_params(n_jobs=8192)
     expected, found = (fitted.fit(X, target(fitted, X)).transform(X) for fitted in (expected, many))
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9)
 
@@ -35,7 +35,7 @@ def test_no_threads_are_refused_in_one_sentence(transformer):
 
 def test_a_network_takes_no_more_threads_than_cpus():
     X, y = padded(ragged()), np.arange(len(ragged())) % 2
-    network = IntervalNetworkClassifier(max_epochs=1, d_model=2, n_filters=1, n_jobs=10**8).fit(X, y)
+    network = IntervalNetworkClassifier(max_epochs=1, d_model=2, n_filters=1, n_jobs=8192).fit(X, y)
     assert network.predict(X).shape == y.shape
     with pytest.raises(ValueError, match="'n_jobs' parameter of IntervalNetworkClassifier must be"):
         network.set_params(n_jobs=0).fit(X, y)

@@ -1,6 +1,5 @@
 """Language models: what they accept, give, learn, and keep."""
 
-import json
 import math
 
 import numpy as np
@@ -279,28 +278,9 @@ def test_wrong_files(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no file"):
         HyenaLM.load(folder)
     (tmp_path / "other").mkdir()
-    with pytest.raises(FileExistsError, match="choose another path"):
+    with pytest.raises(FileExistsError, match=r"is there, and is not \(only\) a saved language model: choose another"):
         model.save(tmp_path / "other")
     model.save(folder)
-    values, weights = folder / "model.json", folder / "weights.safetensors"
-    good = values.read_text()
-    for bad in ("{", "[]", good.replace("language", "other"), good.replace('"mixer"', '"mixed"')):
-        values.write_text(bad)
-        with pytest.raises(ValueError, match="model.json cannot be loaded"):
-            HyenaLM.load(folder)
-    document = json.loads(good)
-    values.write_text(json.dumps(document | {"version": 1}))
-    with pytest.raises(ValueError, match="model.json cannot be loaded: format version must be 2, got 1"):
-        HyenaLM.load(folder)
-    unknown = document | {"config": document["config"] | {"positions": "learnt"}}
-    values.write_text(json.dumps(unknown))
-    with pytest.raises(ValueError, match="model.json cannot be loaded: positions must be one of .*, got 'learnt'"):
-        HyenaLM.load(folder)
-    document["config"]["d_model"] = 8
-    values.write_text(json.dumps(document))
-    with pytest.raises(ValueError, match="it does not fit model.json"):
-        HyenaLM.load(folder)
-    values.write_text(good)
-    weights.write_bytes(weights.read_bytes()[:-1])
-    with pytest.raises(ValueError, match="its checksum is not that in model.json"):
+    (folder / "weights.safetensors").unlink()
+    with pytest.raises(FileNotFoundError, match=r"there is no file .*weights\.safetensors"):
         HyenaLM.load(folder)

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import pickle
 
 import numpy as np
@@ -12,16 +13,13 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
 from skorch.callbacks import Callback
 
-import sigfeat.transformers.embeddings._persistence.folders as persistence
 import sigfeat.transformers.embeddings._persistence.reader as reader
 import sigfeat.transformers.embeddings._persistence.writer as writer
 from sigfeat import (
-    AddTime,
     HyenaEmbeddingTransformer,
     MHAEmbedder,
     RecurrentEmbeddingTransformer,
     S4EmbeddingTransformer,
-    StandardizeChannels,
 )
 from sigfeat.nn.encoder import Encoder
 from sigfeat.transformers.embeddings._persistence import load_estimator, save_estimator
@@ -137,9 +135,8 @@ VALUES = [
     np.dtype(object),
     torch.device("cuda", 3),
     SPECS[0],
-    AddTime(unit="step"),
-    StandardizeChannels().fit(panel()),
-    FrozenEstimator(StandardizeChannels().fit(panel())),
+    MHAEmbedder(d_model=8),
+    FrozenEstimator(MHAEmbedder(d_model=8)),
 ]
 
 
@@ -314,28 +311,31 @@ def test_a_file_is_left_alone(folder):
     assert folder.read_text() == "mine"
 
 
-@pytest.mark.parametrize("step", range(5))
+@pytest.mark.parametrize("step", range(8))
 @pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
 def test_an_interrupted_save_leaves_the_old_one(step, error, folder, tmp_path, monkeypatch):
     """Each call that changes the disk fails in turn."""
     save_estimator(fitted(extra="old"), folder)
     calls = []
 
-    def failing(method):
-        def call(self, *args, **kwargs):
-            calls.append(method.__name__)
+    def failing(call):
+        def called(*args, **kwargs):
+            calls.append(call)
             if len(calls) == step + 1:
                 raise error("interrupted")
-            return method(self, *args, **kwargs)
+            return call(*args, **kwargs)
 
-        return call
+        return called
 
     with monkeypatch.context() as patch:
-        for name in ("mkdir", "write_bytes", "rename"):
-            patch.setattr(persistence.Path, name, failing(getattr(persistence.Path, name)))
-        with pytest.raises(error, match="interrupted"):
+        for name in ("mkdir", "fsync", "rename"):
+            patch.setattr(os, name, failing(getattr(os, name)))
+        if step == 7:  # after the last call that changes anything
             save_estimator(fitted(extra="new"), folder)
-    assert load_estimator(Fake, folder).extra == "old"
+        else:
+            with pytest.raises(error, match="interrupted"):
+                save_estimator(fitted(extra="new"), folder)
+    assert load_estimator(Fake, folder).extra == ("new" if step == 7 else "old")
     assert [file.name for file in tmp_path.iterdir()] == ["saved"]
 
 
@@ -346,6 +346,15 @@ def test_an_interrupted_save_leaves_the_old_one(step, error, folder, tmp_path, m
 def test_an_embedder_must_be_whole(name, tmp_path):
     embedder = MHAEmbedder(d_model=8, max_epochs=1).fit(panel())
     delattr(embedder, name)
-    embedder.save(tmp_path / "saved")
-    with pytest.raises(ValueError, match=f"contains no fitted MHAEmbedder: it has no {name}"):
-        MHAEmbedder.load(tmp_path / "saved")
+    with pytest.raises(ValueError, match=f"it has no attribute '{name}' of MHAEmbedder"):
+        embedder.save(tmp_path / "saved")
+    assert not (tmp_path / "saved").exists()
+
+
+def test_a_teacher_whose_fit_failed_is_saved_unfitted(tmp_path):
+    teacher = MHAEmbedder(d_model=8, max_epochs=1).fit(panel())
+    del teacher._n_features_out  # as at the beginning of the next fit
+    student = HyenaEmbeddingTransformer(FrozenEstimator(MHAEmbedder(d_model=8, max_epochs=1).fit(panel())), **STUDENT)
+    student.fit(panel()).set_params(teacher=teacher)
+    student.save(tmp_path / "saved")
+    assert not hasattr(HyenaEmbeddingTransformer.load(tmp_path / "saved").teacher, "encoder_")

@@ -1,24 +1,27 @@
 """Causal language models: from tokens to the logits of the next token, with any causal mixer."""
 
-import dataclasses
 import numbers
 from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Float
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from sigfeat._messages import plain
 from sigfeat.nn.encoder import Block
-from sigfeat.nn.folders import load_model, save_model
 from sigfeat.nn.language.config import LanguageModelConfig
 from sigfeat.nn.language.sampling import check_sampling, next_tokens, tokens_of
 from sigfeat.nn.layers import Dropout, sinusoids, unset
 from sigfeat.nn.mixers.hyena import Hyena, ImplicitFilter
 from sigfeat.nn.mixers.incremental import IncrementalState
 from sigfeat.nn.mixers.positions import SINUSOIDAL, check_positions
+from sigfeat.nn.saved.documents import SavedKind
+from sigfeat.nn.saved.specs import check_spec, empty_network, spec_fields
 
+SAVED = SavedKind("language model", 3, "model.json", "config")
+DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 USUAL_SCALE = 100.0  # up to this time scale, the first taps of implicit filters need no scaling
 
 
@@ -139,13 +142,20 @@ class HyenaLM(nn.Module):
         ------
         FileExistsError
             If the folder holds something else than a model.
+        ValueError
+            If a setting is out of its range, or the weights are not finite or not of one dtype.
         """
         weights = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
-        save_model(Path(folder), dataclasses.asdict(self.config), weights)
+        content = spec_fields(self.config, "config")
+        empty_network(self._empty, self.config, weights, DTYPES, "config")
+        SAVED.save(folder, content, save(weights))
 
     @classmethod
     def load(cls, folder: str | Path, device: torch.device | str = "cpu") -> "HyenaLM":
         """Load a model that `save` wrote, in evaluation mode; no code in the files is executed.
+
+        Checksums, settings, and the names, sizes and values of all weights are checked. If a `save` was killed while it
+        replaced the folder, the model that was there before is restored.
 
         Parameters
         ----------
@@ -161,16 +171,24 @@ class HyenaLM(nn.Module):
         Raises
         ------
         ValueError
-            If the files are damaged, or do not hold a language model.
+            If a file was changed or damaged, is of another version of the format, or does not hold a language model.
         FileNotFoundError
             If a file is missing.
         """
-        return load_model(Path(folder), cls._empty).to(device).eval()
+        return SAVED.load(folder, load, cls._of_saved).to(device).eval()
 
     @classmethod
-    def _empty(cls, config: dict[str, Any], dtype: torch.dtype) -> "HyenaLM":
-        with torch.device("meta"):
-            return cls(LanguageModelConfig(**config), generator=torch.Generator(), dtype=dtype)
+    def _of_saved(cls, content: dict[str, Any], weights: dict[str, Tensor]) -> "HyenaLM":
+        """Model of a config and weights from files, after a check of both; the weights are removed from the dict."""
+        config = check_spec(content, "config", LanguageModelConfig)
+        model = empty_network(cls._empty, config, weights, DTYPES, "config")
+        model.load_state_dict(weights, assign=True)
+        weights.clear()
+        return model
+
+    @classmethod
+    def _empty(cls, config: LanguageModelConfig, dtype: torch.dtype) -> "HyenaLM":
+        return cls(config, generator=torch.Generator(), dtype=dtype)
 
     def finish(self, x: Float[Tensor, "batch length d_model"]) -> Float[Tensor, "batch length tokens"]:
         """Logits from the output of the last block."""

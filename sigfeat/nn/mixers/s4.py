@@ -1,5 +1,6 @@
 """State space mixers: S4D, and S4 with a diagonal plus low-rank state matrix."""
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -26,6 +27,7 @@ def _s4d_lin(d_state: int) -> tuple[NDArray[Any], None, None]:
     return -0.5 + 1j * np.pi * np.arange(d_state // 2), None, None
 
 
+@functools.lru_cache(maxsize=4)  # since it takes cubic time, and all layers have the same
 def _hippo_legs(d_state: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     eigenvalues, low_rank, inputs = (vector[d_state // 2 :] for vector in nplr(d_state)[:3])
     return eigenvalues, low_rank, inputs

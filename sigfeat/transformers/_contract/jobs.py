@@ -10,7 +10,8 @@ from joblib.parallel import get_active_backend
 
 from sigfeat._validation import Interval
 
-N_JOBS = [Interval(Integral, 1, None, closed="left"), Interval(Integral, None, -1, closed="right"), None]
+MOST_CPUS = 8192  # that Linux supports; joblib has no limit of its own
+N_JOBS = [Interval(Integral, 1, MOST_CPUS, closed="both"), Interval(Integral, -MOST_CPUS, -1, closed="both"), None]
 
 
 def granted_threads(n_jobs: int | None) -> int:

@@ -2,7 +2,7 @@
 
 import contextlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Self
@@ -31,21 +31,12 @@ from sigfeat.transformers._contract.jobs import N_JOBS, granted_threads
 from sigfeat.transformers._contract.memory import check_fitted_size, check_output_size
 from sigfeat.transformers._contract.moments import channel_moments
 from sigfeat.transformers.embeddings._persistence import load_estimator, save_estimator
+from sigfeat.transformers.embeddings._persistence.attributes import EMBEDDER_ATTRIBUTES, Attribute
 from sigfeat.transformers.embeddings._states import ModuleStateMixin
 
 BATCH_BYTES = 1 << 25  # of one array of the widest part of an encoder, for series that are encoded together
 MANY_SERIES = 2000  # number of series from which on larger encoders are recommended
 INPUT_ATTRIBUTES = ("n_channels_", "n_features_in_", "feature_names_in_")
-FITTED_ATTRIBUTES = (
-    "encoder_",
-    "mean_",
-    "scale_",
-    "pooling_",
-    *INPUT_ATTRIBUTES[:2],
-    "_compute_dtype",
-    "_windows",
-    "_endings",
-)
 FURTHER_SIZES = ("embedding_filter", "short_filter", "order", "expansion")
 LARGE = 100  # value from which on a message names these too
 REMEDY = "take a smaller d_model or fewer windows"
@@ -55,8 +46,11 @@ COPIES_OF_WEIGHTS = 5  # weights, gradients, averages, and the two moments of th
 class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
     """An encoder of series, whose pooled tokens are the features.
 
-    Subclasses set `encoder_`, `mean_`, `scale_` and `pooling_` in `fit`, then call `_finish`.
+    Subclasses set `encoder_`, `mean_`, `scale_` and `pooling_` in `fit`, then call `_finish`. They declare each
+    attribute that `fit` sets in `_saved_attributes`: `save` and `load` refuse others, and other values.
     """
+
+    _saved_attributes: Mapping[str, Attribute] = EMBEDDER_ATTRIBUTES
 
     encoder_: Encoder
     mean_: NDArray[np.float64]
@@ -158,12 +152,17 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
             If the embedder is not fitted.
         TypeError
             If a parameter cannot be saved. `callbacks` are omitted.
+        ValueError
+            If an attribute was added, is missing or has a value that `fit` does not give.
         """
         save_estimator(self, path)
 
     @classmethod
     def load(cls, path: str | Path, device: Device | None = None) -> Self:
         """Load an embedder that was written by `save`. No code from the files is run.
+
+        Checksums, parameters, attributes, and the sizes of all weights are checked; if a `save` was killed while it
+        replaced the folder, the embedder that was there before is restored.
 
         Parameters
         ----------
@@ -182,13 +181,9 @@ class Embedder(ModuleStateMixin, CallbackSupportMixin, FeatureTransformer):
         FileNotFoundError
             If a file is missing.
         ValueError
-            If a file was changed or damaged, or contains another class.
+            If a file was changed or damaged, is of another version of the format, or contains another class.
         """
         embedder: Self = load_estimator(cls, path, device)
-        missing = [name for name in FITTED_ATTRIBUTES if name not in vars(embedder)]
-        if missing or embedder.encoder_.spec.n_channels != embedder.n_channels_:
-            what = f"it has no {missing[0]}" if missing else "its encoder has another number of channels"
-            raise ValueError(f"{path} contains no fitted {cls.__name__}: {what}")
         return embedder
 
     def param_count(self, n_channels: int) -> int:

@@ -22,6 +22,7 @@ from sigfeat.transformers._contract.callbacks import NO_VALIDATION_SET
 from sigfeat.transformers._contract.targets import check_target
 from sigfeat.transformers._contract.unused import OnlyWith
 from sigfeat.transformers.embeddings._base import MANY_SERIES, Embedder, recommended_epochs
+from sigfeat.transformers.embeddings._persistence.attributes import TEACHER_ATTRIBUTES
 
 # Learning rates, chosen by cross-validation on training data, like the other defaults.
 DEFAULT_LR, DEFAULT_LR_OF_CLASSES = 0.003, 0.001
@@ -196,6 +197,7 @@ class MHAEmbedder(Embedder):
         "patience": [Interval(Integral, 1, None, closed="left")],
     }
 
+    _saved_attributes = TEACHER_ATTRIBUTES
     _used_only = {
         "task": OnlyWith("fit_mode", ("auto", "supervised")),
         "masked_ratio": OnlyWith("fit_mode", ("auto", "masked")),

@@ -24,6 +24,7 @@ from sigfeat.nn.training.targets import split_rows
 from sigfeat.panel import Floats, Panel
 from sigfeat.transformers._contract.nested import DefaultPartsMixin
 from sigfeat.transformers.embeddings._base import Embedder, recommended_epochs
+from sigfeat.transformers.embeddings._persistence.attributes import STUDENT_ATTRIBUTES
 from sigfeat.transformers.embeddings.attention import MHAEmbedder
 
 
@@ -62,6 +63,7 @@ class DistilledEmbedder(DefaultPartsMixin, Embedder):
     """
 
     _mixer: StudentMixer
+    _saved_attributes = STUDENT_ATTRIBUTES
     _shared_constraints: dict[str, Any] = {
         **Embedder._shared_constraints,
         "teacher": "no_validation",  # checked below, so that the message names no private classes

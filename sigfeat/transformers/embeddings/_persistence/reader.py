@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 from sigfeat._devices import Device
 from sigfeat._validation import check_is_fitted
 from sigfeat.nn.encoder import Encoder, EncoderSpec
+from sigfeat.nn.saved.documents import check_fields
+from sigfeat.nn.saved.specs import check_spec
 from sigfeat.nn.training.processes import processes
+from sigfeat.transformers.embeddings._persistence.attributes import check_attributes, check_names
 from sigfeat.transformers.embeddings._persistence.checks import (
     DTYPES,
     ESTIMATOR_FIELDS,
     RANDOM_STATE_FIELDS,
     STRINGS_FIELDS,
-    check_fields,
-    check_names,
     check_parameters,
-    check_spec,
     empty_encoder,
     inside,
     public_class,
@@ -50,7 +50,7 @@ class Reader:
             "random_state": self._random_state,
             "same": self._same,
             "scalar": self._scalar,
-            "spec": lambda node, place: EncoderSpec(**check_spec(node, place)),
+            "spec": lambda node, place: check_spec(node, place, EncoderSpec),
             "strings": self._strings,
             "tuple": lambda node, place: tuple(self._items(node, place)),
         }
@@ -82,13 +82,15 @@ class Reader:
         if wrong:
             what = "no" if wrong[0] in names else "an unknown"
             raise ValueError(f"{place or 'it'} has {what} parameter {wrong[0]!r} of {cls.__name__}")
-        check_names(cls, node["attributes"], *names)
+        check_names(cls, node["attributes"], place)
         parameters = self._dict(node["parameters"], place)
         if self._device is not None and "device" in names:
             parameters["device"] = self._device
         estimator = cls(**parameters)
         check_parameters(estimator)
-        vars(estimator).update(self._dict(node["attributes"], place))
+        attributes = self._dict(node["attributes"], place)
+        vars(estimator).update(attributes)
+        check_attributes(estimator, attributes, place)
         self._known[place] = estimator
         return estimator
 
@@ -160,11 +162,12 @@ class Reader:
         return random_state
 
     def _encoder(self, node: Any, place: str) -> Encoder:
-        spec = EncoderSpec(**check_spec(node, place))
-        start = f"{place}."
-        weights = {name.removeprefix(start): self._take(name) for name in list(self.arrays) if name.startswith(start)}
+        spec = check_spec(node, place, EncoderSpec)
+        start, weights = f"{place}.", {}
+        for name in [name for name in self.arrays if name.startswith(start)]:
+            weights[name.removeprefix(start)] = torch.tensor(self._take(name))
         encoder = empty_encoder(spec, weights, place)
-        encoder.load_state_dict({name: torch.tensor(weight) for name, weight in weights.items()}, assign=True)
+        encoder.load_state_dict(weights, assign=True)
         return encoder.eval().requires_grad_(False).to(processes(self._device or "cpu").device)
 
     def _take(self, place: str) -> NDArray[Any]:

@@ -1,6 +1,5 @@
 """Values of fitted estimators as JSON and arrays."""
 
-import dataclasses
 import math
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -11,13 +10,14 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from sigfeat.nn.encoder import Encoder, EncoderSpec
+from sigfeat.nn.saved.specs import spec_fields
+from sigfeat.transformers.embeddings._persistence.attributes import OPTIONAL, check_attributes, check_names
 from sigfeat.transformers.embeddings._persistence.checks import (
     DTYPES,
+    ENCODER_DTYPES,
     NOT_KEPT,
     cannot_save,
-    check_names,
     check_parameters,
-    check_spec,
     empty_encoder,
     inside,
     public_class,
@@ -37,7 +37,7 @@ class Writer:
             tuple: ("tuple", self._items),
             torch.device: ("device", lambda value, place: str(value)),
             np.random.RandomState: ("random_state", self._random_state),
-            EncoderSpec: ("spec", self._spec),
+            EncoderSpec: ("spec", spec_fields),
             Encoder: ("encoder", self._encoder),
         }
 
@@ -62,7 +62,10 @@ class Writer:
         if "callbacks" in parameters:
             parameters["callbacks"] = None
         attributes = {name: value for name, value in vars(estimator).items() if name not in {*parameters, *NOT_KEPT}}
-        check_names(cls, attributes)
+        if not estimator.__sklearn_is_fitted__():  # what a failed fit has left
+            attributes = {name: value for name, value in attributes.items() if name in OPTIONAL}
+        check_names(cls, attributes, place)
+        check_attributes(estimator, attributes, place)
         written = {
             "class": cls.__name__,
             "parameters": self._dict(parameters, place),
@@ -120,15 +123,13 @@ class Writer:
         self.arrays[place] = state["state"]["key"]
         return {"position": state["state"]["pos"], "has_gauss": state["has_gauss"], "gauss": state["gauss"]}
 
-    def _spec(self, spec: EncoderSpec, place: str) -> dict[str, Any]:
-        return check_spec(dataclasses.asdict(spec), place)
-
     def _encoder(self, encoder: Encoder, place: str) -> dict[str, Any]:
-        written, weights = self._spec(encoder.spec, place), {}
-        for name, tensor in encoder.state_dict().items():
-            if tensor.dtype not in (torch.float32, torch.float64):
+        written, weights = spec_fields(encoder.spec, place), encoder.state_dict()
+        for name, tensor in weights.items():
+            if tensor.dtype not in ENCODER_DTYPES:
                 raise cannot_save(f"{place}.{name}", f"tensor of {tensor.dtype}")
-            weights[name] = np.array(tensor.cpu().numpy(), order="C")
         empty_encoder(encoder.spec, weights, place)
-        self.arrays |= {f"{place}.{name}": weight for name, weight in weights.items()}
+        self.arrays |= {
+            f"{place}.{name}": np.array(tensor.cpu().numpy(), order="C") for name, tensor in weights.items()
+        }
         return written
