@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 MAX_SIDE = 2**63 - 1
-FREE_BYTES = 2**26  # may be declared without any data
+FREE_BYTES = 2**24  # may be declared without any data
 MAX_EXPANSION = 1000  # values in bytes for each stored byte
 
 
