@@ -162,7 +162,7 @@ def test_unreadable_files_are_named(kind, what, X, estimator, tmp_path):
         os.mkfifo(file)
     elif what.endswith("-d") and kind != "parquet":
         values = np.array(1.0) if what == "0-d" else np.ones(3)
-        np.save(file, values) if kind == "npy" else pytest.importorskip("zarr").save_array(file, values)
+        np.save(file, values) if kind == "npy" else pytest.importorskip("zarr").create_array(file, data=values)
     else:
         write(file, X)
         for path in files_of(file):

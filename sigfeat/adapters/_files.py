@@ -213,7 +213,7 @@ def _read_part(block: NDArray[Any], target: Path, kind: str, n_features: int, dt
 
 
 def _check_part(path: Path, shape: Any, found: Any, expected: tuple[int, int], dtype: np.dtype[Any]) -> None:
-    if tuple(shape) != expected or found != dtype:
+    if tuple(shape) != expected or found is None or found != dtype:  # NumPy takes None for float64
         what = f"shape {tuple(shape)} and dtype {found or 'of different columns'}"
         raise ValueError(f"{path} must have shape {expected} and dtype {dtype} of its list, got {what}: remove it")
 
