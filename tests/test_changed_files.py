@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from pathlib import PurePath
 
 import numpy as np
 import pytest
@@ -58,7 +59,10 @@ def test_rewritten_values_are_other_series(kind, X, estimator, tmp_path):
     time.sleep(0.01)
     changed = X.copy()
     changed[12:] += 1  # the first series are the same
-    write(file, changed)
+    if kind == "zarr":
+        pytest.importorskip("zarr").open_array(file, mode="r+")[12:] = changed[12:]  # the metadata stay as they are
+    else:
+        write(file, changed)
     with pytest.raises(FileExistsError, match="out holds features of other series"):
         transform_files(estimator, file, out, part_size=6)
 
@@ -156,11 +160,13 @@ def test_errors_of_the_estimator_name_the_file(kind, bad, place, X, tmp_path):
 def test_unreadable_files_are_named(kind, what, X, estimator, tmp_path):
     write(tmp_path / f"a.{kind}", X)
     file = tmp_path / f"c.{kind}"
+    if what.endswith("-d") and kind == "parquet":
+        pytest.skip("frames have two dimensions")
     if what == "folder":
         file.mkdir()
     elif what == "pipe":
         os.mkfifo(file)
-    elif what.endswith("-d") and kind != "parquet":
+    elif what.endswith("-d"):
         values = np.array(1.0) if what == "0-d" else np.ones(3)
         np.save(file, values) if kind == "npy" else pytest.importorskip("zarr").create_array(file, data=values)
     else:
@@ -192,21 +198,35 @@ def test_skipped_files_are_named(X, estimator, tmp_path):
 # ----------------------------------------------------------------------------------------- many files, parts
 
 
-def test_many_small_files_take_little_more_than_one(X, estimator, tmp_path):
-    times = {}
-    for n_files in (1, 200, 800):
+class Counting(ISSTransformer):
+    """Counts how often it is called."""
+
+    calls = 0
+
+    def transform(self, X):
+        Counting.calls += 1
+        return super().transform(X)
+
+
+def test_many_small_files_take_few_calls_and_linear_time(X, tmp_path, monkeypatch):
+    counting, same, times = Counting(**SMALL).fit(X), PurePath.__eq__, {}
+    comparisons = []
+    monkeypatch.setattr(PurePath, "__eq__", lambda path, other: bool(comparisons.append(1)) or same(path, other))
+    monkeypatch.setattr(Counting, "calls", 0)
+    for n_files in (100, 400):
         source = tmp_path / str(n_files)
         source.mkdir()
         for i in range(n_files):
             np.save(source / f"{i:04d}.npy", X[i % 24 :][:1])
+        Counting.calls, comparisons[:] = 0, []
         start = time.process_time()
-        features = transform_files(estimator, source, tmp_path / f"out {n_files}")
+        features = transform_files(counting, source, tmp_path / f"out {n_files}")
         times[n_files] = time.process_time() - start
-        expected = estimator.transform(np.resize(X, (n_files, 3, 9)))
-        np.testing.assert_array_equal(features, expected)
+        assert Counting.calls <= 2 + n_files / 64
+        assert len(comparisons) <= 10 * n_files
         assert features.numblocks == (n_files, 1)
-    assert times[800] < 800 * 0.0025  # 0.4 ms of one core each on an idle disk
-    assert times[800] < 12 * times[200]
+        np.testing.assert_array_equal(features, counting.transform(np.resize(X, (n_files, 3, 9))))
+    assert times[400] < 400 * 0.005  # 0.4 ms each on an idle machine
 
 
 def test_files_of_different_shapes_and_dtypes_are_transformed_apart(tmp_path, X, estimator):

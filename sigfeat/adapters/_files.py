@@ -129,7 +129,7 @@ def transform_files(
     present = set(os.listdir(target))
     missing = [part for part in parts if part_path(target, part.number, format).name not in present]
     run = secrets.token_hex(8)  # tasks run in the order of their names, which must be unique
-    fixed = {"target": target, "kind": format, "names": names, "dtype": first.dtype}
+    fixed: dict[str, Any] = {"target": target, "kind": format, "names": names, "dtype": first.dtype}
     tasks = []
     for group in groups(missing, sources, part_size, first):
         make = dask.delayed(partial(make_parts, parts=group, **fixed), pure=False, traverse=False)

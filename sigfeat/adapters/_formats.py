@@ -80,7 +80,7 @@ def _npy_rows(file: Path, first: int, last: int | None) -> NDArray[Any]:
     ((shape, dtype), fortran, offset) = _npy_header(file)
     assert dtype is not None
     last = shape[0] if last is None else last
-    if fortran and math.prod(shape):
+    if fortran and 0 not in shape:
         array: NDArray[Any] = np.memmap(file, dtype, "r", offset, shape, "F")
         return np.array(array[first:last])  # the mapping is given back with its pages
     row = math.prod(shape[1:])

@@ -173,7 +173,8 @@ def _checked_v3(metadata: dict[str, Any]) -> np.dtype[Any]:
         if not isinstance(value, kind) or (field == "storage_transformers" and value):
             raise ValueError(f"{field} is {shown(value)}, but must be an empty list or an object")
     _check_codecs("codecs", metadata.get("codecs"), tuple(CODECS_V3))
-    return np.dtype(metadata["data_type"])
+    dtype: np.dtype[Any] = np.dtype(metadata["data_type"])
+    return dtype
 
 
 def _check_codecs(field: str, codecs: Any, allowed: tuple[str, ...], depth: int = 0) -> None:
