@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from sigfeat import AddTime, ISSTransformer, LowRankISSTransformer
+from sigfeat import ISSTransformer, LeadLag, LowRankISSTransformer
 
 dask = pytest.importorskip("dask")
 
@@ -34,27 +34,34 @@ def estimator(X):
 # ---------------------------------------------------------------------------------------------- estimators
 
 
+def beside(estimator):
+    """Union with features that are large, next to which rounding is negligible."""
+    return make_union(estimator, LowRankISSTransformer(n_functionals=4))
+
+
 def union(decay):
-    return make_union(ISSTransformer(**SMALL, decay=decay), LowRankISSTransformer(n_functionals=4))
+    return beside(ISSTransformer(**SMALL, decay=decay))
+
+
+def steps(decay):
+    return make_pipeline(LeadLag(), union(decay))
+
+
+def function(transform):
+    return beside(make_pipeline(ISSTransformer(**SMALL), FunctionTransformer(transform)))
 
 
 ALIKE = {  # pairs with the same features of the first series, which is 0
-    "decay": (ISSTransformer(**SMALL, decay=0.1), ISSTransformer(**SMALL, decay=5.0)),
-    "quantile": (ISSTransformer(pooling="ppv", quantile=0.5), ISSTransformer(pooling="ppv", quantile=0.501)),
-    "a step": (
-        make_pipeline(AddTime(), ISSTransformer(decay=0.1)),
-        make_pipeline(AddTime(), ISSTransformer(decay=5.0)),
-    ),
-    "a part of a union": (union(0.1), union(5.0)),
-    "a function": tuple(
-        make_pipeline(ISSTransformer(**SMALL), FunctionTransformer(function))
-        for function in (lambda X: X * 2, lambda X: X * 3)
-    ),
+    "quantile": [ISSTransformer(pooling="ppv", quantile=quantile) for quantile in (0.5, 0.501)],
+    "decay": [union(0.1), union(5.0)],
+    "a step": [steps(0.1), steps(5.0)],
+    "a function": [function(lambda X: X * 2), function(lambda X: X * 3)],
 }
 
 
 def flat(X):
-    return np.concatenate([np.zeros_like(X[:1]), X[1:]])
+    """Series of which the first is 0, as is the mean, up to rounding."""
+    return np.concatenate([np.zeros_like(X[:1]), X, -X])
 
 
 @pytest.mark.parametrize("name", ALIKE)
@@ -86,7 +93,7 @@ def embedder(**parameters):
     return MHAEmbedder(n_heads=2, d_model=4, n_layers=1, d_ff=5, max_epochs=1, batch_size=4, **parameters)
 
 
-MAKERS = {"union": union, "network": lambda _: embedder(), "steps": lambda decay: make_pipeline(ISSTransformer())}
+MAKERS = {"union": union, "network": lambda _: embedder(), "steps": steps}
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
@@ -136,7 +143,7 @@ def test_generators_do_not_matter_after_fit(X):
 @pytest.mark.parametrize("attempt", range(5))
 def test_of_two_estimators_one_wins(attempt, X, tmp_path):
     np.save(tmp_path / "a.npy", flat(X))
-    fitted = [ISSTransformer(**SMALL, decay=decay).fit(flat(X)) for decay in (0.1, 5.0)]
+    fitted = [union(decay).fit(flat(X)) for decay in (0.1, 5.0)]
     barrier, results = threading.Barrier(2), {}
 
     def race(i):
