@@ -1,10 +1,9 @@
 """Transform series stored in files, in parts, and write the features to files."""
 
-import json
 import os
 import secrets
-import shutil
-from dataclasses import dataclass
+import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sigfeat._validation import check_is_fitted
-from sigfeat.adapters._formats import FORMATS, kind_of, read_rows, shape_of, stamp, write_table
+from sigfeat.adapters._fingerprints import fingerprint
+from sigfeat.adapters._formats import FORMATS, header_of, kind_of, read_rows
+from sigfeat.adapters._listings import agree, read_list
+from sigfeat.adapters._parts import Source, groups, make_parts, naming, part_path, parts_of, refuse_changed, remove
+from sigfeat.adapters._stamps import stamp
 from sigfeat.panel import is_table, to_panel
-
-PART_BYTES = 2**25  # of series and features together
-LIST = "parts.json"
 
 
 def transform_files(
@@ -70,12 +70,23 @@ def transform_files(
     NotFittedError
         If the estimator is not fitted.
     ValueError
-        If a parameter or a file is invalid. Files are never unpickled.
+        If a parameter or a file is invalid, or a file changes during the call. The message names the file.
+
+    Warns
+    -----
+    UserWarning
+        If `source` is a folder with entries that are not read, such as ``.npz`` or ``.NPY``.
 
     Notes
     -----
-    `target` is assumed to belong to this estimator if the features of the first series agree, and to these series if
-    the names, sizes and modification times of the files agree.
+    `target` belongs to this estimator if the class, the parameters and the fitted attributes agree, except those
+    without an effect on features, such as `n_jobs`, `verbose`, `device` and `callbacks`. It belongs to these series if
+    the names, sizes, modification times and contents of the files agree; of files above 256 KiB, 16 pieces are
+    compared, and of zarr 16 of its files.
+
+    Nothing in a file is run or unpickled. Files of zarr may use fixed lists of dtypes (booleans, integers, floats) and
+    codecs (blosc, gzip, lz4, zlib, zstd, delta, transpose, shards), and parquet files may have columns of numbers or of
+    lists of numbers, and texts and times in their index. All other files are refused.
 
     Examples
     --------
@@ -101,28 +112,32 @@ def transform_files(
     source, target = (
         Path(path).expanduser().resolve() for path in (source, target)
     )  # workers may run in another folder
-    files = _files(source)
-    first = _first_features(estimator, files[0])
-    parts = _parts(files, part_size, first)
+    sources = _sources(source, target)
+    first = _first_features(estimator, sources[0].file)
+    parts = parts_of(sources, part_size, first)
     listing = {
         "format": format,
         "dtype": first.dtype.name,
-        "files": [[file.name, *stamp(file)] for file in files],
-        "parts": [[files.index(part.file), part.start, part.stop] for part in parts],
+        "estimator": fingerprint(estimator),
+        "files": [[one.file.name, *one.stamp] for one in sources],
+        "parts": [[part.source, part.start, part.stop] for part in parts],
         "first": [float(value) for value in first],
     }
-    _agree(target, listing)
+    agree(target, listing)
     names = _feature_names(estimator, len(first))
-    shared, make = dask.delayed(estimator, pure=False, traverse=False), dask.delayed(_make_part, pure=False)
-    missing = [part for part in parts if not part.path(target, format).exists()]
+    shared = dask.delayed(estimator, pure=False, traverse=False)
+    present = set(os.listdir(target))
+    missing = [part for part in parts if part_path(target, part.number, format).name not in present]
     run = secrets.token_hex(8)  # tasks run in the order of their names, which must be unique
-    tasks = [
-        make(shared, part, part.path(target, format), names, first.dtype, dask_key_name=f"part-{part.number:06d}-{run}")
-        for part in missing
-    ]
+    fixed: dict[str, Any] = {"target": target, "kind": format, "names": names, "dtype": first.dtype}
+    tasks = []
+    for group in groups(missing, sources, part_size, first):
+        make = dask.delayed(partial(make_parts, parts=group, **fixed), pure=False, traverse=False)
+        tasks.append(make(shared, dask_key_name=f"part-{group[0].number:06d}-{run}"))
     dask.compute(tasks)
     for left in target.glob(".part-*"):  # leftovers of lost workers
-        _remove(left)
+        remove(left)
+    refuse_changed(sources, missing, target, format)
     return read_features(target)
 
 
@@ -162,38 +177,48 @@ def read_features(target: str | os.PathLike[str]) -> Any:
     True
     """
     target = Path(target).expanduser().resolve()
-    listing = _read_list(target)
-    paths = [_part_path(target, number, listing["format"]) for number in range(len(listing["parts"]))]
-    missing = [path.name for path in paths if not path.exists()]
+    listing = read_list(target)
+    kind, dtype, n_features = listing["format"], np.dtype(listing["dtype"]), len(listing["first"])
+    paths = [part_path(target, number, kind) for number in range(len(listing["parts"]))]
+    present = set(os.listdir(target))
+    missing = [path.name for path in paths if path.name not in present]
     if missing:
         raise FileNotFoundError(f"{target} has not all parts: {len(missing)} are missing, the first is {missing[0]}")
-    read = dask.delayed(read_rows, pure=True)
-    dtype, n_features = np.dtype(listing["dtype"]), len(listing["first"])
-    blocks = [
-        dask.array.from_delayed(read(path, 0, None, as_table=True), (shape_of(path)[0], n_features), dtype)
-        for path in paths
-    ]
-    return dask.array.concatenate(blocks, axis=0)
+    headers = [header_of(path) for path in paths]
+    for path, header, (_, start, stop) in zip(paths, headers, listing["parts"], strict=True):
+        n_rows = stop - start if stop is not None else header.shape[0] if header.shape else 1
+        _check_part(path, header.shape, header.dtype, (n_rows, n_features), dtype)
+    rows = [header.shape[0] for header in headers]
+    blocks = dask.array.from_array(np.column_stack([np.arange(len(rows)), rows]), chunks=(1, 2))
+    return dask.array.map_blocks(
+        _read_part,
+        blocks,
+        target,
+        kind,
+        n_features,
+        dtype,
+        chunks=(tuple(rows), (n_features,)),
+        dtype=dtype,
+        meta=np.empty((0, 0), dtype),
+    )
 
 
-@dataclass(frozen=True)
-class _Part:
-    """The series from `start` to `stop` (None: all) of a file."""
-
-    number: int
-    file: Path
-    start: int
-    stop: int | None
-
-    def path(self, target: Path, kind: str) -> Path:
-        return _part_path(target, self.number, kind)
+def _read_part(block: NDArray[Any], target: Path, kind: str, n_features: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """The table in a part, which may have changed since `read_features` was called."""
+    number, n_rows = block[0].tolist()
+    path = part_path(target, number, kind)
+    table: NDArray[Any] = np.asarray(read_rows(path, 0, None, as_table=True))
+    _check_part(path, table.shape, table.dtype, (n_rows, n_features), dtype)
+    return table
 
 
-def _part_path(target: Path, number: int, kind: str) -> Path:
-    return target / f"part-{number:06d}.{kind}"
+def _check_part(path: Path, shape: Any, found: Any, expected: tuple[int, int], dtype: np.dtype[Any]) -> None:
+    if tuple(shape) != expected or found is None or found != dtype:  # NumPy takes None for float64
+        what = f"shape {tuple(shape)} and dtype {found or 'of different columns'}"
+        raise ValueError(f"{path} must have shape {expected} and dtype {dtype} of its list, got {what}: remove it")
 
 
-def _files(source: Path) -> list[Path]:
+def _sources(source: Path, target: Path) -> list[Source]:
     """The files that contain series."""
     if not source.exists():
         raise FileNotFoundError(f"there is no {source}")
@@ -204,29 +229,44 @@ def _files(source: Path) -> list[Path]:
     files = [entry for entry in inside if kind_of(entry) and not entry.name.startswith(".")]
     if not files:
         raise FileNotFoundError(f"{source} has no file that ends in one of {endings}")
-    with_series = [file for file in files if shape_of(file)[0]]
+    known = {*files, target}
+    _warn_of_skipped(source, [entry.name for entry in inside if entry not in known], endings)
+    headers = [(file, header_of(file)) for file in files]
+    for file, header in headers:
+        _check_series(file, header.shape)
+    with_series = [Source(file, *header, stamp(file)) for file, header in headers if header.shape[0]]
     if not with_series:
         raise ValueError(f"{source} holds no series")
     return with_series
 
 
-def _parts(files: list[Path], part_size: int | None, first: NDArray[Any]) -> list[_Part]:
-    parts: list[_Part] = []
-    for file in files:
-        if kind_of(file) == "parquet":
-            parts.append(_Part(len(parts), file, 0, None))
-            continue
-        n_series, *numbers = shape_of(file)
-        size = part_size or max(1, PART_BYTES // (first.itemsize * (int(np.prod(numbers)) + len(first))))
-        for start in range(0, n_series, size):
-            parts.append(_Part(len(parts), file, start, min(start + size, n_series)))
-    return parts
+def _warn_of_skipped(source: Path, names: list[str], endings: str) -> None:
+    if names:
+        some = ", ".join(map(repr, names[:3])) + (", ..." if len(names) > 3 else "")
+        what = "1 entry that is" if len(names) == 1 else f"{len(names)} entries that are"
+        warnings.warn(
+            f"{source} has {what} not read: {some}; files must end in one of {endings} and not start with a dot",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def _check_series(file: Path, shape: tuple[int, ...]) -> None:
+    if kind_of(file) == "parquet":
+        return
+    if len(shape) not in (2, 3):
+        raise ValueError(
+            f"{file} must have shape (n_samples, n_channels, n_timepoints) or (n_samples, n_timepoints), got {shape}"
+        )
+    if 0 in shape[1:]:
+        raise ValueError(f"{file} must have at least one channel and time point, got shape {shape}")
 
 
 def _first_features(estimator: Any, file: Path) -> NDArray[Any]:
     X = read_rows(file, 0, 1)
-    one = (X.iloc[:1] if hasattr(X, "iloc") else X[:1]) if is_table(X) else to_panel(X)[:1]
-    features = np.asarray(estimator.transform(one))
+    with naming(str(file)):
+        one = (X.iloc[:1] if hasattr(X, "iloc") else X[:1]) if is_table(X) else to_panel(X)[:1]
+        features = np.asarray(estimator.transform(one))
     if features.ndim != 2:
         raise ValueError(f"estimator must return a table of features, got {features.ndim} dimensions")
     first: NDArray[Any] = features[0]
@@ -238,72 +278,3 @@ def _feature_names(estimator: Any, n_features: int) -> list[str]:
         return [str(name) for name in estimator.get_feature_names_out()]
     except AttributeError:  # of a pipeline with a step that has no names
         return [f"feature{i + 1}" for i in range(n_features)]
-
-
-def _make_part(estimator: Any, part: _Part, path: Path, names: list[str], dtype: np.dtype[Any]) -> None:
-    """Write the features of a part to a temporary name, then rename it."""
-    features = np.asarray(estimator.transform(read_rows(part.file, part.start, part.stop)), dtype)
-    if features.shape[1:] != (len(names),):
-        raise ValueError(f"all series of {part.file} must have {len(names)} features, got {features.shape[1:]}")
-    unfinished = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
-    try:
-        write_table(unfinished, features, names)
-        unfinished.rename(path)
-    except OSError:
-        if not path.exists():  # else another worker was as fast
-            raise
-    finally:
-        _remove(unfinished)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _agree(target: Path, listing: dict[str, Any]) -> None:
-    """Write the list into an empty folder, or check that the existing list agrees."""
-    target.mkdir(parents=True, exist_ok=True)
-    if not (target / LIST).exists():
-        if any(not entry.name.startswith(".") for entry in target.iterdir()):
-            raise FileExistsError(f"{target} is not empty, and not of transform_files: choose another target")
-        unfinished = target / f".{LIST}.{secrets.token_hex(4)}"
-        unfinished.write_text(json.dumps(listing))
-        unfinished.rename(target / LIST)
-        return
-    known = _read_list(target)
-    whose = {
-        "files": "of other series",
-        "format": "in another format",
-        "parts": "in other parts",
-        "dtype": "of a dtype",
-    }
-    for key, what in whose.items():
-        if known[key] != listing[key]:
-            raise FileExistsError(f"{target} holds features {what}: choose another target, or remove it")
-    if not _alike(known["first"], listing["first"], listing["dtype"]):
-        raise FileExistsError(f"{target} holds features of another estimator: choose another target, or remove it")
-
-
-def _alike(known: list[float], first: list[float], dtype: str) -> bool:
-    tolerance = 1e3 * float(np.finfo(dtype).eps)
-    scale = max(map(abs, first), default=0.0)
-    return len(known) == len(first) and np.allclose(known, first, rtol=tolerance, atol=tolerance * scale)
-
-
-def _read_list(target: Path) -> dict[str, Any]:
-    file = target / LIST
-    if not file.is_file():
-        raise FileNotFoundError(f"{target} is not a folder written by transform_files: it has no {LIST}")
-    types = {"format": str, "dtype": str, "files": list, "parts": list, "first": list}
-    try:
-        listing: dict[str, Any] = json.loads(file.read_bytes())
-        wrong = [name for name, kind in types.items() if not isinstance(listing[name], kind)]
-        if wrong or listing["format"] not in FORMATS or listing["dtype"] not in ("float32", "float64"):
-            raise ValueError(f"its {', '.join(wrong) or 'format or dtype'} is wrong")
-        np.asarray(listing["first"], dtype=float)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ValueError(f"{file} cannot be read: {error}") from error
-    return listing

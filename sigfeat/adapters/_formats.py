@@ -1,6 +1,7 @@
 """Panels and tables in npy, zarr and parquet files. Nothing is unpickled."""
 
 import importlib
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sigfeat.adapters._parquet import parquet_header, read_frame
+from sigfeat.adapters._reading import Header, check_numeric, check_regular, check_sides, reading
+from sigfeat.adapters._zarr import open_zarr, zarr_header
+
 FORMATS = ("npy", "parquet", "zarr")
-_ZARR_LISTS = ("zarr.json", ".zarray")
+_NPY_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 
 
 def kind_of(file: Path) -> str | None:
@@ -17,40 +25,27 @@ def kind_of(file: Path) -> str | None:
     return file.suffix[1:] if file.suffix[1:] in FORMATS else None
 
 
-def shape_of(file: Path) -> tuple[int, ...]:
-    """Shape of the array in a file, without reading it; for parquet its rows and columns."""
-    if kind_of(file) == "npy":
-        return _open_npy(file).shape
-    if kind_of(file) == "zarr":
-        return tuple(_open_zarr(file).shape)
-    parquet = _package("pyarrow.parquet")
-    try:
-        metadata = parquet.read_metadata(file)
-    except (ValueError, OSError) as error:  # pyarrow's errors are ValueErrors
-        raise ValueError(f"{file} cannot be read: {error}") from error
-    return metadata.num_rows, metadata.num_columns
-
-
-def stamp(file: Path) -> tuple[int, int]:
-    """Size and modification time of a file, to detect changes; for zarr those of its metadata."""
-    listed = [file / name for name in _ZARR_LISTS if (file / name).exists()] if file.is_dir() else [file]
-    status = os.stat(listed[0] if listed else file)
-    return status.st_size, status.st_mtime_ns
+def header_of(file: Path) -> Header:
+    """Shape and dtype of the array in a file, without reading it; for parquet its rows and columns."""
+    with reading(file):
+        if kind_of(file) == "npy":
+            return _npy_header(file)[0]
+        if kind_of(file) == "zarr":
+            _package("zarr")
+            return zarr_header(file)
+        return parquet_header(file, _package("pyarrow.parquet"))
 
 
 def read_rows(file: Path, start: int, stop: int | None, *, as_table: bool = False) -> Any:
     """Rows of the array in a file; for parquet the whole DataFrame, or its numbers with `as_table`."""
-    if kind_of(file) == "npy":
-        return np.array(_open_npy(file)[start:stop])  # the mapping is given back with its pages
-    if kind_of(file) == "zarr":
-        array = _open_zarr(file)
-        return np.asarray(array[start : array.shape[0] if stop is None else stop])
-    _package("pyarrow.parquet")
-    try:
-        frame = _package("pandas").read_parquet(file, engine="pyarrow")
-    except (ValueError, OSError) as error:
-        raise ValueError(f"{file} cannot be read: {error}") from error
-    return frame.to_numpy() if as_table else frame
+    with reading(file):
+        if kind_of(file) == "npy":
+            return _npy_rows(file, start, stop)
+        if kind_of(file) == "zarr":
+            array = open_zarr(file, _package("zarr"))
+            return np.asarray(array[start : array.shape[0] if stop is None else stop])
+        frame = read_frame(file, _package("pyarrow.parquet"))
+        return frame.to_numpy() if as_table else frame
 
 
 def write_table(file: Path, table: NDArray[Any], names: list[str]) -> None:
@@ -64,24 +59,33 @@ def write_table(file: Path, table: NDArray[Any], names: list[str]) -> None:
         _package("pandas").DataFrame(table, columns=names).to_parquet(file, engine="pyarrow")
 
 
-def _open_npy(file: Path) -> NDArray[Any]:
-    try:
-        array: NDArray[Any] = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise ValueError(f"{file} cannot be read: {error}") from error
-    return array
+def _npy_header(file: Path) -> tuple[Header, bool, int]:
+    """Shape and dtype of an array, whether it is in Fortran's order, and where its values start."""
+    check_regular(file)
+    with file.open("rb") as stream:
+        version = np.lib.format.read_magic(stream)
+        if version not in _NPY_HEADERS:
+            raise ValueError(f"its version is {version}, but must be (1, 0) or (2, 0)")
+        shape, fortran, dtype = _NPY_HEADERS[version](stream)
+        start, size = stream.tell(), os.fstat(stream.fileno()).st_size
+    check_numeric("its dtype", dtype)
+    shape = check_sides("its shape", shape)
+    n_bytes = math.prod(shape) * dtype.itemsize
+    if n_bytes > size - start:
+        raise ValueError(f"it declares {n_bytes} bytes of values, but stores only {size - start} bytes")
+    return Header(shape, dtype), fortran, start
 
 
-def _open_zarr(file: Path) -> Any:
-    lists = [file / name for name in _ZARR_LISTS if (file / name).is_file()]
-    if not lists:
-        raise ValueError(f"{file} cannot be read: it is no zarr array")
-    if any(b"pickle" in path.read_bytes() for path in lists):
-        raise ValueError(f"{file} cannot be read: its values are pickles, which are not loaded")
-    try:
-        return _package("zarr").open_array(file, mode="r")
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{file} cannot be read: {error}") from error
+def _npy_rows(file: Path, first: int, last: int | None) -> NDArray[Any]:
+    ((shape, dtype), fortran, offset) = _npy_header(file)
+    assert dtype is not None
+    last = shape[0] if last is None else last
+    if fortran and 0 not in shape:
+        array: NDArray[Any] = np.memmap(file, dtype, "r", offset, shape, "F")
+        return np.array(array[first:last])  # the mapping is given back with its pages
+    row = math.prod(shape[1:])
+    values = np.fromfile(file, dtype, (last - first) * row, offset=offset + first * row * dtype.itemsize)
+    return values.reshape(last - first, *shape[1:])
 
 
 def _package(name: str) -> Any:
