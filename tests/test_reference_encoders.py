@@ -209,7 +209,7 @@ def test_implicit_filter():
     window, wave = math.exp(-1) + FLOOR, 3 * math.sin(math.sin(0.05))
     check(found, [[1 + FLOOR] * 2, [window, window * (1 + wave)], [window, window * (1 - wave)]])
     found = implicit_filter(np.array([0, 3, -4, 9]), filter_weights(0.0), time_scale=8.0, length=4)[:, 0]
-    check(found, [1 + FLOOR, math.exp(-3 / 8) + FLOOR, 0, 0])
+    check(found, [1 + FLOOR, math.exp(-6 / 8) + FLOOR, 0, 0])
 
 
 @pytest.mark.parametrize("band", [1, 2])
