@@ -22,7 +22,7 @@ OBJECTIVES = ("supervised", "masked", "random")
 STUDENTS = ("hyena", "s4", "gru", "control")
 MATCHES = ("width", "weights")
 QUICK_TIME = "about four minutes on two cores"
-FULL_TIME = "about an hour and a half on two cores"
+FULL_TIME = "about three hours on two cores"
 PRESETS = {
     "quick": "--tasks memory BasicMotions --orders 1 2 4 --matches width --objectives supervised --seeds 1 "
     "--max_epochs 8 --repeat 3 --lengths 512 2048 8192 16384 --attention_up_to 8192 --batch 1 --limit 28",
