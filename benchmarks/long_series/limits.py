@@ -4,8 +4,6 @@ import copy
 from typing import Any
 
 from sigfeat.nn import Hyena
-from sigfeat.nn.mixers.hyena import ImplicitFilter
-from sigfeat.nn.mixers.spectra import forget_spectra
 
 Network = Any  # an encoder or a language model
 
@@ -14,7 +12,6 @@ def with_endless_filters(network: Network) -> Network:
     """A copy of a network, in which the implicit filters of Hyena are as long as the series."""
     longer = copy.deepcopy(network)
     for block in longer.blocks:
-        if isinstance(block.mixer, Hyena) and isinstance(block.mixer.filters, ImplicitFilter):
+        if isinstance(block.mixer, Hyena) and block.mixer.filter_kind == "implicit":
             block.mixer.filters.length = None
-    forget_spectra(longer)
     return longer
