@@ -27,7 +27,7 @@ FACTORS = (0.25, 0.5, 1)
 STUDENT = f"{HYENA} {USUAL_ORDER}"
 
 
-def cells_of(study: config.Config, factors: tuple[float, ...] = FACTORS) -> dict[Student, float]:
+def cells_of(study: config.Config, factors: tuple[float, ...]) -> dict[Student, float]:
     """Students of the teachers with the first seed, and their epochs relative to those of the study."""
     teachers = [teacher for teacher in phases(study)[0] if teacher.mixes and teacher.seed == 0]
     epochs = {teacher: task_of(teacher.task).student_epochs for teacher in teachers}

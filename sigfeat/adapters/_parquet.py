@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sigfeat.adapters._reading import Header, check_declared, check_regular, shown
-from sigfeat.adapters._zarr import once
+from sigfeat.adapters._reading import Header, check_declared, check_regular, once, shown
 
 _NUMPY_TYPES = re.compile(
     r"object|str|string(\[\w+\])?|bool|boolean|[uU]?[iI]nt(8|16|32|64)|[fF]loat(16|32|64)"

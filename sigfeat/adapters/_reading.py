@@ -47,6 +47,15 @@ def shown(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Object of JSON whose keys differ: of a repeated key, readers may use different values."""
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key {shown(next(name for name in names if names.count(name) > 1))} is repeated")
+    return document
+
+
 def check_regular(file: Path) -> None:
     """Raise a ValueError for folders, pipes and devices; opening a pipe might never return."""
     mode = os.stat(file).st_mode

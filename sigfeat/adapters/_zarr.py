@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sigfeat.adapters._reading import Header, Stored, check_declared, check_sides, shown, stored_files
+from sigfeat.adapters._reading import Header, Stored, check_declared, check_sides, once, shown, stored_files
 
 METADATA = {"zarr.json": 3, ".zarray": 2}
 MAX_METADATA_BYTES = 2**22
@@ -105,15 +105,6 @@ def _metadata(file: Path) -> tuple[dict[str, Any], int]:
         raise ValueError(f"zarr_format is {shown(found)}, but must be {zarr_format} in {path.name}")
     _check_keys("the metadata", metadata, _FIELDS[zarr_format])
     return metadata, zarr_format
-
-
-def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Object of JSON whose keys differ: of a repeated key, readers may use different values."""
-    document = dict(pairs)
-    if len(document) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"the key {shown(next(name for name in names if names.count(name) > 1))} is repeated")
-    return document
 
 
 def _checked(metadata: dict[str, Any]) -> Header:
